@@ -1,0 +1,2 @@
+//! The `zabra-lab` command.
+fn main() {}
