@@ -1,0 +1,9 @@
+//! What travels and what lies in files, byte for byte ZooKeeper's: jute, the records of all three
+//! ports, the framing of the client port. No protocol decisions are taken here.
+
+pub mod jute;
+pub mod op;
+pub mod records;
+pub mod txn;
+
+pub use jute::{Jute, Malformed, Problem, Reader};
