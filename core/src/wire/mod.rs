@@ -2,8 +2,9 @@
 //! ports, the framing of the client port. No protocol decisions are taken here.
 
 pub mod jute;
-pub mod op;
+mod op;
 pub mod records;
 pub mod txn;
 
 pub use jute::{Jute, Malformed, Problem, Reader};
+pub use op::{Code, Op, ReservedXid};

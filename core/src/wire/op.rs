@@ -1,7 +1,9 @@
-//! Operation codes and reserved xids of the client port (reference/zookeeper.md 1.4, 1.5).
+//! Operation codes, reserved xids and error codes of the client port (reference/zookeeper.md 1.4, 1.5).
 
-/// Operation codes, as they stand in request and transaction headers.
-pub mod op {
+/// An operation code, as it stands in request and transaction headers.
+pub struct Op;
+
+impl Op {
     pub const CLOSE_SESSION: i32 = -11;
     pub const CREATE_SESSION: i32 = -10;
     pub const ERROR: i32 = -1;
@@ -37,8 +39,10 @@ pub mod op {
     pub const WHO_AM_I: i32 = 107;
 }
 
-/// Reserved xids.
-pub mod xid {
+/// The reserved xids.
+pub struct ReservedXid;
+
+impl ReservedXid {
     pub const NOTIFICATION: i32 = -1;
     pub const PING: i32 = -2;
     pub const AUTH: i32 = -4;

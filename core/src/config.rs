@@ -1,0 +1,111 @@
+//! A server's configuration: parsed, never invalid.
+
+use crate::id::{ServerId, ServerSet};
+use crate::quorum::Quorum;
+use alloc::sync::Arc;
+
+/// What one server knows of itself and of its ensemble.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Config {
+    pub me: ServerId,
+    pub ensemble: Arc<Ensemble>,
+    /// Milliseconds of a tick.
+    pub tick_ms: u32,
+    /// Ticks that discovery and synchronization may take.
+    pub init_limit: u32,
+    /// Ticks after which a silent peer is given up.
+    pub sync_limit: u32,
+    pub session_timeout_min_ms: u32,
+    pub session_timeout_max_ms: u32,
+    /// How long LOOKING waits for a better vote after a quorum (upper bound).
+    pub finalize_wait_ms: u32,
+    /// First and longest interval between repeated notifications.
+    pub notification_min_ms: u32,
+    pub notification_max_ms: u32,
+    pub redial_min_ms: u32,
+    pub redial_max_ms: u32,
+    pub limits: Limits,
+}
+
+/// The members of an ensemble and what a quorum of them is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Ensemble {
+    pub quorum: Quorum,
+    pub observers: ServerSet,
+    /// The configuration's version: the zxid that committed it.
+    pub version: u64,
+    /// The dynamic configuration's text, as notifications and NEWLEADER carry it.
+    pub text: Arc<[u8]>,
+}
+
+impl Ensemble {
+    pub fn voters(&self) -> ServerSet {
+        self.quorum.voters()
+    }
+
+    pub fn members(&self) -> ServerSet {
+        self.voters().union(self.observers)
+    }
+}
+
+/// Everything has a limit; each is named, and its reason stands beside it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Limits {
+    /// Longest client frame: Apache's default `jute.maxbuffer`, one byte under 1 MiB.
+    pub frame_bytes: u32,
+    /// Requests of one connection that wait at once; beyond it reading is switched off.
+    pub outstanding: u32,
+    /// Bytes of committed records kept in memory for synchronization (contract section 2).
+    pub window_bytes: u64,
+    /// Proposals a leader has in flight; beyond it requests wait, so memory is bounded.
+    pub proposals: u32,
+    /// Records (or bytes) of log after which a checkpoint is taken (contract section 3).
+    pub checkpoint_records: u32,
+    pub checkpoint_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            frame_bytes: 0xf_ffff,
+            outstanding: 1000,
+            window_bytes: 16 << 20,
+            proposals: 100_000,
+            checkpoint_records: 200_000,
+            checkpoint_bytes: 64 << 20,
+        }
+    }
+}
+
+impl Config {
+    /// A configuration with Apache's sample timing (tick 2000 ms, initLimit 10, syncLimit 5).
+    pub fn new(me: ServerId, ensemble: Arc<Ensemble>) -> Self {
+        Config {
+            me,
+            ensemble,
+            tick_ms: 2000,
+            init_limit: 10,
+            sync_limit: 5,
+            session_timeout_min_ms: 4000,
+            session_timeout_max_ms: 40_000,
+            finalize_wait_ms: 200,
+            notification_min_ms: 200,
+            notification_max_ms: 60_000,
+            redial_min_ms: 5,
+            redial_max_ms: 100,
+            limits: Limits::default(),
+        }
+    }
+
+    /// Sets the tick, and with it the bounds of session timeouts (2 and 20 ticks).
+    pub fn with_tick_ms(mut self, tick_ms: u32) -> Self {
+        self.tick_ms = tick_ms;
+        self.session_timeout_min_ms = tick_ms.saturating_mul(2);
+        self.session_timeout_max_ms = tick_ms.saturating_mul(20);
+        self
+    }
+
+    pub fn is_voter(&self) -> bool {
+        self.ensemble.voters().contains(self.me)
+    }
+}

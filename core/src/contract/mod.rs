@@ -1,0 +1,51 @@
+//! The contract between the core and its drivers: what happens to a server, what it commands, what
+//! it reports (design section 2, contract sections 1 to 3).
+//!
+//! Inputs are things that happened; actions are imperatives. Neither enum is open: a new variant
+//! must be decided in every driver.
+
+mod action;
+mod event;
+mod input;
+mod timer;
+
+pub use action::{Action, Actions, DropReason, Fault, Span};
+pub use event::{Event, Joined, Resigned, SyncMode};
+pub use input::{ClientOrigin, Input, Origin, StorageError};
+pub use timer::Timer;
+
+use crate::config::Config;
+use crate::id::Stamp;
+use crate::rule::{Rule, Rules};
+
+/// What a handler is given besides its own state.
+pub struct Cx<'a, R> {
+    pub rules: R,
+    pub config: &'a Config,
+    /// This server's wall clock: may be copied into a transaction's header, and nowhere else.
+    pub at: Stamp,
+    pub out: &'a mut Actions,
+}
+
+impl<R: Rules> Cx<'_, R> {
+    /// Whether the safety decision `rule` is enforced: always, outside the explorers' mutants.
+    pub fn enforces(&self, rule: Rule) -> bool {
+        self.rules.enforces(rule)
+    }
+
+    pub fn act(&mut self, action: Action) {
+        self.out.push(action);
+    }
+
+    pub fn report(&mut self, event: Event) {
+        self.out.report(event);
+    }
+
+    pub fn arm(&mut self, timer: Timer, after_ms: u32) {
+        self.act(Action::Arm { timer, after_ms });
+    }
+
+    pub fn disarm(&mut self, timer: Timer) {
+        self.act(Action::Disarm { timer });
+    }
+}

@@ -1,0 +1,48 @@
+//! Records, images, and what a disk gives back at start.
+
+use crate::id::{Epoch, Zxid};
+use crate::tree::Database;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+mod vfs;
+pub use vfs::{FileId, Vfs, VfsError};
+
+/// One transaction of a history: its zxid and its bytes (`TxnHeader`, body, optional `TxnDigest`),
+/// encoded once and shared by log, proposals, INFORM and the committed window.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Record {
+    pub zxid: Zxid,
+    pub bytes: Arc<[u8]>,
+}
+
+impl core::fmt::Debug for Record {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{}[{} bytes]", self.zxid, self.bytes.len())
+    }
+}
+
+/// What a snapshot holds, frozen at an exact zxid; shared, and cheap to keep.
+pub type Image = Arc<Database>;
+
+/// What a server's disk holds at start.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Recovered {
+    pub accepted: Epoch,
+    pub current: Epoch,
+    /// The newest valid snapshot, or the empty database.
+    pub image: Image,
+    /// The log's records, oldest first, contiguous. Those up to the image's zxid fill the
+    /// committed window; those above it are the history whose commit is not yet known.
+    pub log: Vec<Record>,
+    pub standing: Standing,
+}
+
+/// Whether the disk is the one that this server wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Standing {
+    Intact,
+    /// No database and no `initialize` file: what was acknowledged may be lost. Such a server
+    /// votes with zxid −1, that is not at all (contract section 7, clause 2).
+    Lost,
+}
