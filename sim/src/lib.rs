@@ -1,1 +1,5 @@
-//! zabra-sim
+//! The world of a simulated ensemble, its faults, its oracles and its explorers' shared parts.
+
+pub mod oracle;
+pub mod rules;
+pub mod time;
