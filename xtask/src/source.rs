@@ -59,7 +59,9 @@ fn walk(root: &Path, dir: &Path, files: &mut Vec<File>) {
             if !matches!(name, "target" | ".git" | "out" | "fuzz") {
                 walk(root, &path, files);
             }
-        } else if path.extension().and_then(|e| e.to_str()).is_some_and(|e| TEXT.contains(&e)) || dir == root.join(".ci") {
+        } else if path.extension().and_then(|e| e.to_str()).is_some_and(|e| TEXT.contains(&e))
+            || dir == root.join(".ci")
+        {
             let Ok(text) = fs::read_to_string(&path) else { continue };
             let path = path.strip_prefix(root).expect("under the root").to_string_lossy().replace('\\', "/");
             files.push(File { path, text });
