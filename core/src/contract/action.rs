@@ -2,7 +2,7 @@
 
 use super::{Event, StorageError, Timer};
 use crate::id::{ClientId, ConnId, Epoch, ServerId, SessionId, Zxid};
-use crate::log::{Image, Record};
+use crate::log::{Image, Record, StorageAction};
 use crate::zab::{Notification, Packet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -90,6 +90,35 @@ pub enum Action {
     Stop {
         fault: Fault,
     },
+}
+
+impl Action {
+    /// The storage action that this is, or the action itself if it is none.
+    pub fn into_storage(self) -> Result<StorageAction, Action> {
+        match self {
+            Action::Append(record) => Ok(StorageAction::Append(record)),
+            Action::Truncate { after } => Ok(StorageAction::Truncate { after }),
+            Action::SaveAccepted(epoch) => Ok(StorageAction::SaveAccepted(epoch)),
+            Action::SaveCurrent(epoch) => Ok(StorageAction::SaveCurrent(epoch)),
+            Action::Install(image) => Ok(StorageAction::Install(image)),
+            Action::Sync => Ok(StorageAction::Sync),
+            Action::Checkpoint(image) => Ok(StorageAction::Checkpoint(image)),
+            other @ (Action::Notify { .. }
+            | Action::Dial { .. }
+            | Action::Hang { .. }
+            | Action::Send { .. }
+            | Action::ReadLog { .. }
+            | Action::Reply { .. }
+            | Action::Watch { .. }
+            | Action::Drop { .. }
+            | Action::Pause { .. }
+            | Action::Resume { .. }
+            | Action::Arm { .. }
+            | Action::Disarm { .. }
+            | Action::Touch { .. }
+            | Action::Stop { .. }) => Err(other),
+        }
+    }
 }
 
 /// A range of the arena or of the list of watchers.

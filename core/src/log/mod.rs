@@ -5,7 +5,9 @@ use crate::tree::Database;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+mod action;
 mod vfs;
+pub use action::StorageAction;
 pub use vfs::{FileId, Vfs, VfsError};
 
 /// One transaction of a history: its zxid and its bytes (`TxnHeader`, body, optional `TxnDigest`),
@@ -14,6 +16,24 @@ pub use vfs::{FileId, Vfs, VfsError};
 pub struct Record {
     pub zxid: Zxid,
     pub bytes: Arc<[u8]>,
+}
+
+impl Recovered {
+    /// A new server's disk: nothing was ever acknowledged.
+    pub fn empty() -> Recovered {
+        Recovered {
+            accepted: Epoch::ZERO,
+            current: Epoch::ZERO,
+            image: Image::default(),
+            log: Vec::new(),
+            standing: Standing::Intact,
+        }
+    }
+
+    /// The end of the history: the log's last zxid, or the image's when that is later.
+    pub fn history_end(&self) -> Zxid {
+        self.log.last().map_or(Zxid::ZERO, |record| record.zxid).max(self.image.zxid())
+    }
 }
 
 impl core::fmt::Debug for Record {
@@ -43,6 +63,8 @@ pub struct Recovered {
 pub enum Standing {
     Intact,
     /// No database and no `initialize` file: what was acknowledged may be lost. Such a server
-    /// votes with zxid −1, that is not at all (contract section 7, clause 2).
+    /// votes with zxid −1, that is not at all (contract section 7, clause 2). It stays lost, across
+    /// restarts, until a synchronization is complete: an image is installed, or the current epoch is
+    /// saved. What it logged before that is a prefix of what it once acknowledged, and is dropped.
     Lost,
 }

@@ -1,0 +1,45 @@
+//! Simulated disks: what survives a crash, and when (contract section 3).
+//!
+//! [`RecordDisk`] knows whole storage actions and enumerates every outcome of a crash: the exhaustive
+//! explorer's. A refinement test ties it to the sector-level disk under the real store.
+
+mod record;
+
+pub use record::{RecordDisk, Survivors};
+pub use zabra_core::log::StorageAction;
+
+use crate::oracle::DurableState;
+use zabra_core::contract::StorageError;
+use zabra_core::id::Zxid;
+use zabra_core::log::{Record, Recovered};
+
+/// Where a disk's nondeterminism comes from: a seeded stream, or an explicit list of choices.
+pub trait Chooser {
+    /// A number below `bound`, which is at least 1.
+    fn below(&mut self, bound: u64) -> u64;
+}
+
+/// The disk of one machine, as the world drives it: actions are issued in order, time completes
+/// them up to the next barrier, a crash keeps some of what was not complete.
+pub trait Disk {
+    fn issue(&mut self, action: StorageAction);
+    /// Whether a barrier waits for completion.
+    fn completable(&self) -> bool;
+    /// Completes everything up to and including the oldest `Sync`: the `count` of `Durable`.
+    fn complete(&mut self) -> Result<u32, StorageError>;
+    /// The zxid of the checkpoint that is being written.
+    fn checkpointing(&self) -> Option<Zxid>;
+    /// Completes the checkpoint: what `Checkpointed` carries.
+    fn complete_checkpoint(&mut self) -> Result<(Zxid, u64), StorageError>;
+    /// The log's records above `after` up to and including `until`, contiguous; none when the log
+    /// does not reach back far enough. Sees what is not yet durable.
+    fn read_log(&mut self, after: Zxid, until: Zxid) -> Vec<Record>;
+    /// What would survive any crash.
+    fn durable(&self) -> DurableState;
+    /// The machine stops dead. What was not complete survives as `choose` says.
+    fn crash(&mut self, choose: &mut dyn Chooser);
+    /// What a start finds. Call it only after a crash.
+    fn recover(&mut self) -> Result<Recovered, String>;
+    /// A destroying fault: the disk is empty, and has no `initialize` file.
+    fn destroy(&mut self);
+}
