@@ -9,7 +9,9 @@ pub enum StorageAction {
     /// Append to the log.
     Append(Record),
     /// Cut the log: every record above `after` goes.
-    Truncate { after: Zxid },
+    Truncate {
+        after: Zxid,
+    },
     SaveAccepted(Epoch),
     /// The history is complete up to this epoch: a disk that was lost counts again from here on.
     SaveCurrent(Epoch),
