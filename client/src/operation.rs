@@ -1,11 +1,11 @@
 //! The operations of a client, their request frames and their typed results (sections 1.4 to 1.6).
 
 use crate::deframe::frame;
+pub use zabra_core::wire::Code;
 use zabra_core::wire::records::{
     Acl, CreateRequest, DeleteRequest, GetChildren2Reply, GetChildrenReply, GetDataReply, Id, PathReply, PathRequest,
     ReadRequest, RequestHeader, SetDataRequest, Stat, StatReply,
 };
-pub use zabra_core::wire::Code;
 use zabra_core::wire::{Jute, Malformed, Op};
 
 /// What kind of znode a create makes.
@@ -49,15 +49,41 @@ impl Grant {
 /// A request of a client.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
-    Create { path: Vec<u8>, data: Option<Vec<u8>>, acl: Vec<Grant>, mode: CreateMode },
+    Create {
+        path: Vec<u8>,
+        data: Option<Vec<u8>>,
+        acl: Vec<Grant>,
+        mode: CreateMode,
+    },
     /// A version of −1 is any.
-    Delete { path: Vec<u8>, version: i32 },
-    Exists { path: Vec<u8>, watch: bool },
-    GetData { path: Vec<u8>, watch: bool },
-    SetData { path: Vec<u8>, data: Option<Vec<u8>>, version: i32 },
-    GetChildren { path: Vec<u8>, watch: bool },
-    GetChildren2 { path: Vec<u8>, watch: bool },
-    Sync { path: Vec<u8> },
+    Delete {
+        path: Vec<u8>,
+        version: i32,
+    },
+    Exists {
+        path: Vec<u8>,
+        watch: bool,
+    },
+    GetData {
+        path: Vec<u8>,
+        watch: bool,
+    },
+    SetData {
+        path: Vec<u8>,
+        data: Option<Vec<u8>>,
+        version: i32,
+    },
+    GetChildren {
+        path: Vec<u8>,
+        watch: bool,
+    },
+    GetChildren2 {
+        path: Vec<u8>,
+        watch: bool,
+    },
+    Sync {
+        path: Vec<u8>,
+    },
     /// Ends the session; nothing can be submitted after it.
     Close,
 }
@@ -65,14 +91,24 @@ pub enum Operation {
 /// What a successful operation returned.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Reply {
-    Created { path: Vec<u8> },
+    Created {
+        path: Vec<u8>,
+    },
     Deleted,
     /// exists and setData.
     Stat(Stat),
-    Data { data: Option<Vec<u8>>, stat: Stat },
+    Data {
+        data: Option<Vec<u8>>,
+        stat: Stat,
+    },
     Children(Vec<Vec<u8>>),
-    Children2 { children: Vec<Vec<u8>>, stat: Stat },
-    Synced { path: Vec<u8> },
+    Children2 {
+        children: Vec<Vec<u8>>,
+        stat: Stat,
+    },
+    Synced {
+        path: Vec<u8>,
+    },
     Closed,
 }
 

@@ -11,9 +11,9 @@
 //! | `Read` | at attachment and whenever bytes arrive (two thirds of the timeout) | the connection is given up |
 //! | `Retry` | when every server of the list was tried in vain | the list is tried again |
 
-use crate::deframe::{frame, Deframer};
+use crate::deframe::{Deframer, frame};
 use crate::handshake::{ConnectRequest, ConnectResponse, PASSWORD_LEN};
-use crate::operation::{code_from_wire, Code, Operation, Reply};
+use crate::operation::{Code, Operation, Reply, code_from_wire};
 use crate::watches::{WatchEvent, WatchKind, WatchTable};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -67,22 +67,36 @@ pub enum Input<'a> {
     /// The connection broke, or could not be opened. Not said after `Output::Hang`.
     Disconnected,
     Fired(Timer),
-    Submit { handle: Handle, operation: Operation },
+    Submit {
+        handle: Handle,
+        operation: Operation,
+    },
 }
 
 /// Something for the driver to do or to know, in order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Output {
     /// Open a connection to this server of the list. There is at most one connection.
-    Connect { server: u32 },
+    Connect {
+        server: u32,
+    },
     Send(Vec<u8>),
     /// Close the connection (or give up opening it).
     Hang,
     /// Arm a timer anew: it fires once, after so many milliseconds.
-    Arm { timer: Timer, after_ms: u32 },
-    Disarm { timer: Timer },
+    Arm {
+        timer: Timer,
+        after_ms: u32,
+    },
+    Disarm {
+        timer: Timer,
+    },
     /// The operation's request leaves now, under this xid: from here on it may take effect.
-    Sent { handle: Handle, session: SessionId, xid: i32 },
+    Sent {
+        handle: Handle,
+        session: SessionId,
+        xid: i32,
+    },
     /// The operation is finished; every submitted operation gets exactly one completion.
     Completed {
         handle: Handle,
@@ -111,7 +125,13 @@ pub enum Outcome {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum SessionEvent {
     /// The session is attached to a server: `fresh` for the first time.
-    Attached { session: SessionId, server: u32, timeout_ms: u32, read_only: bool, fresh: bool },
+    Attached {
+        session: SessionId,
+        server: u32,
+        timeout_ms: u32,
+        read_only: bool,
+        fresh: bool,
+    },
     /// The connection is gone; the session may be alive.
     Disconnected,
     /// A server sent what the protocol does not allow; the connection is closed and the next
@@ -136,7 +156,10 @@ pub enum Wrong {
     FrameLength(i32),
     Record(Malformed),
     /// A reply that answers nothing, or not the oldest request.
-    Xid { expected: Option<i32>, got: i32 },
+    Xid {
+        expected: Option<i32>,
+        got: i32,
+    },
     /// An error code that servers do not send.
     ErrorCode(i32),
     /// A watch event of a kind that servers do not send.

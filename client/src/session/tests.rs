@@ -144,10 +144,7 @@ fn requests_count_from_one_and_are_answered_in_order() {
     let out = step(&mut session, Input::Received(&bytes));
     assert_eq!(
         outcomes(&out),
-        [
-            (10, Outcome::Done(Reply::Created { path: b"/a0000000000".to_vec() })),
-            (11, Outcome::Failed(Code::NoNode))
-        ]
+        [(10, Outcome::Done(Reply::Created { path: b"/a0000000000".to_vec() })), (11, Outcome::Failed(Code::NoNode))]
     );
     assert_eq!(session.pending(), 0);
 }
@@ -325,8 +322,9 @@ enum Did {
 fn did() -> impl Strategy<Value = Did> {
     let raw = prop::collection::vec(any::<u8>(), 0..40);
     let framed = prop::collection::vec(any::<u8>(), 0..40).prop_map(|body| frame(|out| out.extend_from_slice(&body)));
-    let reply = (-9i32..6, -1i64..20, prop_oneof![Just(0), Just(-101), any::<i32>()], prop::collection::vec(0u8..3, 0..90))
-        .prop_map(|(xid, zxid, err, body)| reply(xid, zxid, err, &body));
+    let reply =
+        (-9i32..6, -1i64..20, prop_oneof![Just(0), Just(-101), any::<i32>()], prop::collection::vec(0u8..3, 0..90))
+            .prop_map(|(xid, zxid, err, body)| reply(xid, zxid, err, &body));
     let timers = prop_oneof![Just(Timer::Connect), Just(Timer::Ping), Just(Timer::Read), Just(Timer::Retry)];
     prop_oneof![
         1 => Just(Did::Start),
