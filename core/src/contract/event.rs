@@ -1,8 +1,10 @@
 //! What a server reports: facts for metrics, logs, oracles, marks and reports. Reporting changes
 //! nothing; events are part of a transition's output, not of the state.
 
+use super::Fault;
 use crate::id::{ClientId, Epoch, ServerId, ServerSet, SessionId, Xid, Zxid};
 use crate::log::Record;
+use crate::request::RequestOrigin;
 use crate::zab::{ServerState, Vote};
 use alloc::vec::Vec;
 
@@ -11,18 +13,24 @@ use alloc::vec::Vec;
 pub enum Event {
     /// The role changed. `Looking` after any other role means that the role ended.
     Role { state: ServerState, leader: Option<ServerId> },
-    /// This server left LOOKING for `vote`: these are the equal votes that it counted, its own
-    /// included, and the round.
-    Elected { vote: Vote, round: u64, votes: Vec<(ServerId, Vote)>, joined: Joined },
-    /// As leader: a quorum's FOLLOWERINFO was heard and this epoch is proposed.
+    /// While LOOKING: from now on this is the vote that goes out; once per change of vote or round.
+    Voted { vote: Vote, round: u64 },
+    /// This server left LOOKING for `vote`: these are the equal votes that it counted (its own
+    /// included in an election), as their senders cast them, and the round.
+    Elected { vote: Vote, round: u64, ballots: Vec<Ballot>, joined: Joined },
+    /// As leader: a quorum's FOLLOWERINFO was heard (this server's own included) and this epoch is
+    /// proposed.
     EpochProposed { epoch: Epoch, informed: Vec<(ServerId, Epoch)> },
-    /// As learner: the leader's epoch was accepted.
-    EpochAccepted { epoch: Epoch, leader: ServerId },
-    /// As leader: a quorum's ACKEPOCH was heard; synchronization begins from this history.
+    /// As learner: ACKEPOCH leaves now. `vouches` is false if it answers −1, because the epoch had
+    /// been accepted before.
+    EpochAccepted { epoch: Epoch, leader: ServerId, vouches: bool },
+    /// As leader: a quorum's ACKEPOCH was heard (this server's own included, and only those that
+    /// vouch); synchronization begins from this history.
     EpochAcked { epoch: Epoch, acked: ServerSet, history_end: Zxid },
     /// As leader: the plan for a learner. `peer` is its last zxid.
     SyncPlanned { learner: ServerId, mode: SyncMode, peer: Zxid, end: Zxid },
-    /// As learner: ACK(NEWLEADER) leaves now; the history ends here.
+    /// As learner: ACK(NEWLEADER) leaves now. `history_end` is the end of what came before
+    /// NEWLEADER; proposals that arrived after it do not belong to it.
     NewLeaderAcked { epoch: Epoch, leader: ServerId, history_end: Zxid },
     /// As leader: a quorum of ACK(NEWLEADER) was heard; the initial history is committed.
     Established { epoch: Epoch, acked: ServerSet, initial_end: Zxid },
@@ -34,16 +42,23 @@ pub enum Event {
     Accepted { record: Record },
     /// An ACK for a proposal leaves now (or the leader counts itself).
     Acked { zxid: Zxid },
-    /// As leader: a quorum acknowledged `zxid`.
+    /// As leader: a quorum acknowledged `zxid`. Reported before what it lets be applied.
     Committed { zxid: Zxid, acked: ServerSet },
     /// A transaction was applied to the tree; `digest` is the tree's state digest after it.
     Applied { record: Record, digest: u64 },
     /// The history was cut: records above `after` are gone.
     Truncated { after: Zxid },
-    /// The database was replaced by the leader's image at this zxid.
-    ImageInstalled { zxid: Zxid },
+    /// The digest that came with a transaction is not the tree's after applying it: prediction and
+    /// result differ (Apache's digest, as both sides count it).
+    DigestMismatch { zxid: Zxid, carried: u64, computed: u64 },
+    /// The database was replaced by the leader's image at this zxid, with this state digest.
+    ImageInstalled { zxid: Zxid, digest: u64 },
     /// A synchronization ended before NEWLEADER was acknowledged; what it brought is forgotten.
     SyncAborted { mode: SyncMode },
+    /// As leader: a learner is given up: its connection ended or it was silent for syncLimit. Those
+    /// in `heard`, this server included, are left; without a quorum of them leadership ends in this
+    /// step (rule `StepDown`).
+    LearnerLost { learner: ServerId, heard: ServerSet },
     /// As leader: leadership ends.
     Resigned { epoch: Epoch, why: Resigned },
     /// A packet was dropped: it belongs to another connection, epoch or phase.
@@ -53,16 +68,33 @@ pub enum Event {
 
     /// As leader: a session's timer fired and closeSession is proposed.
     SessionExpiring { session: SessionId },
-    /// A client's connection was attached to a session.
-    SessionAttached { session: SessionId, client: ClientId, timeout_ms: i32 },
+    /// As leader: requests of this session are taken from `origin` only, from now on.
+    SessionOwned { session: SessionId, origin: RequestOrigin },
+    /// As leader: a session's request was made into the transaction `zxid`; reported before its
+    /// `Proposed`.
+    Prepared { zxid: Zxid, session: SessionId, origin: RequestOrigin },
+    /// A client's connection was attached to a session. `last_seen` is what its ConnectRequest said.
+    SessionAttached { session: SessionId, client: ClientId, timeout_ms: i32, last_seen: Zxid },
     /// A client's connection asked for a session that it does not get.
     SessionRefused { session: SessionId },
+    /// A request of a session was taken from its connection: `Replied` will answer it, unless the
+    /// connection ends first.
+    Requested { client: ClientId, session: SessionId, xid: Xid, op: i32 },
     /// A reply leaves for a request of a session (requests without a session have none).
-    Replied { client: ClientId, session: SessionId, xid: Xid, zxid: Zxid, err: i32 },
+    Replied { client: ClientId, session: SessionId, xid: Xid, op: i32, zxid: Zxid, err: i32 },
     /// A `sync` of a client was answered by a fresh quorum.
     SyncAnswered { applied: Zxid },
     /// The server stops itself.
-    Stopped,
+    Stopped { fault: Fault },
+}
+
+/// A vote as its sender cast it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Ballot {
+    pub from: ServerId,
+    pub state: ServerState,
+    pub round: u64,
+    pub vote: Vote,
 }
 
 /// How a server left LOOKING.
