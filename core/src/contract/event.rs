@@ -51,8 +51,8 @@ pub enum Event {
     /// The digest that came with a transaction is not the tree's after applying it: prediction and
     /// result differ (Apache's digest, as both sides count it).
     DigestMismatch { zxid: Zxid, carried: u64, computed: u64 },
-    /// The database was replaced by the leader's image at this zxid, with this state digest.
-    ImageInstalled { zxid: Zxid, digest: u64 },
+    /// The database was replaced by the leader's image at this zxid.
+    ImageInstalled { zxid: Zxid },
     /// A synchronization ended before NEWLEADER was acknowledged; what it brought is forgotten.
     SyncAborted { mode: SyncMode },
     /// As leader: a learner is given up: its connection ended or it was silent for syncLimit. Those
