@@ -1,16 +1,26 @@
 //! The znode tree and what else a snapshot holds.
+//!
+//! [`Database`] is a function of the applied prefix of transactions: znodes, sessions, the zxid.
+//! [`Database::apply`] is the only way in which a transaction changes it. Connections, owners,
+//! watches and predictions live elsewhere; nothing here knows of roles, rules or clients.
 
-use crate::id::Zxid;
+pub mod acl;
+mod acl_table;
+mod apply;
+mod builder;
+mod data_tree;
+mod database;
+pub mod digest;
+mod map;
+pub mod path;
+mod record;
+pub mod stat;
 
-/// What a snapshot holds and nothing else: znodes, sessions, ACLs, the zxid, both digests.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Database {
-    zxid: Zxid,
-}
-
-impl Database {
-    /// The zxid of the last transaction applied.
-    pub fn zxid(&self) -> Zxid {
-        self.zxid
-    }
-}
+pub use acl::{AclList, RawAcl};
+pub use apply::{Applied, Change, Outcome};
+pub use builder::{BuildError, Builder};
+pub use data_tree::{Create, DataTree, Entry, Znode};
+pub use database::Database;
+pub use digest::node_digest;
+pub use path::Path;
+pub use stat::Owner;
