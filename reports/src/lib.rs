@@ -1,1 +1,11 @@
-//! zabra-reports
+//! A run, told to people and to machines.
+//!
+//! People read status lines while it runs ([`status`]) and a card when it fails ([`card`]);
+//! machines read an exit code ([`exit`]) and `report.json` ([`report`]). Nothing here runs
+//! anything, judges anything or knows the date: a report is a function of a run.
+
+pub mod card;
+pub mod exit;
+pub mod paint;
+pub mod report;
+pub mod status;
