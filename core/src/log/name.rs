@@ -107,7 +107,9 @@ mod tests {
 
     #[test]
     fn other_names_are_not_ours() {
-        for name in ["log", "log.", "log.xyz", "log.1.gz", "snapshot.1.zip", "currentEpoch.tmp", "log.11111111111111111"] {
+        for name in
+            ["log", "log.", "log.xyz", "log.1.gz", "snapshot.1.zip", "currentEpoch.tmp", "log.11111111111111111"]
+        {
             assert_eq!(FileName::parse(name), None, "{name}");
         }
     }

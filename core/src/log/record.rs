@@ -127,10 +127,19 @@ impl<V: Vfs> Source for FileSource<'_, V> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Item<'a> {
     /// An intact record.
-    Record { zxid: Zxid, at: u64, bytes: &'a [u8] },
+    Record {
+        zxid: Zxid,
+        at: u64,
+        bytes: &'a [u8],
+    },
     /// The data ends here: a length of zero, or the end of the file.
-    End { at: u64 },
-    Damage { at: u64, what: Damage },
+    End {
+        at: u64,
+    },
+    Damage {
+        at: u64,
+        what: Damage,
+    },
 }
 
 /// How a record is not one.

@@ -15,7 +15,7 @@
 mod decode;
 mod encode;
 
-pub use decode::{Decoded, DecodeError, SnapshotDecoder, decode_snapshot};
+pub use decode::{DecodeError, Decoded, SnapshotDecoder, decode_snapshot};
 pub use encode::SnapshotEncoder;
 
 use alloc::vec::Vec;

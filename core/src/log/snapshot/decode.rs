@@ -224,8 +224,12 @@ impl SnapshotDecoder {
                 let header = r.take(HEADER_BYTES, "snapshot header")?;
                 if header[..4] != MAGIC.to_be_bytes() || header[4..8] != VERSION.to_be_bytes() {
                     let magic = u32::from_be_bytes(header[..4].try_into().expect("four bytes"));
-                    return Err(Malformed { what: "snapshot header", at: 0, problem: Problem::Value(i64::from(magic)) }
-                        .into());
+                    return Err(Malformed {
+                        what: "snapshot header",
+                        at: 0,
+                        problem: Problem::Value(i64::from(magic)),
+                    }
+                    .into());
                 }
                 Stage::SessionCount
             }
