@@ -23,6 +23,7 @@ pub mod log;
 pub mod quorum;
 pub mod replica;
 pub mod request;
+pub mod role;
 pub mod rule;
 pub mod tree;
 pub mod wire;

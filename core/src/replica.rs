@@ -1,41 +1,318 @@
-//! One server: dispatch only, one line per arm.
+//! One server: dispatch only, one line per arm; and the loop that carries the consequences of a
+//! step between the ensemble's part ([`Peer`]) and the service.
 
 use crate::config::Config;
-use crate::contract::{Actions, Input};
-use crate::id::{Epoch, ServerId, SessionId, Stamp, Zxid};
+use crate::contract::{Action, Actions, Cx, Event, Fault, Input, Timer};
+use crate::id::{ConnId, Epoch, ServerId, SessionId, Stamp, Zxid};
 use crate::log::{Record, Recovered};
-use crate::request::Service;
-use crate::rule::Rules;
+use crate::request::{RequestOrigin, Service, Want};
+use crate::role::{Peer, Role};
+use crate::rule::{Rule, Rules};
 use crate::tree::Database;
-use crate::zab::ServerState;
+use crate::wire::Op;
+use crate::zab::{Effect, Next, Packet, Request, ServerState, Write};
 use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+mod checkpoint;
+use checkpoint::Checkpoints;
 
 /// A complete server, as a value.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Replica {
     config: Arc<Config>,
+    peer: Peer,
     service: Service,
+    checkpoints: Checkpoints,
+}
+
+/// The consequences of a step that are still to be carried out.
+#[derive(Default)]
+struct Pending {
+    effects: Vec<Effect>,
+    wants: Vec<Want>,
 }
 
 impl Replica {
     /// A server at start, from what its disk holds. Session ids count up from `session_base`.
+    ///
+    /// It begins LOOKING; the first vote leaves when `Timer::Notification` fires.
     pub fn restore(
         config: Arc<Config>,
         recovered: Recovered,
         session_base: SessionId,
         _at: Stamp,
-        _out: &mut Actions,
+        out: &mut Actions,
     ) -> Replica {
+        out.push(Action::Arm { timer: Timer::Notification, after_ms: 0 });
+        out.report(Event::Role { state: ServerState::Looking, leader: None });
+        let peer = Peer::restore(&recovered, config.notification_min_ms);
+        let checkpoints = Checkpoints::restore(recovered.image.zxid());
         let service = Service::restore(&config, recovered.image, session_base);
-        Replica { config, service }
+        Replica { config, peer, service, checkpoints }
     }
 
     /// One thing happened: changes the server and appends what it commands and reports.
-    pub fn step<R: Rules>(&mut self, _rules: R, _at: Stamp, _input: Input<'_>, _out: &mut Actions) {}
+    #[expect(clippy::unit_arg, reason = "one line per arm: a handler that cannot change the role returns nothing")]
+    pub fn step<R: Rules>(&mut self, rules: R, at: Stamp, input: Input<'_>, out: &mut Actions) {
+        let config = Arc::clone(&self.config);
+        let cx = &mut Cx { rules, config: &config, at, out };
+        let mut todo = Pending::default();
+        let (peer, service) = (&mut self.peer, &mut self.service);
+        let next = match input {
+            Input::Notified { from, notification } => peer.on_notified(cx, from, &notification),
+            Input::Opened { conn, origin } => peer.on_opened(cx, conn, origin),
+            Input::Refused { peer: name } => peer.on_refused(cx, name),
+            Input::Packet { conn, packet } => peer.on_packet(cx, conn, packet, &mut todo.effects),
+            Input::Broken { conn } => peer.on_broken(cx, conn, &mut todo.effects),
+            Input::ClientOpened { client, from } => stay(service.client_opened(cx, client, from)),
+            Input::ClientFrame { client, frame } => stay(service.client_frame(cx, client, frame, &mut todo.wants)),
+            Input::ClientClosed { client } => stay(service.client_closed(cx, client)),
+            Input::Durable { count } => return self.on_durable(cx, count, todo),
+            Input::Checkpointed { zxid, .. } => stay(self.checkpoints.on_saved(zxid)),
+            Input::LogRead { conn, records } => self.on_log_read(cx, conn, &records, &mut todo.effects),
+            Input::StorageFailed { error } => stay(stop(cx, Fault::Storage(error))),
+            Input::Fired { timer } => self.on_fired(cx, timer, &mut todo),
+        };
+        self.settle(cx, next, &mut todo);
+        self.finish(cx);
+    }
 
     pub fn view(&self) -> View<'_> {
         View { replica: self }
     }
+
+    #[expect(clippy::unit_arg, reason = "one line per arm: a handler that cannot change the role returns nothing")]
+    fn on_fired<R: Rules>(&mut self, cx: &mut Cx<'_, R>, timer: Timer, todo: &mut Pending) -> Next {
+        match timer {
+            Timer::Session(session) => stay(self.service.session_fired(cx, session, &mut todo.wants)),
+            Timer::NoLeader(client) => stay(self.service.no_leader_fired(cx, client)),
+            Timer::Notification
+            | Timer::FinalizeWait
+            | Timer::InitLimit
+            | Timer::SyncLimit
+            | Timer::Learner(_)
+            | Timer::Ping
+            | Timer::Redial => self.peer.on_fired(cx, timer, &mut todo.effects),
+        }
+    }
+
+    /// What waited for the disk goes on, write by write, for each may change the role.
+    fn on_durable<R: Rules>(&mut self, cx: &mut Cx<'_, R>, count: u32, mut todo: Pending) {
+        for write in self.peer.ledger.take_durable(count) {
+            let next = self.peer.on_durable(cx, write, &mut todo.effects);
+            self.settle(cx, next, &mut todo);
+        }
+        self.finish(cx);
+    }
+
+    fn on_log_read<R: Rules>(
+        &mut self,
+        cx: &mut Cx<'_, R>,
+        conn: ConnId,
+        records: &[Record],
+        effects: &mut Vec<Effect>,
+    ) -> Next {
+        match &mut self.peer.role {
+            Role::Leading(leading) => leading.on_log_read(cx, &mut self.peer.ledger, conn, records, effects),
+            Role::Looking(_) | Role::Following(_) | Role::Observing(_) => Next::Stay,
+        }
+    }
+
+    /// Carries consequences to and fro until nothing is left to do.
+    fn settle<R: Rules>(&mut self, cx: &mut Cx<'_, R>, next: Next, todo: &mut Pending) {
+        let mut next = next;
+        loop {
+            for effect in core::mem::take(&mut todo.effects) {
+                if let Effect::Stop(fault) = effect {
+                    return stop(cx, fault);
+                }
+                if next == Next::Stay {
+                    next = self.carry_out(cx, effect, todo);
+                } else {
+                    // The role is about to end; what is committed is applied all the same.
+                    let _ = self.carry_out(cx, effect, todo);
+                }
+            }
+            for want in core::mem::take(&mut todo.wants) {
+                if next == Next::Stay {
+                    next = self.grant(cx, want, &mut todo.effects);
+                }
+            }
+            if next != Next::Stay {
+                next = self.change_role(cx, next, todo);
+            } else if todo.effects.is_empty() && todo.wants.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn change_role<R: Rules>(&mut self, cx: &mut Cx<'_, R>, next: Next, todo: &mut Pending) -> Next {
+        if next == Next::Look && self.peer.role.state() != ServerState::Looking {
+            self.service.look(cx);
+        }
+        self.peer.transition(cx, next, &mut todo.effects)
+    }
+
+    #[expect(clippy::unit_arg, reason = "one line per arm: a handler that cannot change the role returns nothing")]
+    fn carry_out<R: Rules>(&mut self, cx: &mut Cx<'_, R>, effect: Effect, todo: &mut Pending) -> Next {
+        match effect {
+            Effect::Deliver(record) => stay(self.deliver(cx, &record, todo)),
+            Effect::Install(image) => stay(self.service.install(cx, image)),
+            Effect::SendImage { conn } => stay(self.send_image(cx, conn)),
+            Effect::Established => stay(self.start_service(cx, todo, Service::lead)),
+            Effect::UpToDate => stay(self.start_service(cx, todo, Service::learn)),
+            Effect::Forwarded { conn, request } => self.on_forwarded(cx, conn, &request, &mut todo.effects),
+            Effect::Revalidate { conn, session } => stay(self.revalidate(cx, conn, session)),
+            Effect::Revalidated { session, valid } => {
+                stay(self.service.revalidated(cx, session, valid, &mut todo.wants))
+            }
+            Effect::Touched { sessions } => stay(self.service.touch(cx, &sessions)),
+            Effect::AnswerPing { conn, zxid } => stay(self.answer_ping(cx, conn, zxid)),
+            Effect::Synced => stay(self.service.synced(cx, &mut todo.wants)),
+            Effect::LearnerGone { conn } => stay(self.service.learner_gone(conn)),
+            Effect::Stop(_) => unreachable!("a stop ends the step before it gets here"),
+        }
+    }
+
+    fn deliver<R: Rules>(&mut self, cx: &mut Cx<'_, R>, record: &Record, todo: &mut Pending) {
+        self.service.apply(cx, record, &mut todo.wants);
+        self.checkpoints.on_applied(record.bytes.len() as u64);
+    }
+
+    /// A leader is established, or a learner up to date: requests that waited go on.
+    fn start_service<R: Rules>(
+        &mut self,
+        cx: &mut Cx<'_, R>,
+        todo: &mut Pending,
+        start: fn(&mut Service, &mut Cx<'_, R>, &mut Vec<Want>),
+    ) {
+        start(&mut self.service, cx, &mut todo.wants);
+    }
+
+    fn send_image<R: Rules>(&mut self, cx: &mut Cx<'_, R>, conn: ConnId) {
+        if let Role::Leading(leading) = &mut self.peer.role {
+            leading.send_image(cx, &self.peer.ledger, conn, self.service.image());
+        }
+    }
+
+    fn answer_ping<R: Rules>(&mut self, cx: &mut Cx<'_, R>, conn: ConnId, zxid: Zxid) {
+        let sessions = self.service.take_touched();
+        cx.act(Action::Send { conn, packet: Packet::Ping { zxid, sessions } });
+    }
+
+    fn revalidate<R: Rules>(&mut self, cx: &mut Cx<'_, R>, conn: ConnId, session: SessionId) {
+        let valid = self.service.revalidate(cx, conn, session);
+        cx.act(Action::Send { conn, packet: Packet::Revalidated { session, valid } });
+    }
+
+    fn on_forwarded<R: Rules>(
+        &mut self,
+        cx: &mut Cx<'_, R>,
+        conn: ConnId,
+        request: &Request,
+        effects: &mut Vec<Effect>,
+    ) -> Next {
+        if request.op != Op::SYNC {
+            return self.propose(cx, RequestOrigin::Learner(conn), request, effects);
+        }
+        if let Role::Leading(leading) = &mut self.peer.role {
+            leading.sync(cx, &self.peer.ledger, Some(conn), effects);
+        }
+        Next::Stay
+    }
+
+    /// What the service wants: done here by a leader, forwarded by a learner. Without a leader the
+    /// service keeps it and asks again.
+    fn grant<R: Rules>(&mut self, cx: &mut Cx<'_, R>, want: Want, effects: &mut Vec<Effect>) -> Next {
+        match (&mut self.peer.role, want) {
+            (Role::Leading(_), Want::Propose(request)) => self.propose(cx, RequestOrigin::Local, &request, effects),
+            (Role::Leading(leading), Want::Sync(_)) => {
+                leading.sync(cx, &self.peer.ledger, None, effects);
+                Next::Stay
+            }
+            (Role::Following(learning) | Role::Observing(learning), want) if learning.is_serving() => {
+                if let (Some(conn), Some(packet)) = (learning.conn(), packet_of(want)) {
+                    cx.act(Action::Send { conn, packet });
+                }
+                Next::Stay
+            }
+            (Role::Looking(_) | Role::Following(_) | Role::Leading(_) | Role::Observing(_), _) => Next::Stay,
+        }
+    }
+
+    /// The leader makes a transaction of a request and proposes it. Every request that reaches this
+    /// point takes a fresh zxid, also one that fails (rule `FreshZxid`, section 1.5).
+    fn propose<R: Rules>(
+        &mut self,
+        cx: &mut Cx<'_, R>,
+        origin: RequestOrigin,
+        request: &Request,
+        effects: &mut Vec<Effect>,
+    ) -> Next {
+        let Role::Leading(leading) = &mut self.peer.role else {
+            return Next::Stay;
+        };
+        if !leading.is_established() {
+            return Next::Stay;
+        }
+        let Some(mut zxid) = leading.next_zxid(cx) else {
+            return leading.end_epoch(cx);
+        };
+        let mut bytes = self.service.prepare(cx, zxid, origin, request);
+        if !cx.enforces(Rule::FreshZxid) && is_error(&bytes) && leading.next_zxid(cx) > Some(self.peer.ledger.end()) {
+            zxid = self.peer.ledger.end();
+            bytes = self.service.prepare(cx, zxid, origin, request);
+        }
+        leading.propose(cx, &mut self.peer.ledger, Record { zxid, bytes }, effects)
+    }
+
+    /// After every step: the window's bound, the checkpoint's cadence, the watermarks.
+    fn finish<R: Rules>(&mut self, cx: &mut Cx<'_, R>) {
+        if let Some(Action::Stop { .. }) = cx.out.list().last() {
+            return;
+        }
+        let applied = self.service.applied();
+        self.peer.ledger.trim(cx.config, applied);
+        if self.checkpoints.is_due(cx.config, applied) && !self.pending_append_up_to(applied) {
+            self.checkpoints.start(applied);
+            cx.act(Action::Checkpoint(self.service.image()));
+        }
+        let ledger = &self.peer.ledger;
+        assert!(
+            ledger.committed <= ledger.end() || !cx.enforces(Rule::CommitMatches) || !cx.enforces(Rule::CommitOrder),
+            "what is committed is in the history"
+        );
+    }
+
+    fn pending_append_up_to(&self, zxid: Zxid) -> bool {
+        self.peer.ledger.pending_writes().any(|w| match w {
+            Write::Append(appended) => appended <= zxid,
+            Write::Install(_) | Write::Truncate => true,
+            Write::Accepted(_) | Write::Current(_) => false,
+        })
+    }
+}
+
+fn stay((): ()) -> Next {
+    Next::Stay
+}
+
+fn stop<R: Rules>(cx: &mut Cx<'_, R>, fault: Fault) {
+    cx.report(Event::Stopped);
+    cx.act(Action::Stop { fault });
+}
+
+fn packet_of(want: Want) -> Option<Packet> {
+    match want {
+        Want::Propose(request) | Want::Sync(request) => Some(Packet::Request(request)),
+        Want::Revalidate { session, timeout_ms } => Some(Packet::Revalidate { session, timeout_ms }),
+    }
+}
+
+/// Whether a transaction's header says −1: a failed write.
+fn is_error(transaction: &[u8]) -> bool {
+    transaction.get(28..32) == Some(&Op::ERROR.to_be_bytes()[..])
 }
 
 /// What logs, oracles, models and admin commands may know of a server.
@@ -50,40 +327,52 @@ impl<'a> View<'a> {
     }
 
     pub fn state(self) -> ServerState {
-        ServerState::Looking
+        self.replica.peer.role.state()
     }
 
     /// Whether this server serves: an established leader, or a learner after UPTODATE.
     pub fn serving(self) -> bool {
-        false
+        self.replica.peer.role.is_serving()
     }
 
     /// The leader that this server follows, or itself when leading.
     pub fn leader(self) -> Option<ServerId> {
-        None
+        match &self.replica.peer.role {
+            Role::Looking(_) => None,
+            Role::Following(learning) | Role::Observing(learning) => Some(learning.leader()),
+            Role::Leading(_) => Some(self.me()),
+        }
+    }
+
+    /// The epoch of this server's reign, from its proposal on.
+    pub fn leading_epoch(self) -> Option<Epoch> {
+        match &self.replica.peer.role {
+            Role::Leading(leading) => leading.epoch(),
+            Role::Looking(_) | Role::Following(_) | Role::Observing(_) => None,
+        }
     }
 
     pub fn accepted_epoch(self) -> Epoch {
-        Epoch::ZERO
+        self.replica.peer.ledger.accepted
     }
 
     pub fn current_epoch(self) -> Epoch {
-        Epoch::ZERO
+        self.replica.peer.ledger.current
     }
 
     /// The records in memory, oldest first: the committed window, then what is not yet committed.
     pub fn history(self) -> impl DoubleEndedIterator<Item = &'a Record> + ExactSizeIterator {
-        [].iter()
+        self.replica.peer.ledger.history().records()
     }
 
     /// The end of the history: the zxid that votes and ACKEPOCH carry.
     pub fn history_end(self) -> Zxid {
-        Zxid::ZERO
+        self.replica.peer.ledger.end()
     }
 
     /// What is known to be committed in this life.
     pub fn committed(self) -> Zxid {
-        Zxid::ZERO
+        self.replica.peer.ledger.committed
     }
 
     pub fn applied(self) -> Zxid {
@@ -94,13 +383,17 @@ impl<'a> View<'a> {
         self.replica.service.database()
     }
 
+    pub fn service(self) -> &'a Service {
+        &self.replica.service
+    }
+
     /// The election round.
     pub fn round(self) -> u64 {
-        0
+        self.replica.peer.ledger.round
     }
 
     /// How many storage actions wait to become durable.
     pub fn pending_writes(self) -> usize {
-        0
+        self.replica.peer.ledger.pending_writes().len()
     }
 }

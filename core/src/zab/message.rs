@@ -88,6 +88,31 @@ pub enum Packet {
     },
 }
 
+impl Packet {
+    /// The packet's name in ZooKeeper's protocol, as traces and logs print it.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Packet::Request(_) => "REQUEST",
+            Packet::Proposal(_) => "PROPOSAL",
+            Packet::Ack(_) => "ACK",
+            Packet::Commit(_) => "COMMIT",
+            Packet::Ping { .. } => "PING",
+            Packet::Revalidate { .. } | Packet::Revalidated { .. } => "REVALIDATE",
+            Packet::Sync => "SYNC",
+            Packet::Inform(_) => "INFORM",
+            Packet::NewLeader { .. } => "NEWLEADER",
+            Packet::FollowerInfo(_) => "FOLLOWERINFO",
+            Packet::ObserverInfo(_) => "OBSERVERINFO",
+            Packet::LeaderInfo { .. } => "LEADERINFO",
+            Packet::AckEpoch { .. } => "ACKEPOCH",
+            Packet::UpToDate => "UPTODATE",
+            Packet::Diff(_) => "DIFF",
+            Packet::Trunc(_) => "TRUNC",
+            Packet::Snap { .. } => "SNAP",
+        }
+    }
+}
+
 /// What a learner says of itself first.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LearnerInfo {

@@ -1,0 +1,328 @@
+//! Fast leader election (reference/zookeeper.md section 3.2; ZkV3_7_0.tla, FLE actions).
+//!
+//! A LOOKING server votes for the best server that it knows of and tells everyone. When a quorum
+//! has sent the same vote in the same round, it waits a moment for something better, then takes
+//! its role. A server that finds an ensemble running joins it instead.
+//!
+//! What election owes the later phases: the elected server's vote is at least as good as every
+//! vote in its quorum. Safety does not rest on it (discovery checks histories again).
+
+pub mod links;
+mod vote;
+
+use super::effect::Next;
+use super::{Ledger, Notification, ServerState, Vote};
+use crate::contract::{Action, Cx, Event, Joined, Timer};
+use crate::id::{ServerId, ServerSet};
+use crate::log::Standing;
+use crate::rule::{Rule, Rules};
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// A server without a leader.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Looking {
+    stage: Stage,
+    /// Whom this server wants; `None` if it has no say and knows nobody yet.
+    vote: Option<Vote>,
+    /// The votes of this round, by sender.
+    received: BTreeMap<ServerId, Vote>,
+    /// What servers say that follow or lead, whatever their round.
+    running: BTreeMap<ServerId, Running>,
+    interval_ms: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Stage {
+    /// No vote leaves before the own writes are durable and the first notification is due.
+    Waiting,
+    Voting,
+    /// A quorum agrees; the finalize wait runs.
+    Finalizing,
+}
+
+/// What a server that is not LOOKING says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Running {
+    vote: Vote,
+    round: u64,
+    state: ServerState,
+}
+
+impl Looking {
+    /// Begins to look: the first vote leaves when `Timer::Notification` fires and nothing is
+    /// pending on disk (rule `DrainBeforeVote`, ZOOKEEPER-4712).
+    pub fn new(notification_min_ms: u32) -> Looking {
+        Looking {
+            stage: Stage::Waiting,
+            vote: None,
+            received: BTreeMap::new(),
+            running: BTreeMap::new(),
+            interval_ms: notification_min_ms,
+        }
+    }
+
+    pub fn vote(&self) -> Option<Vote> {
+        self.vote
+    }
+
+    /// The own writes are durable: a vote that waited for them leaves now.
+    pub fn on_durable<R: Rules>(&mut self, cx: &mut Cx<'_, R>, ledger: &mut Ledger) -> Next {
+        if self.stage == Stage::Waiting && ledger.is_durable() { self.start(cx, ledger) } else { Next::Stay }
+    }
+
+    pub fn on_notification_due<R: Rules>(&mut self, cx: &mut Cx<'_, R>, ledger: &mut Ledger) -> Next {
+        if self.stage == Stage::Waiting {
+            if cx.enforces(Rule::DrainBeforeVote) && !ledger.is_durable() {
+                return Next::Stay;
+            }
+            return self.start(cx, ledger);
+        }
+        self.interval_ms = self.interval_ms.saturating_mul(2).min(cx.config.notification_max_ms);
+        self.broadcast(cx, ledger);
+        Next::Stay
+    }
+
+    /// The finalize wait is over: the vote stands.
+    pub fn on_finalize<R: Rules>(&mut self, cx: &mut Cx<'_, R>, ledger: &mut Ledger) -> Next {
+        match self.stage {
+            Stage::Finalizing => self.decide(cx, ledger),
+            Stage::Waiting | Stage::Voting => Next::Stay,
+        }
+    }
+
+    pub fn on_notification<R: Rules>(
+        &mut self,
+        cx: &mut Cx<'_, R>,
+        ledger: &mut Ledger,
+        from: ServerId,
+        n: &Arc<Notification>,
+    ) -> Next {
+        if self.stage == Stage::Waiting {
+            ledger.early.insert(from, Arc::clone(n));
+            return Next::Stay;
+        }
+        let voter = cx.config.ensemble.voters().contains(from) || !cx.enforces(Rule::VoteFromVoter);
+        match n.state {
+            ServerState::Looking if voter => self.on_looking(cx, ledger, from, n),
+            ServerState::Looking => {
+                self.tell(cx, ledger, from);
+                Next::Stay
+            }
+            ServerState::Following | ServerState::Leading if voter => self.on_running(cx, ledger, from, n),
+            ServerState::Following | ServerState::Leading | ServerState::Observing => Next::Stay,
+        }
+    }
+
+    /// A new round begins with the vote for itself.
+    fn start<R: Rules>(&mut self, cx: &mut Cx<'_, R>, ledger: &mut Ledger) -> Next {
+        self.stage = Stage::Voting;
+        ledger.round += 1;
+        self.vote = ledger.own_vote(cx);
+        self.broadcast(cx, ledger);
+        let mut next = self.tally(cx, ledger);
+        // The votes that arrived before this server was LOOKING need not be waited for again.
+        for (from, n) in core::mem::take(&mut ledger.early) {
+            if next == Next::Stay {
+                next = self.on_notification(cx, ledger, from, &n);
+            }
+        }
+        next
+    }
+
+    fn on_looking<R: Rules>(
+        &mut self,
+        cx: &mut Cx<'_, R>,
+        ledger: &mut Ledger,
+        from: ServerId,
+        n: &Notification,
+    ) -> Next {
+        let Some(theirs) = n.vote else {
+            self.tell(cx, ledger, from);
+            return Next::Stay;
+        };
+        if self.vote.is_none() && ledger.own_vote(cx).is_none() {
+            // A server without a say joins what the voters have agreed on, never decides with them.
+            return Next::Stay;
+        }
+        if !candidate(cx, theirs.leader) {
+            return Next::Stay;
+        }
+        if n.round > ledger.round {
+            ledger.round = n.round;
+            self.received.clear();
+            self.prefer(cx, ledger, ledger.own_vote(cx).map_or(theirs, |own| better(cx, own, theirs)));
+        } else if n.round < ledger.round && cx.enforces(Rule::VoteRound) {
+            self.tell(cx, ledger, from);
+            return Next::Stay;
+        } else if self.vote.is_none_or(|mine| vote::is_better(cx, theirs, mine)) {
+            self.prefer(cx, ledger, theirs);
+        } else if self.vote != Some(theirs) {
+            // Apache stays silent here and lets the peer wait for the next re-broadcast.
+            self.tell(cx, ledger, from);
+        }
+        self.received.insert(from, theirs);
+        self.tally(cx, ledger)
+    }
+
+    fn on_running<R: Rules>(
+        &mut self,
+        cx: &mut Cx<'_, R>,
+        ledger: &mut Ledger,
+        from: ServerId,
+        n: &Notification,
+    ) -> Next {
+        let Some(vote) = n.vote.filter(|v| candidate(cx, v.leader)) else {
+            return Next::Stay;
+        };
+        let has_say = ledger.own_vote(cx).is_some();
+        if has_say && (n.round == ledger.round || !cx.enforces(Rule::VoteRound)) {
+            self.received.insert(from, vote);
+            let next = self.tally(cx, ledger);
+            if next != Next::Stay {
+                return next;
+            }
+        }
+        self.running.insert(from, Running { vote, round: n.round, state: n.state });
+        self.try_join(cx, ledger, vote)
+    }
+
+    /// Joins a running ensemble: a quorum follows this leader, and the leader itself says LEADING.
+    fn try_join<R: Rules>(&mut self, cx: &mut Cx<'_, R>, ledger: &mut Ledger, vote: Vote) -> Next {
+        let same = |r: &Running| r.vote.leader == vote.leader && r.vote.epoch == vote.epoch;
+        let followers: ServerSet = self.running.iter().filter(|(_, r)| same(r)).map(|(s, _)| *s).collect();
+        if cx.enforces(Rule::VoteQuorum) && !cx.config.ensemble.quorum.contains(followers) {
+            return Next::Stay;
+        }
+        let confirmed = self.running.get(&vote.leader).is_some_and(|r| r.state == ServerState::Leading && same(r));
+        if vote.leader == cx.config.me || (cx.enforces(Rule::LeaderConfirms) && !confirmed) {
+            return Next::Stay;
+        }
+        let votes = self.running.iter().filter(|(_, r)| same(r)).map(|(s, r)| (*s, r.vote)).collect();
+        ledger.round = self.running.get(&vote.leader).map_or(ledger.round, |r| r.round);
+        self.leave(cx, ledger, vote, votes, Joined::RunningEnsemble)
+    }
+
+    /// Adopts a vote and tells everyone.
+    fn prefer<R: Rules>(&mut self, cx: &mut Cx<'_, R>, ledger: &mut Ledger, vote: Vote) {
+        if self.stage == Stage::Finalizing && self.vote != Some(vote) {
+            self.stage = Stage::Voting;
+            cx.disarm(Timer::FinalizeWait);
+        }
+        self.vote = Some(vote);
+        self.broadcast(cx, ledger);
+    }
+
+    /// Is there a quorum for the own vote? Then the finalize wait begins, or ends at once if no
+    /// voter is left that could know better.
+    fn tally<R: Rules>(&mut self, cx: &mut Cx<'_, R>, ledger: &mut Ledger) -> Next {
+        let supporters = self.supporters(cx, ledger);
+        let quorum = cx.config.ensemble.quorum.contains(supporters) || !cx.enforces(Rule::VoteQuorum);
+        if self.vote.is_none() || !quorum {
+            if self.stage == Stage::Finalizing {
+                self.stage = Stage::Voting;
+                cx.disarm(Timer::FinalizeWait);
+            }
+            return Next::Stay;
+        }
+        if cx.config.ensemble.voters().is_subset(supporters) {
+            return self.decide(cx, ledger);
+        }
+        if self.stage == Stage::Voting {
+            self.stage = Stage::Finalizing;
+            cx.arm(Timer::FinalizeWait, cx.config.finalize_wait_ms);
+        }
+        Next::Stay
+    }
+
+    /// The servers that sent the own vote in this round, this server included.
+    fn supporters<R: Rules>(&self, cx: &Cx<'_, R>, ledger: &Ledger) -> ServerSet {
+        let mut supporters: ServerSet =
+            self.received.iter().filter(|(_, v)| Some(**v) == self.vote).map(|(s, _)| *s).collect();
+        if ledger.own_vote(cx).is_some() {
+            supporters.insert(cx.config.me);
+        }
+        supporters
+    }
+
+    fn decide<R: Rules>(&mut self, cx: &mut Cx<'_, R>, ledger: &mut Ledger) -> Next {
+        let Some(vote) = self.vote else {
+            return Next::Stay;
+        };
+        let votes = self.supporters(cx, ledger).iter().map(|s| (s, vote)).collect();
+        self.leave(cx, ledger, vote, votes, Joined::Election)
+    }
+
+    fn leave<R: Rules>(
+        &mut self,
+        cx: &mut Cx<'_, R>,
+        ledger: &mut Ledger,
+        vote: Vote,
+        votes: Vec<(ServerId, Vote)>,
+        joined: Joined,
+    ) -> Next {
+        if self.stage == Stage::Finalizing {
+            cx.disarm(Timer::FinalizeWait);
+        }
+        cx.disarm(Timer::Notification);
+        ledger.elected = Some(vote);
+        cx.report(Event::Elected { vote, round: ledger.round, votes, joined });
+        if vote.leader == cx.config.me { Next::Lead } else { Next::Learn { leader: vote.leader } }
+    }
+
+    fn broadcast<R: Rules>(&mut self, cx: &mut Cx<'_, R>, ledger: &Ledger) {
+        let me = cx.config.me;
+        let notification = Arc::new(self.notification(cx, ledger));
+        for to in cx.config.ensemble.voters().iter().filter(|s| *s != me) {
+            cx.act(Action::Notify { to, notification: Arc::clone(&notification) });
+        }
+        cx.arm(Timer::Notification, self.interval_ms);
+    }
+
+    fn tell<R: Rules>(&self, cx: &mut Cx<'_, R>, ledger: &Ledger, to: ServerId) {
+        let notification = Arc::new(self.notification(cx, ledger));
+        cx.act(Action::Notify { to, notification });
+    }
+
+    fn notification<R: Rules>(&self, cx: &Cx<'_, R>, ledger: &Ledger) -> Notification {
+        Notification {
+            state: ServerState::Looking,
+            vote: self.vote,
+            round: ledger.round,
+            config: Arc::clone(&cx.config.ensemble.text),
+        }
+    }
+}
+
+/// A server that has a leader answers one that looks, and keeps its vote for the day when it looks
+/// itself.
+pub fn answer_looking<R: Rules>(
+    cx: &mut Cx<'_, R>,
+    ledger: &mut Ledger,
+    state: ServerState,
+    from: ServerId,
+    n: &Arc<Notification>,
+) {
+    if n.state != ServerState::Looking {
+        return;
+    }
+    // A server whose disk was lost confirms nobody: what it says must not be counted.
+    let vote = ledger.elected.filter(|_| ledger.standing == Standing::Intact || !cx.enforces(Rule::EmptyAbstains));
+    if cx.config.ensemble.voters().contains(from) && n.vote.is_some() {
+        ledger.early.insert(from, Arc::clone(n));
+    }
+    let config = Arc::clone(&cx.config.ensemble.text);
+    let notification = Arc::new(Notification { state, vote, round: ledger.round, config });
+    cx.act(Action::Notify { to: from, notification });
+}
+
+/// Whether this server may be voted for: a voter of the configuration in force (ZOOKEEPER-2988),
+/// and not of weight 0.
+fn candidate<R: Rules>(cx: &Cx<'_, R>, leader: ServerId) -> bool {
+    !cx.enforces(Rule::VoteFromVoter) || cx.config.ensemble.quorum.weight(leader) > 0
+}
+
+fn better<R: Rules>(cx: &Cx<'_, R>, a: Vote, b: Vote) -> Vote {
+    if vote::is_better(cx, b, a) { b } else { a }
+}
