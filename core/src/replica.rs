@@ -299,7 +299,7 @@ fn stay((): ()) -> Next {
 }
 
 fn stop<R: Rules>(cx: &mut Cx<'_, R>, fault: Fault) {
-    cx.report(Event::Stopped);
+    cx.report(Event::Stopped { fault });
     cx.act(Action::Stop { fault });
 }
 

@@ -42,8 +42,8 @@ pub enum Action {
     Sync,
     /// Write a snapshot in the background; at most one at a time. Answered by `Checkpointed`.
     Checkpoint(Image),
-    /// Read the log's records above `after`, up to and including `until`, for a learner's
-    /// synchronization. Answered by `LogRead`, unless the connection ends first.
+    /// Read the log from the record `after` itself (which proves that the log holds it) up to and
+    /// including `until`, for a learner's synchronization. Answered by `LogRead`, unless the connection ends first.
     ReadLog {
         conn: ConnId,
         after: Zxid,

@@ -35,8 +35,8 @@ pub enum Input<'a> {
     Durable { count: u32 },
     /// The checkpoint of `zxid` is complete: `bytes` long.
     Checkpointed { zxid: Zxid, bytes: u64 },
-    /// The answer to `ReadLog` for this connection: contiguous records, or none when the log does
-    /// not reach back far enough.
+    /// The answer to `ReadLog` for this connection: contiguous records that begin with the one that
+    /// was named, or none when the log does not hold it.
     LogRead { conn: ConnId, records: Vec<Record> },
     /// A storage action failed. The server stops; a failed write is never retried.
     StorageFailed { error: StorageError },

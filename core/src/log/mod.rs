@@ -65,7 +65,9 @@ pub struct Recovered {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Standing {
     Intact,
-    /// No database and no `initialize` file: what was acknowledged may be lost. Such a server
+    /// Neither an `initialize` file nor a `currentEpoch` file: what was acknowledged may be lost. An
+    /// `acceptedEpoch`, records or an image alone do not change that, for they are written before a
+    /// synchronization is complete; `initialize` goes when the first `currentEpoch` is durable. Such a server
     /// votes with zxid −1, that is not at all (contract section 7, clause 2). It stays lost, across
     /// restarts, until a synchronization is complete: an image is installed, or the current epoch is
     /// saved. What it logged before that is a prefix of what it once acknowledged, and is dropped.

@@ -201,7 +201,7 @@ impl Peer {
         match &mut self.role {
             Role::Looking(_) => Next::Stay,
             Role::Following(learning) | Role::Observing(learning) => learning.on_broken(conn),
-            Role::Leading(leading) => leading.on_gone(cx, &mut self.ledger, conn, effects),
+            Role::Leading(leading) => leading.on_gone(cx, conn, effects),
         }
     }
 
@@ -213,7 +213,7 @@ impl Peer {
             (Role::Looking(looking), Timer::FinalizeWait) => looking.on_finalize(cx, ledger),
             (Role::Leading(leading), Timer::InitLimit) => leading.on_init_limit(cx),
             (Role::Leading(leading), Timer::Ping) => leading.on_ping_due(cx),
-            (Role::Leading(leading), Timer::Learner(conn)) => leading.on_silent(cx, ledger, conn, effects),
+            (Role::Leading(leading), Timer::Learner(conn)) => leading.on_silent(cx, conn, effects),
             (Role::Following(l) | Role::Observing(l), Timer::Redial) => l.on_redial(cx),
             (Role::Following(l) | Role::Observing(l), Timer::InitLimit) if !l.is_serving() => Next::Look,
             (Role::Following(l) | Role::Observing(l), Timer::SyncLimit) if l.is_serving() => Next::Look,

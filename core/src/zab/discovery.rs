@@ -100,7 +100,7 @@ impl Leading {
         effects: &mut Vec<Effect>,
     ) -> Next {
         if self.learners[&conn].stage != LearnerStage::Asked {
-            return self.refuse(cx, ledger, conn, "an ACKEPOCH that was not asked for", effects);
+            return self.refuse(cx, conn, "an ACKEPOCH that was not asked for", effects);
         }
         *self.stage_of(conn) = LearnerStage::Vouched { last };
         match self.stage {
@@ -165,7 +165,6 @@ impl Learning {
         }
         let vouches = epoch != ledger.accepted || !cx.enforces(Rule::EqualDoesNotVouch);
         let current = vouches.then_some(ledger.current);
-        cx.report(Event::EpochAccepted { epoch, leader: self.leader });
         self.phase = Phase::Accepting { epoch, current };
         if epoch == ledger.accepted {
             return self.acknowledge_epoch(cx, ledger);
@@ -180,6 +179,7 @@ impl Learning {
     /// ACKEPOCH leaves: the accepted epoch is durable.
     pub(super) fn acknowledge_epoch<R: Rules>(&mut self, cx: &mut Cx<'_, R>, ledger: &mut Ledger) -> Next {
         if let Phase::Accepting { epoch, current } = self.phase {
+            cx.report(Event::EpochAccepted { epoch, leader: self.leader, vouches: current.is_some() });
             self.send(cx, Packet::AckEpoch { current, last: ledger.end() });
             self.phase = Phase::Planned { epoch };
         }

@@ -178,18 +178,12 @@ impl Leading {
             | Packet::UpToDate
             | Packet::Diff(_)
             | Packet::Trunc(_)
-            | Packet::Snap { .. } => self.refuse(cx, ledger, conn, "a packet that only leaders send", effects),
+            | Packet::Snap { .. } => self.refuse(cx, conn, "a packet that only leaders send", effects),
         }
     }
 
     /// A connection ended, or is given up.
-    pub fn on_gone<R: Rules>(
-        &mut self,
-        cx: &mut Cx<'_, R>,
-        ledger: &mut Ledger,
-        conn: ConnId,
-        effects: &mut Vec<Effect>,
-    ) -> Next {
+    pub fn on_gone<R: Rules>(&mut self, cx: &mut Cx<'_, R>, conn: ConnId, effects: &mut Vec<Effect>) -> Next {
         let Some(gone) = self.learners.remove(&conn) else {
             return Next::Stay;
         };
@@ -200,22 +194,24 @@ impl Leading {
         }
         self.forget_in_syncs(cx, conn, effects);
         effects.push(Effect::LearnerGone { conn });
-        self.step_down_without_quorum(cx, ledger)
+        if !self.is_established() {
+            return Next::Stay;
+        }
+        let mut heard = self.followers(|l| l.stage.is_synced());
+        heard.insert(cx.config.me);
+        if let Some(learner) = gone.server {
+            cx.report(Event::LearnerLost { learner, heard });
+        }
+        self.step_down_without_quorum(cx, heard)
     }
 
     /// A learner was silent for too long.
-    pub fn on_silent<R: Rules>(
-        &mut self,
-        cx: &mut Cx<'_, R>,
-        ledger: &mut Ledger,
-        conn: ConnId,
-        effects: &mut Vec<Effect>,
-    ) -> Next {
+    pub fn on_silent<R: Rules>(&mut self, cx: &mut Cx<'_, R>, conn: ConnId, effects: &mut Vec<Effect>) -> Next {
         if !self.learners.contains_key(&conn) {
             return Next::Stay;
         }
         cx.act(Action::Hang { conn });
-        self.on_gone(cx, ledger, conn, effects)
+        self.on_gone(cx, conn, effects)
     }
 
     pub fn on_init_limit<R: Rules>(&mut self, cx: &mut Cx<'_, R>) -> Next {
@@ -253,13 +249,8 @@ impl Leading {
 
     /// An established leader needs a quorum of synced voters, itself included; observers do not
     /// count (ZOOKEEPER-1294).
-    fn step_down_without_quorum<R: Rules>(&mut self, cx: &mut Cx<'_, R>, _ledger: &Ledger) -> Next {
-        if !self.is_established() || !cx.enforces(Rule::StepDown) {
-            return Next::Stay;
-        }
-        let mut synced = self.followers(|l| l.stage.is_synced());
-        synced.insert(cx.config.me);
-        if cx.config.ensemble.quorum.contains(synced) {
+    fn step_down_without_quorum<R: Rules>(&mut self, cx: &mut Cx<'_, R>, heard: ServerSet) -> Next {
+        if !cx.enforces(Rule::StepDown) || cx.config.ensemble.quorum.contains(heard) {
             return Next::Stay;
         }
         self.resign(cx, Resigned::QuorumLost)
@@ -278,14 +269,13 @@ impl Leading {
     pub(super) fn refuse<R: Rules>(
         &mut self,
         cx: &mut Cx<'_, R>,
-        ledger: &mut Ledger,
         conn: ConnId,
         why: &'static str,
         effects: &mut Vec<Effect>,
     ) -> Next {
         cx.report(Event::PeerRefused { why });
         cx.act(Action::Hang { conn });
-        self.on_gone(cx, ledger, conn, effects)
+        self.on_gone(cx, conn, effects)
     }
 
     /// Any packet of a learner shows that it lives: a syncing one has initLimit, others syncLimit.
@@ -317,19 +307,19 @@ impl Leading {
         effects: &mut Vec<Effect>,
     ) -> Next {
         if self.learners[&conn].stage != LearnerStage::Opened {
-            return self.refuse(cx, ledger, conn, "a second FOLLOWERINFO", effects);
+            return self.refuse(cx, conn, "a second FOLLOWERINFO", effects);
         }
         if info.config_version > cx.config.ensemble.version {
-            return self.refuse(cx, ledger, conn, "a newer configuration than the leader's", effects);
+            return self.refuse(cx, conn, "a newer configuration than the leader's", effects);
         }
         if info.server == cx.config.me {
-            return self.refuse(cx, ledger, conn, "the leader's own id", effects);
+            return self.refuse(cx, conn, "the leader's own id", effects);
         }
         // A server has one connection: an older one is half open, or the peer restarted.
         let older = self.learners.iter().find(|(_, l)| l.server == Some(info.server)).map(|(c, _)| *c);
         if let Some(older) = older {
             cx.act(Action::Hang { conn: older });
-            let next = self.on_gone(cx, ledger, older, effects);
+            let next = self.on_gone(cx, older, effects);
             if next != Next::Stay {
                 return next;
             }

@@ -80,7 +80,7 @@ impl Leading {
         }
         let learner = self.learners.get_mut(&conn).expect("the caller looked the learner up");
         if zxid > ledger.end() || !learner.stage.is_synced() {
-            return self.refuse(cx, ledger, conn, "an ACK for something not proposed to it", effects);
+            return self.refuse(cx, conn, "an ACK for something not proposed to it", effects);
         }
         learner.acked = learner.acked.max(zxid);
         self.commit_acknowledged(cx, ledger, effects)

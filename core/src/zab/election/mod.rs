@@ -12,7 +12,7 @@ mod vote;
 
 use super::effect::Next;
 use super::{Ledger, Notification, ServerState, Vote};
-use crate::contract::{Action, Cx, Event, Joined, Timer};
+use crate::contract::{Action, Ballot, Cx, Event, Joined, Timer};
 use crate::id::{ServerId, ServerSet};
 use crate::log::Standing;
 use crate::rule::{Rule, Rules};
@@ -27,9 +27,9 @@ pub struct Looking {
     /// Whom this server wants; `None` if it has no say and knows nobody yet.
     vote: Option<Vote>,
     /// The votes of this round, by sender.
-    received: BTreeMap<ServerId, Vote>,
+    received: BTreeMap<ServerId, Ballot>,
     /// What servers say that follow or lead, whatever their round.
-    running: BTreeMap<ServerId, Running>,
+    running: BTreeMap<ServerId, Ballot>,
     interval_ms: u32,
 }
 
@@ -40,14 +40,6 @@ enum Stage {
     Voting,
     /// A quorum agrees; the finalize wait runs.
     Finalizing,
-}
-
-/// What a server that is not LOOKING says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Running {
-    vote: Vote,
-    round: u64,
-    state: ServerState,
 }
 
 impl Looking {
@@ -120,6 +112,7 @@ impl Looking {
         self.stage = Stage::Voting;
         ledger.round += 1;
         self.vote = ledger.own_vote(cx);
+        self.report_vote(cx, ledger);
         self.broadcast(cx, ledger);
         let mut next = self.tally(cx, ledger);
         // The votes that arrived before this server was LOOKING need not be waited for again.
@@ -162,7 +155,7 @@ impl Looking {
             // Apache stays silent here and lets the peer wait for the next re-broadcast.
             self.tell(cx, ledger, from);
         }
-        self.received.insert(from, theirs);
+        self.received.insert(from, Ballot { from, state: n.state, round: n.round, vote: theirs });
         self.tally(cx, ledger)
     }
 
@@ -176,21 +169,22 @@ impl Looking {
         let Some(vote) = n.vote.filter(|v| candidate(cx, v.leader)) else {
             return Next::Stay;
         };
+        let ballot = Ballot { from, state: n.state, round: n.round, vote };
         let has_say = ledger.own_vote(cx).is_some();
         if has_say && (n.round == ledger.round || !cx.enforces(Rule::VoteRound)) {
-            self.received.insert(from, vote);
+            self.received.insert(from, ballot);
             let next = self.tally(cx, ledger);
             if next != Next::Stay {
                 return next;
             }
         }
-        self.running.insert(from, Running { vote, round: n.round, state: n.state });
+        self.running.insert(from, ballot);
         self.try_join(cx, ledger, vote)
     }
 
     /// Joins a running ensemble: a quorum follows this leader, and the leader itself says LEADING.
     fn try_join<R: Rules>(&mut self, cx: &mut Cx<'_, R>, ledger: &mut Ledger, vote: Vote) -> Next {
-        let same = |r: &Running| r.vote.leader == vote.leader && r.vote.epoch == vote.epoch;
+        let same = |r: &Ballot| r.vote.leader == vote.leader && r.vote.epoch == vote.epoch;
         let followers: ServerSet = self.running.iter().filter(|(_, r)| same(r)).map(|(s, _)| *s).collect();
         if cx.enforces(Rule::VoteQuorum) && !cx.config.ensemble.quorum.contains(followers) {
             return Next::Stay;
@@ -199,9 +193,9 @@ impl Looking {
         if vote.leader == cx.config.me || (cx.enforces(Rule::LeaderConfirms) && !confirmed) {
             return Next::Stay;
         }
-        let votes = self.running.iter().filter(|(_, r)| same(r)).map(|(s, r)| (*s, r.vote)).collect();
+        let ballots = self.running.values().filter(|r| same(r)).copied().collect();
         ledger.round = self.running.get(&vote.leader).map_or(ledger.round, |r| r.round);
-        self.leave(cx, ledger, vote, votes, Joined::RunningEnsemble)
+        self.leave(cx, ledger, vote, ballots, Joined::RunningEnsemble)
     }
 
     /// Adopts a vote and tells everyone.
@@ -211,7 +205,14 @@ impl Looking {
             cx.disarm(Timer::FinalizeWait);
         }
         self.vote = Some(vote);
+        self.report_vote(cx, ledger);
         self.broadcast(cx, ledger);
+    }
+
+    fn report_vote<R: Rules>(&self, cx: &mut Cx<'_, R>, ledger: &Ledger) {
+        if let Some(vote) = self.vote {
+            cx.report(Event::Voted { vote, round: ledger.round });
+        }
     }
 
     /// Is there a quorum for the own vote? Then the finalize wait begins, or ends at once if no
@@ -239,7 +240,7 @@ impl Looking {
     /// The servers that sent the own vote in this round, this server included.
     fn supporters<R: Rules>(&self, cx: &Cx<'_, R>, ledger: &Ledger) -> ServerSet {
         let mut supporters: ServerSet =
-            self.received.iter().filter(|(_, v)| Some(**v) == self.vote).map(|(s, _)| *s).collect();
+            self.received.values().filter(|b| Some(b.vote) == self.vote).map(|b| b.from).collect();
         if ledger.own_vote(cx).is_some() {
             supporters.insert(cx.config.me);
         }
@@ -250,8 +251,11 @@ impl Looking {
         let Some(vote) = self.vote else {
             return Next::Stay;
         };
-        let votes = self.supporters(cx, ledger).iter().map(|s| (s, vote)).collect();
-        self.leave(cx, ledger, vote, votes, Joined::Election)
+        let mut ballots: Vec<Ballot> = self.received.values().filter(|b| b.vote == vote).copied().collect();
+        if ledger.own_vote(cx).is_some() {
+            ballots.push(Ballot { from: cx.config.me, state: ServerState::Looking, round: ledger.round, vote });
+        }
+        self.leave(cx, ledger, vote, ballots, Joined::Election)
     }
 
     fn leave<R: Rules>(
@@ -259,7 +263,7 @@ impl Looking {
         cx: &mut Cx<'_, R>,
         ledger: &mut Ledger,
         vote: Vote,
-        votes: Vec<(ServerId, Vote)>,
+        ballots: Vec<Ballot>,
         joined: Joined,
     ) -> Next {
         if self.stage == Stage::Finalizing {
@@ -267,7 +271,7 @@ impl Looking {
         }
         cx.disarm(Timer::Notification);
         ledger.elected = Some(vote);
-        cx.report(Event::Elected { vote, round: ledger.round, votes, joined });
+        cx.report(Event::Elected { vote, round: ledger.round, ballots, joined });
         if vote.leader == cx.config.me { Next::Lead } else { Next::Learn { leader: vote.leader } }
     }
 
