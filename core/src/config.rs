@@ -53,6 +53,9 @@ impl Ensemble {
 pub struct Limits {
     /// Longest client frame: Apache's default `jute.maxbuffer`, one byte under 1 MiB.
     pub frame_bytes: u32,
+    /// Longest packet between servers: a transaction adds headers, ids and the paths of a closed
+    /// session to the longest frame; Apache allows two frames' worth for each buffer in it.
+    pub packet_bytes: u32,
     /// Requests of one connection that wait at once; beyond it reading is switched off.
     pub outstanding: u32,
     /// Bytes of committed records kept in memory for synchronization (contract section 2).
@@ -68,6 +71,7 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             frame_bytes: 0xf_ffff,
+            packet_bytes: 4 << 20,
             outstanding: 1000,
             window_bytes: 16 << 20,
             proposals: 100_000,

@@ -106,6 +106,9 @@ impl<'a> Reader<'a> {
 
 /// A value with a jute encoding. `'a` is the lifetime of the bytes that it was decoded from.
 pub trait Jute<'a>: Sized {
+    /// The fewest bytes that a value takes: what a vector's count is checked against.
+    const MIN: usize = 1;
+
     fn encode(&self, out: &mut Vec<u8>);
     fn decode(r: &mut Reader<'a>) -> Result<Self, Malformed>;
 
@@ -134,6 +137,8 @@ impl Jute<'_> for bool {
 }
 
 impl Jute<'_> for i32 {
+    const MIN: usize = 4;
+
     fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.to_be_bytes());
     }
@@ -144,6 +149,8 @@ impl Jute<'_> for i32 {
 }
 
 impl Jute<'_> for i64 {
+    const MIN: usize = 8;
+
     fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.to_be_bytes());
     }
@@ -155,6 +162,8 @@ impl Jute<'_> for i64 {
 
 /// A `ustring`, or a buffer that may not be null. Null is read as empty.
 impl<'a> Jute<'a> for &'a [u8] {
+    const MIN: usize = 4;
+
     fn encode(&self, out: &mut Vec<u8>) {
         encode_length(self.len(), out);
         out.extend_from_slice(self);
@@ -166,6 +175,8 @@ impl<'a> Jute<'a> for &'a [u8] {
 
 /// A `buffer`: null and empty differ.
 impl<'a> Jute<'a> for Option<&'a [u8]> {
+    const MIN: usize = 4;
+
     fn encode(&self, out: &mut Vec<u8>) {
         match self {
             None => (-1i32).encode(out),
@@ -182,6 +193,8 @@ impl<'a> Jute<'a> for Option<&'a [u8]> {
 
 /// A vector that may not be null. Null is read as empty.
 impl<'a, T: Jute<'a>> Jute<'a> for Vec<T> {
+    const MIN: usize = 4;
+
     fn encode(&self, out: &mut Vec<u8>) {
         encode_length(self.len(), out);
         for item in self {
@@ -195,6 +208,8 @@ impl<'a, T: Jute<'a>> Jute<'a> for Vec<T> {
 
 /// A vector: null and empty differ.
 impl<'a, T: Jute<'a>> Jute<'a> for Option<Vec<T>> {
+    const MIN: usize = 4;
+
     fn encode(&self, out: &mut Vec<u8>) {
         match self {
             None => (-1i32).encode(out),
@@ -205,12 +220,12 @@ impl<'a, T: Jute<'a>> Jute<'a> for Option<Vec<T>> {
         let Some(count) = r.length("vector count")? else {
             return Ok(None);
         };
-        // Every element takes at least one byte: a count above what is left is a lie, and is
-        // refused before memory is reserved for it.
-        if count > r.left() {
+        // A count of more elements than can be left is a lie, and is refused before memory is
+        // reserved for it.
+        if count > r.left() / T::MIN {
             return Err(r.malformed("vector count", Problem::Length(count as i64)));
         }
-        let mut items = Vec::with_capacity(count.min(1024));
+        let mut items = Vec::with_capacity(count);
         for _ in 0..count {
             items.push(T::decode(r)?);
         }
@@ -234,11 +249,20 @@ macro_rules! record {
         pub struct $name<$lt> { $($(#[$fmeta])* pub $field: $ty),* }
 
         impl<$lt> $crate::wire::jute::Jute<$lt> for $name<$lt> {
+            const MIN: usize = 0 $(+ <$ty as $crate::wire::jute::Jute<$lt>>::MIN)*;
+
             fn encode(&self, out: &mut alloc::vec::Vec<u8>) {
                 $($crate::wire::jute::Jute::encode(&self.$field, out);)*
             }
             fn decode(r: &mut $crate::wire::jute::Reader<$lt>) -> Result<Self, $crate::wire::jute::Malformed> {
                 Ok($name { $($field: $crate::wire::jute::Jute::decode(r)?),* })
+            }
+        }
+
+        #[cfg(test)]
+        impl<$lt> $crate::wire::sample::Sample<$lt> for $name<$lt> {
+            fn sample(s: &mut $crate::wire::sample::Source<$lt>) -> Self {
+                $name { $($field: $crate::wire::sample::Sample::sample(s)),* }
             }
         }
     };
@@ -248,11 +272,20 @@ macro_rules! record {
         pub struct $name { $($(#[$fmeta])* pub $field: $ty),* }
 
         impl<'a> $crate::wire::jute::Jute<'a> for $name {
+            const MIN: usize = 0 $(+ <$ty as $crate::wire::jute::Jute<'a>>::MIN)*;
+
             fn encode(&self, out: &mut alloc::vec::Vec<u8>) {
                 $($crate::wire::jute::Jute::encode(&self.$field, out);)*
             }
             fn decode(r: &mut $crate::wire::jute::Reader<'a>) -> Result<Self, $crate::wire::jute::Malformed> {
                 Ok($name { $($field: $crate::wire::jute::Jute::decode(r)?),* })
+            }
+        }
+
+        #[cfg(test)]
+        impl<'a> $crate::wire::sample::Sample<'a> for $name {
+            fn sample(s: &mut $crate::wire::sample::Source<'a>) -> Self {
+                $name { $($field: $crate::wire::sample::Sample::sample(s)),* }
             }
         }
     };

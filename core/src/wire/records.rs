@@ -6,6 +6,8 @@
 use super::jute::record;
 use alloc::vec::Vec;
 
+pub use super::connect::{ConnectRequest, ConnectResponse};
+
 record! {
     /// An identity: scheme and id within the scheme.
     Id<'a> { scheme: &'a [u8], id: &'a [u8] }
