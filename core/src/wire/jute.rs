@@ -260,7 +260,10 @@ macro_rules! record {
         }
 
         #[cfg(test)]
-        impl<$lt> $crate::wire::sample::Sample<$lt> for $name<$lt> {
+        impl<$lt> $crate::wire::sample::Sample<$lt> for $name<$lt>
+        where
+            $($ty: $crate::wire::sample::Sample<$lt>),*
+        {
             fn sample(s: &mut $crate::wire::sample::Source<$lt>) -> Self {
                 $name { $($field: $crate::wire::sample::Sample::sample(s)),* }
             }

@@ -10,7 +10,7 @@ mod op;
 pub mod quorum;
 pub mod records;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 pub mod txn;
 
 pub use frame::{Deframer, Item};
