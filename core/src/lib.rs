@@ -25,6 +25,8 @@ pub mod replica;
 pub mod request;
 pub mod role;
 pub mod rule;
+pub mod session;
 pub mod tree;
+pub mod watch;
 pub mod wire;
 pub mod zab;

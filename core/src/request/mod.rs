@@ -4,21 +4,44 @@
 //! It knows nothing of elections or quorums. [`crate::replica`] tells it what role the server has
 //! and which transactions are committed; it answers with [`Want`]s.
 
+mod ahead;
+mod apply;
+mod connect;
+mod connection;
+mod expire;
+mod open;
+mod prepare;
+mod read;
+mod reply;
+mod role;
+#[cfg(test)]
+mod tests;
+
 use crate::config::Config;
-use crate::contract::{ClientOrigin, Cx};
-use crate::id::{ClientId, ConnId, SessionId, Zxid};
-use crate::log::{Image, Record};
+use crate::contract::{Action, ClientOrigin, Cx, DropReason, Event};
+use crate::id::{ClientId, ConnId, SessionId, Xid, Zxid};
+use crate::log::Image;
 use crate::rule::Rules;
+use crate::session::{SessionIds, Tracker};
+use crate::watch::Watches;
+use crate::wire::records::RequestHeader;
+use crate::wire::{Code, Jute, Op, Reader};
 use crate::zab::Request;
+use ahead::Ahead;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use connection::{Connection, Pending, Phase, Then, Wait};
+use reply::Address;
+use role::Role;
 
 /// What the service asks of the rest of the server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Want {
     /// A write. A leader prepares and proposes it; a learner forwards it.
     Propose(Request),
-    /// A `sync`: [`Service::synced`] is called once per want, in the order of the wants.
+    /// A `sync`: [`Service::synced`] is called once per want, in the order of the wants. Those that
+    /// are not answered when the role ends are forgotten, and wanted again in the next one.
     Sync(Request),
     /// As learner: ask the leader whether this session is alive.
     Revalidate { session: SessionId, timeout_ms: i32 },
@@ -35,12 +58,37 @@ pub enum RequestOrigin {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Service {
     database: Image,
+    role: Role,
+    ids: SessionIds,
+    clients: BTreeMap<ClientId, Connection>,
+    /// Which connection carries, or is opening, a session. At most one does.
+    carriers: BTreeMap<SessionId, ClientId>,
+    watches: Watches,
+    /// Whose `sync` each `Want::Sync` is that was not answered; `None` if its connection ended.
+    syncs: VecDeque<Option<ClientId>>,
+    /// As learner: the sessions heard of since the last PING was answered.
+    touched: BTreeMap<SessionId, i32>,
+    /// As leader: what is proposed and not applied.
+    ahead: Ahead,
+    /// As leader: over whom each session is used.
+    tracker: Tracker,
 }
 
 impl Service {
     /// A service over a recovered database. New session ids count up from `session_base`.
-    pub fn restore(_config: &Config, image: Image, _session_base: SessionId) -> Self {
-        Service { database: image }
+    pub fn restore(_config: &Config, image: Image, session_base: SessionId) -> Self {
+        Service {
+            database: image,
+            role: Role::Looking,
+            ids: SessionIds::new(session_base),
+            clients: BTreeMap::new(),
+            carriers: BTreeMap::new(),
+            watches: Watches::default(),
+            syncs: VecDeque::new(),
+            touched: BTreeMap::new(),
+            ahead: Ahead::default(),
+            tracker: Tracker::default(),
+        }
     }
 
     /// The zxid of the last transaction applied.
@@ -57,85 +105,167 @@ impl Service {
         Arc::clone(&self.database)
     }
 
-    /// The server has no leader any more: predictions are dropped (rule `PredictionDropped`),
-    /// session timers are disarmed, reads and new writes wait (`Timer::NoLeader` per connection).
-    pub fn look<R: Rules>(&mut self, _cx: &mut Cx<'_, R>) {}
-
-    /// This server is the established leader: every session's timer is armed, waiting writes that
-    /// cannot commit any more are proposed.
-    pub fn lead<R: Rules>(&mut self, _cx: &mut Cx<'_, R>, _wants: &mut Vec<Want>) {}
-
-    /// This server is up to date with its leader: waiting writes that are not in the history
-    /// (`contains` tells by session and cxid, for records above `applied`) are wanted again.
-    pub fn learn<R: Rules>(&mut self, _cx: &mut Cx<'_, R>, _wants: &mut Vec<Want>) {}
-
-    /// The leader's image replaces the database: client connections are closed.
-    pub fn install<R: Rules>(&mut self, _cx: &mut Cx<'_, R>, image: Image) {
-        self.database = image;
+    /// The connections that carry a session, with the session, in the order of the connections.
+    pub fn attached(&self) -> impl Iterator<Item = (ClientId, SessionId)> {
+        self.clients.iter().filter_map(|(client, connection)| match connection.phase {
+            Phase::Attached { session, .. } => Some((*client, session)),
+            Phase::New | Phase::Creating(_) | Phase::Revalidating(_) => None,
+        })
     }
 
-    pub fn client_opened<R: Rules>(&mut self, _cx: &mut Cx<'_, R>, _client: ClientId, _from: ClientOrigin) {}
+    /// How many connections there are, with and without a session.
+    pub fn connections_len(&self) -> usize {
+        self.clients.len()
+    }
+
+    /// How many watches stand.
+    pub fn watches_len(&self) -> usize {
+        self.watches.len()
+    }
+
+    pub fn client_opened<R: Rules>(&mut self, cx: &mut Cx<'_, R>, client: ClientId, from: ClientOrigin) {
+        self.forget(cx, client);
+        self.clients.insert(client, Connection::new(&from));
+    }
+
+    pub fn client_closed<R: Rules>(&mut self, cx: &mut Cx<'_, R>, client: ClientId) {
+        self.forget(cx, client);
+    }
 
     pub fn client_frame<R: Rules>(
         &mut self,
-        _cx: &mut Cx<'_, R>,
-        _client: ClientId,
-        _frame: &[u8],
-        _wants: &mut Vec<Want>,
+        cx: &mut Cx<'_, R>,
+        client: ClientId,
+        frame: &[u8],
+        wants: &mut Vec<Want>,
     ) {
+        // A frame may have been on its way while the connection was being closed.
+        let Some(connection) = self.clients.get_mut(&client) else {
+            return;
+        };
+        match connection.phase {
+            Phase::New if connection.held.is_empty() => self.on_connect(cx, client, frame, wants),
+            Phase::New | Phase::Creating(_) | Phase::Revalidating(_) => {
+                connection.held.push_back(Arc::from(frame));
+                self.press_back(cx, client);
+            }
+            Phase::Attached { session, timeout_ms } => {
+                self.touch_one(cx, session, timeout_ms);
+                self.on_request(cx, client, session, frame, wants);
+            }
+        }
     }
 
-    pub fn client_closed<R: Rules>(&mut self, _cx: &mut Cx<'_, R>, _client: ClientId) {}
-
-    /// As leader: a session's timer fired.
-    pub fn session_fired<R: Rules>(&mut self, _cx: &mut Cx<'_, R>, _session: SessionId, _wants: &mut Vec<Want>) {}
-
-    /// A connection waited for a leader longer than its session's timeout: it is closed.
-    pub fn no_leader_fired<R: Rules>(&mut self, _cx: &mut Cx<'_, R>, _client: ClientId) {}
-
-    /// As leader: a learner heard of these sessions.
-    pub fn touch<R: Rules>(&mut self, _cx: &mut Cx<'_, R>, _sessions: &[(SessionId, i32)]) {}
-
-    /// As learner: the sessions heard of since the last call, for the answer to a PING.
-    pub fn take_touched(&mut self) -> Vec<(SessionId, i32)> {
-        Vec::new()
-    }
-
-    /// As leader: whether a learner may attach this session; it becomes the session's owner.
-    pub fn revalidate<R: Rules>(&mut self, _cx: &mut Cx<'_, R>, _origin: ConnId, _session: SessionId) -> bool {
-        false
-    }
-
-    /// As learner: the leader's answer to `Want::Revalidate`.
-    pub fn revalidated<R: Rules>(
+    /// A request of a connection whose session is attached.
+    fn on_request<R: Rules>(
         &mut self,
-        _cx: &mut Cx<'_, R>,
-        _session: SessionId,
-        _valid: bool,
-        _wants: &mut Vec<Want>,
+        cx: &mut Cx<'_, R>,
+        client: ClientId,
+        session: SessionId,
+        frame: &[u8],
+        wants: &mut Vec<Want>,
     ) {
+        let mut r = Reader::new(frame);
+        let Ok(RequestHeader { xid, op }) = RequestHeader::decode(&mut r) else {
+            return self.drop_client(cx, client, DropReason::Malformed);
+        };
+        let (xid, body) = (Xid(xid), r.rest());
+        cx.report(Event::Requested { client, session, xid, op });
+        let connection = self.clients.get_mut(&client).expect("the caller has seen the connection");
+        let request = |body| Request { session, cxid: xid, op, body: Arc::from(body), auth: connection.auth.clone() };
+        let wait = match Class::of(op) {
+            // The common case takes no copy of the request.
+            Class::Read if connection.queue.is_empty() && self.role.serves() => {
+                return self.read(cx, Address { client, session, xid, op }, body);
+            }
+            Class::Read => Wait::Read { body: Arc::from(body) },
+            Class::Write => {
+                let request = request(body);
+                if self.role.serves() {
+                    wants.push(Want::Propose(request.clone()));
+                }
+                Wait::Write(request)
+            }
+            Class::Sync => {
+                let request = request(body);
+                if self.role.serves() {
+                    self.syncs.push_back(Some(client));
+                    wants.push(Want::Sync(request.clone()));
+                }
+                Wait::Sync { request, answered: false }
+            }
+            Class::Later => Wait::Failed { err: Code::Unimplemented, then: Then::Continue },
+            Class::Unknown => {
+                Wait::Failed { err: Code::Unimplemented, then: Then::Drop(DropReason::UnknownOperation) }
+            }
+        };
+        connection.queue.push_back(Pending { xid, op, wait });
+        self.drain(cx, client);
+        self.press_back(cx, client);
     }
 
-    /// As leader: makes a transaction of a request, against the database and what is proposed but
-    /// not applied. A request that fails its checks becomes an error transaction: it takes the
-    /// zxid all the same (rule `FreshZxid`). Returns `TxnHeader`, body and `TxnDigest`.
-    pub fn prepare<R: Rules>(
-        &mut self,
-        _cx: &mut Cx<'_, R>,
-        _zxid: Zxid,
-        _origin: RequestOrigin,
-        _request: &Request,
-    ) -> Arc<[u8]> {
-        Arc::from([])
+    /// Beyond the limit reading is switched off. A driver that goes on all the same (it had read
+    /// ahead) is given as much again; then the connection is closed, for memory is bounded.
+    fn press_back<R: Rules>(&mut self, cx: &mut Cx<'_, R>, client: ClientId) {
+        let Some(connection) = self.clients.get_mut(&client) else { return };
+        let limit = cx.config.limits.outstanding as usize;
+        if connection.waiting() > limit.saturating_mul(2) {
+            return self.drop_client(cx, client, DropReason::LimitReached);
+        }
+        if connection.waiting() > limit && !connection.paused {
+            connection.paused = true;
+            cx.act(Action::Pause { client });
+        }
     }
-
-    /// Applies a committed transaction: tree, sessions, watches; completes the write that waits for
-    /// it and releases the replies behind it.
-    pub fn apply<R: Rules>(&mut self, _cx: &mut Cx<'_, R>, _record: &Record, _wants: &mut Vec<Want>) {}
 
     /// The oldest `Want::Sync` was answered.
-    pub fn synced<R: Rules>(&mut self, _cx: &mut Cx<'_, R>, _wants: &mut Vec<Want>) {}
+    pub fn synced<R: Rules>(&mut self, cx: &mut Cx<'_, R>, _wants: &mut Vec<Want>) {
+        let Some(Some(client)) = self.syncs.pop_front() else { return };
+        let connection = self.clients.get_mut(&client).expect("a connection that ended has left the queue");
+        connection.synced();
+        self.drain(cx, client);
+    }
+}
 
-    /// A learner's connection ended (as leader): sessions that it owned keep running.
-    pub fn learner_gone(&mut self, _origin: ConnId) {}
+/// What becomes of a request, by its operation code (section 1.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Class {
+    /// Answered from this server's tree, a ping included.
+    Read,
+    Write,
+    Sync,
+    /// Exists in ZooKeeper and is not offered here: −6.
+    Later,
+    /// Does not exist for clients: −6, then the connection is closed. createSession and
+    /// deleteContainer are servers' operations, though Apache takes them from clients.
+    Unknown,
+}
+
+impl Class {
+    fn of(op: i32) -> Class {
+        match op {
+            Op::PING | Op::EXISTS | Op::GET_DATA | Op::GET_CHILDREN | Op::GET_CHILDREN2 | Op::SET_WATCHES => {
+                Class::Read
+            }
+            Op::CREATE | Op::CREATE2 | Op::DELETE | Op::SET_DATA | Op::CLOSE_SESSION => Class::Write,
+            Op::SYNC => Class::Sync,
+            Op::GET_ACL
+            | Op::SET_ACL
+            | Op::MULTI
+            | Op::RECONFIG
+            | Op::CHECK_WATCHES
+            | Op::REMOVE_WATCHES
+            | Op::CREATE_CONTAINER
+            | Op::CREATE_TTL
+            | Op::MULTI_READ
+            | Op::AUTH
+            | Op::SASL
+            | Op::GET_EPHEMERALS
+            | Op::GET_ALL_CHILDREN_NUMBER
+            | Op::SET_WATCHES2
+            | Op::ADD_WATCH
+            | Op::WHO_AM_I => Class::Later,
+            _ => Class::Unknown,
+        }
+    }
 }

@@ -1,0 +1,133 @@
+//! A committed transaction takes effect: tree, sessions, watches, and the reply of the request that
+//! it came from (contract section 5).
+
+use super::connection::{Body, Outcome, Phase, Then};
+use super::reply::notify;
+use super::{Service, Want};
+use crate::contract::{Action, Cx, DropReason, Event, Fault, Timer};
+use crate::id::{SessionId, Xid, Zxid};
+use crate::log::Record;
+use crate::rule::Rules;
+use crate::tree::{self, Change, Database, Path, digest, path};
+use crate::watch::EventKind;
+use crate::wire::txn::TxnHeader;
+use crate::wire::{Jute, Op, Reader};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+impl Service {
+    /// Applies a committed transaction: tree, sessions, watches; completes the write that waits for
+    /// it and releases the replies behind it.
+    pub fn apply<R: Rules>(&mut self, cx: &mut Cx<'_, R>, record: &Record, wants: &mut Vec<Want>) {
+        assert!(record.zxid > self.applied(), "transactions are applied once, in order");
+        let database = Arc::make_mut(&mut self.database);
+        let Some(applied) = apply_record(database, record) else {
+            let fault = Fault::UnreadableTransaction { zxid: record.zxid };
+            cx.report(Event::Stopped { fault });
+            return cx.act(Action::Stop { fault });
+        };
+        let digests = database.digests();
+        cx.report(Event::Applied { record: record.clone(), digest: digests.state });
+        if let Some(carried) = &applied.digest
+            && carried.version == digest::APACHE_VERSION
+            && carried.digest as u64 != digests.apache
+        {
+            let (carried, computed) = (carried.digest as u64, digests.apache);
+            cx.report(Event::DigestMismatch { zxid: record.zxid, carried, computed });
+        }
+        self.ahead.applied(record.zxid);
+        for change in applied.changes() {
+            self.on_change(cx, change, record.zxid);
+        }
+        self.complete(cx, &applied, record.zxid, wants);
+    }
+
+    /// Watch events come before the replies that the same transaction releases.
+    fn on_change<R: Rules>(&mut self, cx: &mut Cx<'_, R>, change: &Change<'_>, zxid: Zxid) {
+        match change {
+            Change::Created { path } => {
+                self.fire(cx, EventKind::NodeCreated, path, zxid);
+                self.fire_parent(cx, path, zxid);
+            }
+            Change::Deleted { path } => {
+                self.fire(cx, EventKind::NodeDeleted, path, zxid);
+                self.fire_parent(cx, path, zxid);
+            }
+            Change::DataChanged { path } => self.fire(cx, EventKind::NodeDataChanged, path, zxid),
+            Change::AclChanged { .. } => {}
+            Change::SessionCreated { session, timeout_ms } => {
+                if self.is_leader() {
+                    Self::arm_session(cx, *session, *timeout_ms);
+                }
+            }
+            Change::SessionClosed { session } => {
+                if self.is_leader() {
+                    cx.disarm(Timer::Session(*session));
+                }
+                self.tracker.closed(*session);
+                self.touched.remove(session);
+            }
+        }
+    }
+
+    fn fire<R: Rules>(&mut self, cx: &mut Cx<'_, R>, kind: EventKind, path: &[u8], zxid: Zxid) {
+        let watchers = self.watches.fire(kind, path);
+        notify(cx, watchers, kind, path, zxid.to_wire());
+    }
+
+    fn fire_parent<R: Rules>(&mut self, cx: &mut Cx<'_, R>, path: &[u8], zxid: Zxid) {
+        if let Some(parent) = path::parent(path) {
+            self.fire(cx, EventKind::NodeChildrenChanged, parent, zxid);
+        }
+    }
+
+    /// The connection that carries the transaction's session hears of it.
+    fn complete<R: Rules>(
+        &mut self,
+        cx: &mut Cx<'_, R>,
+        applied: &tree::Applied<'_>,
+        zxid: Zxid,
+        wants: &mut Vec<Want>,
+    ) {
+        let (session, cxid) = (SessionId(applied.header.session), Xid(applied.header.cxid));
+        let Some(&client) = self.carriers.get(&session) else { return };
+        let connection = self.clients.get_mut(&client).expect("a carrier is a connection");
+        let op = applied.header.op;
+        if let (Phase::Creating(opening), Op::CREATE_SESSION) = (&connection.phase, op) {
+            let opening = *opening;
+            return self.attach(cx, client, opening, wants);
+        }
+        let closes = op == Op::CLOSE_SESSION;
+        let is_own = connection.complete(cxid, outcome(applied, zxid));
+        if closes && !is_own {
+            return self.drop_client(cx, client, DropReason::SessionExpired);
+        }
+        if !is_own && connection.is_overtaken_by(cxid) {
+            return self.drop_client(cx, client, DropReason::SessionMoved);
+        }
+        self.drain(cx, client);
+    }
+}
+
+/// Applies a record whose header says the record's own zxid; `None` if it is not readable.
+fn apply_record<'a>(database: &mut Database, record: &'a Record) -> Option<tree::Applied<'a>> {
+    let mut r = Reader::new(&record.bytes);
+    let header = TxnHeader::decode(&mut r).ok()?;
+    if Zxid::from_wire(header.zxid) != record.zxid {
+        return None;
+    }
+    database.apply(&header, r.rest()).ok()
+}
+
+/// What the reply to a write says, by the type of its transaction.
+fn outcome(applied: &tree::Applied<'_>, zxid: Zxid) -> Outcome {
+    let tree::Outcome { op, err, path, stat } = &applied.outcome;
+    let body = match (*op, stat) {
+        (Op::CREATE, _) => Body::Path(Path::lax(path)),
+        (Op::CREATE2, Some(stat)) => Body::Created(Path::lax(path), stat.clone()),
+        (Op::SET_DATA, Some(stat)) => Body::Stat(stat.clone()),
+        _ => Body::Empty,
+    };
+    let then = if *op == Op::CLOSE_SESSION { Then::Drop(DropReason::SessionClosed) } else { Then::Continue };
+    Outcome { zxid, err: *err, body, then }
+}

@@ -1,0 +1,269 @@
+//! One client connection: which session it carries, and the queue of requests whose replies have
+//! not left (contract section 5).
+//!
+//! Only the head of the queue leaves: a read runs when it reaches the head, a write when its
+//! transaction has been applied. This file holds the queue's own rules; running and replying is
+//! done by its siblings.
+
+use crate::contract::{ClientOrigin, DropReason};
+use crate::id::{SessionId, Xid, Zxid};
+use crate::tree::Path;
+use crate::wire::Code;
+use crate::wire::records::Stat;
+use crate::zab::{Identity, Request};
+use alloc::collections::VecDeque;
+use alloc::string::ToString;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// A client's connection.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Connection {
+    /// The identities that its requests carry, the address first (section 1.10).
+    pub(super) auth: Vec<Identity>,
+    pub(super) phase: Phase,
+    pub(super) queue: VecDeque<Pending>,
+    /// Frames that came before the session was attached.
+    pub(super) held: VecDeque<Arc<[u8]>>,
+    /// Whether reading is switched off.
+    pub(super) paused: bool,
+}
+
+/// How far the session of a connection is.
+///
+/// ```text
+/// New ──> Creating ─────┐
+///  └────> Revalidating ─┴─> Attached
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Phase {
+    /// The ConnectRequest has not been looked at: it did not come, or there is no leader.
+    New,
+    /// The session's createSession transaction is not applied yet.
+    Creating(Opening),
+    /// As learner: the leader was asked whether the session is alive.
+    Revalidating(Opening),
+    Attached { session: SessionId, timeout_ms: i32 },
+}
+
+/// A session that is being attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Opening {
+    pub(super) session: SessionId,
+    /// The client's wish within the server's bounds.
+    pub(super) timeout_ms: i32,
+    /// The last zxid that the client has seen.
+    pub(super) last_seen: Zxid,
+    pub(super) form: Form,
+}
+
+/// The two forms of the opening records (section 1.3): servers answer in the client's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Form {
+    /// Without the trailing readOnly flag.
+    Old,
+    WithReadOnly,
+}
+
+/// A request whose reply has not left.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Pending {
+    pub(super) xid: Xid,
+    pub(super) op: i32,
+    pub(super) wait: Wait,
+}
+
+/// What a request waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Wait {
+    /// Its turn: it failed here, without a transaction.
+    Failed { err: Code, then: Then },
+    /// Its turn: then it is run.
+    Read { body: Arc<[u8]> },
+    /// Its transaction, which has not been applied here.
+    Write(Request),
+    /// Its turn: its transaction has been applied.
+    Done(Outcome),
+    /// The leader's answer, and its turn.
+    Sync { request: Request, answered: bool },
+}
+
+/// What applying a write's transaction gave: everything that its reply says.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Outcome {
+    pub(super) zxid: Zxid,
+    pub(super) err: i32,
+    pub(super) body: Body,
+    pub(super) then: Then,
+}
+
+/// The body of a write's reply.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Body {
+    Empty,
+    Path(Path),
+    Created(Path, Stat),
+    Stat(Stat),
+}
+
+/// What follows a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Then {
+    Continue,
+    Drop(DropReason),
+}
+
+impl Pending {
+    /// Whether nothing but its place in the queue keeps it from being answered.
+    fn is_ready(&self) -> bool {
+        match &self.wait {
+            Wait::Failed { .. } | Wait::Read { .. } | Wait::Done(_) => true,
+            Wait::Write(_) => false,
+            Wait::Sync { answered, .. } => *answered,
+        }
+    }
+}
+
+/// Which pending requests may leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    Head,
+    /// Whatever is ready: what the absence of the rule `OneOrder` means.
+    Anywhere,
+}
+
+impl Connection {
+    pub(super) fn new(from: &ClientOrigin) -> Self {
+        let address = Identity { scheme: Arc::from(*b"ip"), id: Arc::from(from.address.to_string().as_bytes()) };
+        Connection {
+            auth: Vec::from([address]),
+            phase: Phase::New,
+            queue: VecDeque::new(),
+            held: VecDeque::new(),
+            paused: false,
+        }
+    }
+
+    /// The session that this connection is, or is going to be, used for.
+    pub(super) fn session(&self) -> Option<SessionId> {
+        match &self.phase {
+            Phase::New => None,
+            Phase::Creating(opening) | Phase::Revalidating(opening) => Some(opening.session),
+            Phase::Attached { session, .. } => Some(*session),
+        }
+    }
+
+    pub(super) fn timeout_ms(&self) -> Option<i32> {
+        match &self.phase {
+            Phase::New => None,
+            Phase::Creating(opening) | Phase::Revalidating(opening) => Some(opening.timeout_ms),
+            Phase::Attached { timeout_ms, .. } => Some(*timeout_ms),
+        }
+    }
+
+    /// How many requests wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.queue.len() + self.held.len()
+    }
+
+    /// Takes out the next request that may be answered.
+    pub(super) fn next(&mut self, reach: Reach) -> Option<Pending> {
+        let scope = match reach {
+            Reach::Head => 1,
+            Reach::Anywhere => usize::MAX,
+        };
+        let at = self.queue.iter().take(scope).position(Pending::is_ready)?;
+        self.queue.remove(at)
+    }
+
+    /// The transaction of this connection's write was applied: the oldest write with this cxid is
+    /// done. Returns whether there was one.
+    pub(super) fn complete(&mut self, cxid: Xid, outcome: Outcome) -> bool {
+        let is_it = |pending: &&mut Pending| matches!(pending.wait, Wait::Write(_)) && pending.xid == cxid;
+        match self.queue.iter_mut().find(is_it) {
+            Some(pending) => {
+                pending.wait = Wait::Done(outcome);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Whether a transaction of this connection's session with this cxid shows that the session is
+    /// used elsewhere: it is none of this connection's writes, and follows one that waits here.
+    pub(super) fn is_overtaken_by(&self, cxid: Xid) -> bool {
+        let mut writes = self.queue.iter().filter(|pending| matches!(pending.wait, Wait::Write(_)));
+        writes.next().is_some_and(|oldest| oldest.xid < cxid && writes.all(|write| write.xid != cxid))
+    }
+
+    /// The oldest `sync` that waits was answered by the leader.
+    pub(super) fn synced(&mut self) {
+        for pending in &mut self.queue {
+            if let Wait::Sync { answered: answered @ false, .. } = &mut pending.wait {
+                *answered = true;
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::net::{IpAddr, Ipv4Addr};
+
+    fn connection() -> Connection {
+        Connection::new(&ClientOrigin { address: IpAddr::V4(Ipv4Addr::new(10, 0, 0, 7)), subject: None })
+    }
+
+    fn write(cxid: i32) -> Pending {
+        let body = Arc::from(*b"");
+        let request = Request { session: SessionId(1), cxid: Xid(cxid), op: 5, body, auth: Vec::new() };
+        Pending { xid: Xid(cxid), op: 5, wait: Wait::Write(request) }
+    }
+
+    fn read(xid: i32) -> Pending {
+        Pending { xid: Xid(xid), op: 4, wait: Wait::Read { body: Arc::from(*b"") } }
+    }
+
+    fn outcome() -> Outcome {
+        Outcome { zxid: Zxid(9), err: 0, body: Body::Empty, then: Then::Continue }
+    }
+
+    #[test]
+    fn a_connection_carries_its_address_as_an_identity() {
+        let auth = connection().auth;
+        assert_eq!((&*auth[0].scheme, &*auth[0].id), (&b"ip"[..], &b"10.0.0.7"[..]));
+    }
+
+    #[test]
+    fn a_read_behind_a_write_waits_and_a_later_write_may_be_done_first() {
+        let mut connection = connection();
+        connection.queue.extend([write(1), read(2), write(3)]);
+        assert_eq!(connection.next(Reach::Head), None);
+        assert!(connection.complete(Xid(3), outcome()));
+        assert_eq!(connection.next(Reach::Head), None, "the head still waits");
+        assert!(connection.complete(Xid(1), outcome()));
+        let left: Vec<_> = core::iter::from_fn(|| connection.next(Reach::Head)).collect();
+        let done = |xid| Pending { xid: Xid(xid), op: 5, wait: Wait::Done(outcome()) };
+        assert_eq!(left, [done(1), read(2), done(3)]);
+    }
+
+    #[test]
+    fn a_later_write_from_elsewhere_overtakes_one_that_waits() {
+        let mut connection = connection();
+        assert!(!connection.is_overtaken_by(Xid(7)));
+        connection.queue.extend([write(5), write(6)]);
+        assert!(!connection.is_overtaken_by(Xid(4)), "an earlier write may still come");
+        assert!(!connection.is_overtaken_by(Xid(6)), "it is this connection's own");
+        assert!(connection.is_overtaken_by(Xid(7)));
+    }
+
+    #[test]
+    fn without_the_order_whatever_is_ready_leaves() {
+        let mut connection = connection();
+        connection.queue.extend([write(1), read(2)]);
+        assert_eq!(connection.next(Reach::Anywhere), Some(read(2)));
+        assert_eq!(connection.next(Reach::Anywhere), None);
+    }
+}

@@ -1,0 +1,146 @@
+//! Replies: what leaves a connection's queue, in which order, and the frames of replies and watch
+//! events (reference/zookeeper.md sections 1.4 and 1.9). Also the end of a connection.
+
+use super::Service;
+use super::connection::{Body, Pending, Phase, Reach, Then, Wait};
+use super::role::Role;
+use crate::contract::{Action, Cx, DropReason, Event, Timer};
+use crate::id::{ClientId, SessionId, Xid, Zxid};
+use crate::rule::{Rule, Rules};
+use crate::watch::EventKind;
+use crate::wire::records::{Create2Reply, PathReply, PathRequest, ReplyHeader, StatReply, WatcherEvent};
+use crate::wire::{Code, Jute, Reader, ReservedXid};
+use alloc::vec::Vec;
+
+/// The state that every event names: the session is connected.
+const SYNC_CONNECTED: i32 = 3;
+
+/// Whom a reply goes to, and for what.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Address {
+    pub(super) client: ClientId,
+    pub(super) session: SessionId,
+    pub(super) xid: Xid,
+    pub(super) op: i32,
+}
+
+/// Sends a reply; the body is written only if `err` is 0.
+pub(super) fn reply<R: Rules>(
+    cx: &mut Cx<'_, R>,
+    to: Address,
+    zxid: Zxid,
+    err: i32,
+    body: impl FnOnce(&mut Vec<u8>),
+) {
+    let Address { client, session, xid, op } = to;
+    let frame = cx.out.frame(|out| {
+        ReplyHeader { xid: xid.0, zxid: zxid.to_wire(), err }.encode(out);
+        if err == 0 {
+            body(out);
+        }
+    });
+    cx.act(Action::Reply { client, frame });
+    cx.report(Event::Replied { client, session, xid, op, zxid, err });
+}
+
+/// Tells watchers of a change: one frame for all of them. `zxid` is that of the transaction, −1 for
+/// events that setWatches makes (section 1.4).
+pub(super) fn notify<R: Rules>(cx: &mut Cx<'_, R>, watchers: Vec<ClientId>, kind: EventKind, path: &[u8], zxid: i64) {
+    if watchers.is_empty() {
+        return;
+    }
+    let frame = cx.out.frame(|out| {
+        ReplyHeader { xid: ReservedXid::NOTIFICATION, zxid, err: 0 }.encode(out);
+        WatcherEvent { kind: kind as i32, state: SYNC_CONNECTED, path }.encode(out);
+    });
+    let clients = cx.out.add_watchers(watchers);
+    cx.act(Action::Watch { clients, frame });
+}
+
+impl Service {
+    /// Answers what may leave a connection's queue, head first.
+    pub(super) fn drain<R: Rules>(&mut self, cx: &mut Cx<'_, R>, client: ClientId) {
+        if !self.role.serves() {
+            return;
+        }
+        let reach = if cx.enforces(Rule::OneOrder) { Reach::Head } else { Reach::Anywhere };
+        while let Some(connection) = self.clients.get_mut(&client) {
+            let Phase::Attached { session, .. } = connection.phase else { return };
+            let Some(pending) = connection.next(reach) else {
+                let low = connection.waiting() * 2 < cx.config.limits.outstanding as usize;
+                if connection.paused && low {
+                    connection.paused = false;
+                    cx.act(Action::Resume { client });
+                }
+                return;
+            };
+            self.answer(cx, client, session, pending);
+        }
+    }
+
+    fn answer<R: Rules>(&mut self, cx: &mut Cx<'_, R>, client: ClientId, session: SessionId, pending: Pending) {
+        let Pending { xid, op, wait } = pending;
+        let to = Address { client, session, xid, op };
+        let then = match wait {
+            Wait::Read { body } => return self.read(cx, to, &body),
+            Wait::Failed { err, then } => {
+                reply(cx, to, self.applied(), err.to_wire(), |_| {});
+                then
+            }
+            // The client must not take an answer from here: it has another connection (section 1.3).
+            Wait::Done(outcome) if outcome.err == Code::SessionMoved.to_wire() => {
+                Then::Drop(DropReason::SessionMoved)
+            }
+            Wait::Done(outcome) => {
+                reply(cx, to, outcome.zxid, outcome.err, |out| match outcome.body {
+                    Body::Empty => {}
+                    Body::Path(path) => PathReply { path: path.as_bytes() }.encode(out),
+                    Body::Created(path, stat) => Create2Reply { path: path.as_bytes(), stat }.encode(out),
+                    Body::Stat(stat) => StatReply { stat }.encode(out),
+                });
+                outcome.then
+            }
+            Wait::Sync { request, answered } => {
+                assert!(answered, "a sync leaves after the leader's answer");
+                self.answer_sync(cx, to, &request.body);
+                Then::Continue
+            }
+            Wait::Write(_) => unreachable!("a write leaves after its transaction was applied"),
+        };
+        match then {
+            Then::Continue => {}
+            Then::Drop(reason) => self.drop_client(cx, client, reason),
+        }
+    }
+
+    fn answer_sync<R: Rules>(&self, cx: &mut Cx<'_, R>, to: Address, body: &[u8]) {
+        let applied = self.applied();
+        match PathRequest::decode(&mut Reader::new(body)) {
+            Ok(PathRequest { path }) => reply(cx, to, applied, 0, |out| PathReply { path }.encode(out)),
+            Err(_) => reply(cx, to, applied, Code::MarshallingError.to_wire(), |_| {}),
+        }
+        cx.report(Event::SyncAnswered { applied });
+    }
+
+    /// Closes a connection.
+    pub(super) fn drop_client<R: Rules>(&mut self, cx: &mut Cx<'_, R>, client: ClientId, reason: DropReason) {
+        self.forget(cx, client);
+        cx.act(Action::Drop { client, reason });
+    }
+
+    /// The connection is gone: so are its requests and its watches, and nothing else.
+    pub(super) fn forget<R: Rules>(&mut self, cx: &mut Cx<'_, R>, client: ClientId) {
+        let Some(connection) = self.clients.remove(&client) else { return };
+        if let Some(session) = connection.session() {
+            let carrier = self.carriers.remove(&session);
+            assert_eq!(carrier, Some(client), "one connection carries a session");
+        }
+        self.watches.forget(client);
+        for sync in self.syncs.iter_mut().filter(|sync| **sync == Some(client)) {
+            *sync = None;
+        }
+        if self.role == Role::Looking && connection.waits_for_leader() {
+            cx.disarm(Timer::NoLeader(client));
+        }
+    }
+}

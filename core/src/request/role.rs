@@ -1,0 +1,189 @@
+//! What a change of the server's role means for the service.
+//!
+//! Connections, sessions, watches and waiting requests outlive a role (contract section 1). Without
+//! a leader everything waits; in the next role, what can never commit any more is wanted again.
+
+use super::connection::{Connection, Phase, Wait};
+use super::{Service, Want};
+use crate::contract::{Cx, DropReason, Timer};
+use crate::id::{ClientId, ConnId, SessionId, Xid};
+use crate::log::{Image, Record};
+use crate::rule::{Rule, Rules};
+use crate::wire::txn::TxnHeader;
+use crate::wire::{Jute, Reader};
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+
+/// What the service may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Role {
+    /// No leader: everything waits.
+    Looking,
+    /// Up to date with a leader: reads are answered, writes forwarded.
+    Learning,
+    /// The established leader.
+    Leading,
+}
+
+impl Role {
+    pub(super) fn serves(self) -> bool {
+        match self {
+            Role::Looking => false,
+            Role::Learning | Role::Leading => true,
+        }
+    }
+}
+
+impl Connection {
+    /// Whether anything of this connection waits while there is no leader.
+    pub(super) fn waits_for_leader(&self) -> bool {
+        self.session().is_some() || !self.held.is_empty()
+    }
+}
+
+impl Service {
+    pub(super) fn is_leader(&self) -> bool {
+        self.role == Role::Leading
+    }
+
+    /// The server has no leader any more: predictions are dropped (rule `PredictionDropped`),
+    /// session timers are disarmed, reads and new writes wait (`Timer::NoLeader` per connection).
+    pub fn look<R: Rules>(&mut self, cx: &mut Cx<'_, R>) {
+        if cx.enforces(Rule::PredictionDropped) {
+            self.ahead.clear();
+        }
+        if self.role == Role::Leading && cx.enforces(Rule::LeaderExpires) {
+            self.database.sessions().for_each(|(session, _)| cx.disarm(Timer::Session(session)));
+        }
+        if self.role != Role::Looking {
+            for (&client, connection) in &self.clients {
+                if let Some(timeout_ms) = connection.timeout_ms() {
+                    Self::await_leader(cx, client, timeout_ms);
+                }
+            }
+        }
+        self.role = Role::Looking;
+        self.tracker.clear();
+        self.touched.clear();
+        self.syncs.clear();
+    }
+
+    /// A connection begins to wait for a leader.
+    pub(super) fn await_leader<R: Rules>(cx: &mut Cx<'_, R>, client: ClientId, timeout_ms: i32) {
+        cx.arm(Timer::NoLeader(client), u32::try_from(timeout_ms).unwrap_or(0));
+    }
+
+    /// This server is the established leader: every session's timer is armed, waiting writes that
+    /// are not in `tail`, the records of the history that are not applied, are proposed.
+    pub fn lead<R: Rules>(&mut self, cx: &mut Cx<'_, R>, tail: &[Record], wants: &mut Vec<Want>) {
+        for (session, timeout_ms) in self.database.sessions() {
+            Self::arm_session(cx, session, timeout_ms);
+        }
+        self.serve(cx, Role::Leading, tail, wants);
+    }
+
+    /// This server is up to date with its leader: waiting writes that are not in `tail`, the
+    /// records of the history that are not applied, are wanted again.
+    pub fn learn<R: Rules>(&mut self, cx: &mut Cx<'_, R>, tail: &[Record], wants: &mut Vec<Want>) {
+        self.serve(cx, Role::Learning, tail, wants);
+    }
+
+    fn serve<R: Rules>(&mut self, cx: &mut Cx<'_, R>, role: Role, tail: &[Record], wants: &mut Vec<Want>) {
+        assert_eq!(self.role, Role::Looking, "a role begins when the one before it has ended");
+        self.role = role;
+        let tail = Tail::of(tail);
+        let clients: Vec<ClientId> = self.clients.keys().copied().collect();
+        for client in clients {
+            // Taking one connection up may close another one.
+            let Some(connection) = self.clients.get(&client) else { continue };
+            if connection.waits_for_leader() {
+                cx.disarm(Timer::NoLeader(client));
+                self.take_up(cx, client, &tail, wants);
+            }
+        }
+    }
+
+    /// A connection that waited goes on.
+    fn take_up<R: Rules>(&mut self, cx: &mut Cx<'_, R>, client: ClientId, tail: &Tail, wants: &mut Vec<Want>) {
+        let connection = self.clients.get_mut(&client).expect("the caller has seen the connection");
+        match connection.phase {
+            Phase::New => {
+                let frame = connection.held.pop_front().expect("only a held frame makes such a connection wait");
+                self.on_connect(cx, client, &frame, wants);
+            }
+            Phase::Creating(opening) => {
+                if !tail.contains(opening.session, Xid(0)) {
+                    wants.push(Want::Propose(opening.request()));
+                }
+            }
+            Phase::Revalidating(opening) => self.revalidate_own(cx, client, opening, wants),
+            Phase::Attached { session, timeout_ms } => {
+                if tail.cxids(session).any(|cxid| connection.is_overtaken_by(cxid)) {
+                    return self.drop_client(cx, client, DropReason::SessionMoved);
+                }
+                self.want_again(client, session, tail, wants);
+                self.touch_one(cx, session, timeout_ms);
+                self.drain(cx, client);
+            }
+        }
+    }
+
+    /// What a connection's requests have asked of an earlier leader is asked of this one, in order.
+    /// A write that stands in the history may still commit, and is not proposed twice.
+    fn want_again(&mut self, client: ClientId, session: SessionId, tail: &Tail, wants: &mut Vec<Want>) {
+        for pending in &self.clients[&client].queue {
+            match &pending.wait {
+                Wait::Write(request) if !tail.contains(session, request.cxid) => {
+                    wants.push(Want::Propose(request.clone()));
+                }
+                Wait::Sync { request, answered: false } => {
+                    self.syncs.push_back(Some(client));
+                    wants.push(Want::Sync(request.clone()));
+                }
+                Wait::Write(_) | Wait::Sync { .. } | Wait::Failed { .. } | Wait::Read { .. } | Wait::Done(_) => {}
+            }
+        }
+    }
+
+    /// The leader's image replaces the database: client connections are closed, for nothing says
+    /// which of their requests it contains.
+    pub fn install<R: Rules>(&mut self, cx: &mut Cx<'_, R>, image: Image) {
+        let clients: Vec<ClientId> = self.clients.keys().copied().collect();
+        for client in clients {
+            self.drop_client(cx, client, DropReason::Resynchronized);
+        }
+        self.ahead.clear();
+        self.database = image;
+    }
+
+    /// A connection waited for a leader longer than its session's timeout: it is closed.
+    pub fn no_leader_fired<R: Rules>(&mut self, cx: &mut Cx<'_, R>, client: ClientId) {
+        if self.role == Role::Looking && self.clients.get(&client).is_some_and(Connection::waits_for_leader) {
+            self.drop_client(cx, client, DropReason::NoLeader);
+        }
+    }
+
+    /// A learner's connection ended (as leader): sessions that it owned keep running.
+    pub fn learner_gone(&mut self, origin: ConnId) {
+        self.tracker.learner_gone(origin);
+    }
+}
+
+/// Whose requests the records that are not applied came from.
+struct Tail(BTreeSet<(SessionId, Xid)>);
+
+impl Tail {
+    /// Records that cannot be read are left out: they stop the server when they are applied.
+    fn of(records: &[Record]) -> Tail {
+        let headers = records.iter().filter_map(|record| TxnHeader::decode(&mut Reader::new(&record.bytes)).ok());
+        Tail(headers.map(|header| (SessionId(header.session), Xid(header.cxid))).collect())
+    }
+
+    fn contains(&self, session: SessionId, cxid: Xid) -> bool {
+        self.0.contains(&(session, cxid))
+    }
+
+    fn cxids(&self, session: SessionId) -> impl Iterator<Item = Xid> {
+        self.0.range((session, Xid(i32::MIN))..=(session, Xid(i32::MAX))).map(|(_, cxid)| *cxid)
+    }
+}
