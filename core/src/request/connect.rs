@@ -29,7 +29,6 @@ pub struct ConnectResponse<'a> {
 }
 
 impl<'a> Jute<'a> for ConnectRequest<'a> {
-
     fn encode(&self, out: &mut Vec<u8>) {
         self.protocol.encode(out);
         self.last_zxid_seen.encode(out);
@@ -52,7 +51,6 @@ impl<'a> Jute<'a> for ConnectRequest<'a> {
 }
 
 impl<'a> Jute<'a> for ConnectResponse<'a> {
-
     fn encode(&self, out: &mut Vec<u8>) {
         self.protocol.encode(out);
         self.timeout_ms.encode(out);
@@ -84,4 +82,3 @@ fn decode_flag(r: &mut Reader<'_>) -> Result<Option<bool>, Malformed> {
         1.. => bool::decode(r).map(Some),
     }
 }
-

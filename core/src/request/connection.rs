@@ -43,7 +43,10 @@ pub(super) enum Phase {
     Creating(Opening),
     /// As learner: the leader was asked whether the session is alive.
     Revalidating(Opening),
-    Attached { session: SessionId, timeout_ms: i32 },
+    Attached {
+        session: SessionId,
+        timeout_ms: i32,
+    },
 }
 
 /// A session that is being attached.

@@ -195,9 +195,7 @@ impl Service {
                 Wait::Sync { request, answered: false }
             }
             Class::Later => Wait::Failed { err: Code::Unimplemented, then: Then::Continue },
-            Class::Unknown => {
-                Wait::Failed { err: Code::Unimplemented, then: Then::Drop(DropReason::UnknownOperation) }
-            }
+            Class::Unknown => Wait::Failed { err: Code::Unimplemented, then: Then::Drop(DropReason::UnknownOperation) },
         };
         connection.queue.push_back(Pending { xid, op, wait });
         self.drain(cx, client);

@@ -52,13 +52,8 @@ impl Service {
         assert!(self.is_leader(), "only an established leader prepares requests");
         cx.report(Event::Prepared { zxid, session: request.session, origin });
         let time = cx.at.0;
-        let header = |op| TxnHeader {
-            session: request.session.0,
-            cxid: request.cxid.0,
-            zxid: zxid.to_wire(),
-            time,
-            op,
-        };
+        let header =
+            |op| TxnHeader { session: request.session.0, cxid: request.cxid.0, zxid: zxid.to_wire(), time, op };
         let mut bytes = Vec::with_capacity(request.body.len() + 96);
         header(request.op).encode(&mut bytes);
         match self.body(cx, zxid, origin, request, &mut bytes) {

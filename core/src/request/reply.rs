@@ -25,13 +25,7 @@ pub(super) struct Address {
 }
 
 /// Sends a reply; the body is written only if `err` is 0.
-pub(super) fn reply<R: Rules>(
-    cx: &mut Cx<'_, R>,
-    to: Address,
-    zxid: Zxid,
-    err: i32,
-    body: impl FnOnce(&mut Vec<u8>),
-) {
+pub(super) fn reply<R: Rules>(cx: &mut Cx<'_, R>, to: Address, zxid: Zxid, err: i32, body: impl FnOnce(&mut Vec<u8>)) {
     let Address { client, session, xid, op } = to;
     let frame = cx.out.frame(|out| {
         ReplyHeader { xid: xid.0, zxid: zxid.to_wire(), err }.encode(out);
@@ -88,9 +82,7 @@ impl Service {
                 then
             }
             // The client must not take an answer from here: it has another connection (section 1.3).
-            Wait::Done(outcome) if outcome.err == Code::SessionMoved.to_wire() => {
-                Then::Drop(DropReason::SessionMoved)
-            }
+            Wait::Done(outcome) if outcome.err == Code::SessionMoved.to_wire() => Then::Drop(DropReason::SessionMoved),
             Wait::Done(outcome) => {
                 reply(cx, to, outcome.zxid, outcome.err, |out| match outcome.body {
                     Body::Empty => {}
