@@ -185,9 +185,10 @@ impl Replica {
         &mut self,
         cx: &mut Cx<'_, R>,
         todo: &mut Pending,
-        start: fn(&mut Service, &mut Cx<'_, R>, &mut Vec<Want>),
+        start: fn(&mut Service, &mut Cx<'_, R>, &[Record], &mut Vec<Want>),
     ) {
-        start(&mut self.service, cx, &mut todo.wants);
+        let tail: Vec<Record> = self.peer.ledger.uncommitted().cloned().collect();
+        start(&mut self.service, cx, &tail, &mut todo.wants);
     }
 
     fn send_image<R: Rules>(&mut self, cx: &mut Cx<'_, R>, conn: ConnId) {
