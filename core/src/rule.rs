@@ -50,14 +50,14 @@ macro_rules! rules {
 }
 
 rules! {
-    VoteOrder: "better = epoch, then zxid, then server id", "ZOOKEEPER-1419", "leader_completeness";
+    VoteOrder: "better = epoch, then zxid, then server id", "ZOOKEEPER-1419", "vote";
     VoteRound: "a vote of another round does not count", "ZOOKEEPER-1514", "election";
     VoteFromVoter: "sender and candidate are voters of a configuration in force", "ZOOKEEPER-2988, ZOOKEEPER-764", "quorum";
-    VoteQuorum: "leave LOOKING only with a quorum of every configuration in force", "FLE, reference/zookeeper.md 3.2", "election";
+    VoteQuorum: "leave LOOKING only with a quorum of every configuration in force", "FLE, reference/zookeeper.md 3.2", "quorum";
     LeaderConfirms: "join a running ensemble only if its leader itself says LEADING", "ZOOKEEPER-975", "election";
-    EmptyAbstains: "a server whose disk was lost neither votes nor is counted", "contract section 7", "leader_completeness";
-    VoteFromHistory: "a vote carries the end of the history, not what was applied", "ZOOKEEPER-2845", "leader_completeness";
-    DrainBeforeVote: "no vote while own writes are pending", "ZOOKEEPER-4712", "leader_completeness";
+    EmptyAbstains: "a server whose disk was lost neither votes nor is counted", "contract section 7", "vote";
+    VoteFromHistory: "a vote carries the end of the history, not what was applied", "ZOOKEEPER-2845", "vote";
+    DrainBeforeVote: "no vote while own writes are pending", "ZOOKEEPER-4712", "vote";
     EpochAboveAll: "the new epoch is above every accepted epoch heard, equality included", "ZOOKEEPER-1343", "primary";
     EpochQuorum: "an epoch is proposed after a quorum of voters' FOLLOWERINFO", "ZOOKEEPER-2959", "quorum";
     AcceptedDurable: "the accepted epoch is durable before ACKEPOCH", "Zab paper (DSN 2011)", "epochs";
@@ -74,7 +74,7 @@ rules! {
     HistoryBeforeAck: "whole history durable before ACK(NEWLEADER)", "ZOOKEEPER-3911, ZOOKEEPER-4646", "ack_durability";
     ImageBeforeAck: "installed image durable before the ACK", "ZOOKEEPER-2872", "ack_durability";
     KeepProposalsInSync: "proposals before UPTODATE are kept", "ZOOKEEPER-4394", "commit_matching";
-    AbortedSyncForgotten: "an image without completed NEWLEADER is dropped", "ZOOKEEPER-3642", "ack_durability";
+    AbortedSyncForgotten: "an image without completed NEWLEADER is dropped", "ZOOKEEPER-3642", "vote";
     TruncateNotCommitted: "refuse TRUNC below committed", "oracle 16", "commit_safety";
     EstablishedByQuorum: "serve and send UPTODATE after a quorum of ACK(NEWLEADER)", "Zab paper (DSN 2011)", "quorum";
     AckAfterDurable: "ACK(z) after z is durable", "reference/zookeeper.md 3.7", "ack_durability";

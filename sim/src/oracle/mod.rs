@@ -4,6 +4,30 @@
 //! and views, never a replica, so it cannot depend on how the core is written. Its ghost state is
 //! `Clone + Eq + Hash` and small, for in models it is part of the state.
 
+mod ack_durability;
+mod all;
+mod chain;
+mod commit_matching;
+mod commit_safety;
+mod contiguity;
+mod digest;
+mod election;
+mod epochs;
+mod leader_completeness;
+mod log_matching;
+mod primary;
+mod quorum;
+mod step_down;
+mod stops;
+mod storage_order;
+mod vote;
+mod zxid;
+
+#[cfg(test)]
+mod stage;
+
+pub use all::{OracleEntry, Oracles};
+
 use crate::time::Micros;
 use zabra_core::contract::Event;
 use zabra_core::id::{Epoch, ServerId, ServerSet, SessionId, Zxid};
@@ -60,6 +84,44 @@ pub struct Violation {
 }
 
 pub type Verdict = Result<(), Violation>;
+
+impl Sight<'_> {
+    /// A violation on this server: the property, what went wrong, and the two facts.
+    fn breaks(
+        &self,
+        oracle: &'static str,
+        sentence: impl Into<String>,
+        first: impl Into<String>,
+        second: impl Into<String>,
+    ) -> Violation {
+        Violation {
+            oracle,
+            sentence: sentence.into(),
+            facts: [first.into(), second.into()],
+            servers: ServerSet::from_iter([self.server]),
+            zxid: None,
+            session: None,
+            path: None,
+        }
+    }
+}
+
+impl Violation {
+    fn at(mut self, zxid: Zxid) -> Self {
+        self.zxid = Some(zxid);
+        self
+    }
+
+    fn of(mut self, session: SessionId) -> Self {
+        self.session = Some(session);
+        self
+    }
+
+    fn with(mut self, server: ServerId) -> Self {
+        self.servers.insert(server);
+        self
+    }
+}
 
 /// The world at the end of a run, healed (contract section 7, clause 4).
 pub trait Facts {

@@ -1,0 +1,95 @@
+//! All white-box oracles together: what a world shows its facts to.
+//!
+//! The order matters to the reader of a report only: of several oracles that object to the same fact
+//! the first is named, so those that see a broken rule most directly stand first.
+
+use super::{Facts, Oracle, Sight, Verdict};
+use super::{
+    ack_durability::AckDurability, commit_matching::CommitMatching, commit_safety::CommitSafety,
+    contiguity::Contiguity, digest::OneState, election::Election, epochs::Epochs,
+    leader_completeness::LeaderCompleteness, log_matching::LogMatching, primary::OnePrimary, quorum::QuorumIsReal,
+    step_down::StepDown, stops::Stops, storage_order::StorageOrder, vote::VoteIsTrue, zxid::FreshZxids,
+};
+use zabra_core::config::Ensemble;
+
+/// What the catalogue says of an oracle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OracleEntry {
+    pub id: &'static str,
+    pub states: &'static str,
+    pub source: &'static str,
+}
+
+macro_rules! oracles {
+    ($($field:ident: $oracle:ty = $new:expr;)*) => {
+        /// Every white-box oracle, as one value.
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        pub struct Oracles {
+            $($field: $oracle,)*
+        }
+
+        const CATALOGUE: &[OracleEntry] = &[
+            $(OracleEntry { id: <$oracle>::ID, states: <$oracle>::STATES, source: <$oracle>::SOURCE },)*
+        ];
+
+        impl Oracles {
+            pub fn new(ensemble: &Ensemble) -> Self {
+                Oracles { $($field: $new(ensemble),)* }
+            }
+
+            /// Shows a fact to each; the first objection is returned.
+            pub fn see(&mut self, sight: &Sight<'_>) -> Verdict {
+                $(self.$field.see(sight)?;)*
+                Ok(())
+            }
+
+            /// The end of a run (contract section 7, clause 4).
+            pub fn end(&mut self, facts: &dyn Facts) -> Verdict {
+                $(self.$field.end(facts)?;)*
+                Ok(())
+            }
+        }
+    };
+}
+
+fn plain<O: Default>(_: &Ensemble) -> O {
+    O::default()
+}
+
+oracles! {
+    ack_durability: AckDurability = plain;
+    vote: VoteIsTrue = VoteIsTrue::new;
+    quorum: QuorumIsReal = QuorumIsReal::new;
+    election: Election = plain;
+    primary: OnePrimary = plain;
+    epochs: Epochs = plain;
+    storage_order: StorageOrder = plain;
+    zxid: FreshZxids = plain;
+    contiguity: Contiguity = plain;
+    log_matching: LogMatching = plain;
+    commit_safety: CommitSafety = plain;
+    leader_completeness: LeaderCompleteness = plain;
+    step_down: StepDown = StepDown::new;
+    commit_matching: CommitMatching = plain;
+    stops: Stops = plain;
+    digest: OneState = plain;
+}
+
+impl Oracles {
+    pub fn catalogue() -> &'static [OracleEntry] {
+        CATALOGUE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_distinct_and_every_oracle_says_what_it_states() {
+        for (i, oracle) in CATALOGUE.iter().enumerate() {
+            assert!(CATALOGUE[..i].iter().all(|other| other.id != oracle.id), "{} twice", oracle.id);
+            assert!(oracle.states.ends_with('.') && !oracle.source.is_empty(), "{}", oracle.id);
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! What a server says of itself in an election is what its disk says.
+//!
+//! The first vote of a round speaks of the end of the durable history and of the durable current
+//! epoch, so a server that votes while its own writes are pending, from what it has applied, or from
+//! an image that it has since forgotten, is seen at once. After that a vote may only get better.
+
+use super::{Fact, Oracle, Sight, Verdict};
+use std::collections::BTreeMap;
+use zabra_core::config::Ensemble;
+use zabra_core::contract::Event;
+use zabra_core::id::{ServerId, ServerSet};
+use zabra_core::log::Standing;
+use zabra_core::quorum::Quorum;
+use zabra_core::zab::Vote;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct VoteIsTrue {
+    quorum: Quorum,
+    /// Servers whose disk was lost and not yet synchronized again.
+    lost: ServerSet,
+    /// The last vote of each server that looks, with its round.
+    last: BTreeMap<ServerId, (u64, Vote)>,
+}
+
+impl VoteIsTrue {
+    pub fn new(ensemble: &Ensemble) -> Self {
+        VoteIsTrue { quorum: ensemble.quorum.clone(), lost: ServerSet::EMPTY, last: BTreeMap::new() }
+    }
+
+    fn voted(&mut self, sight: &Sight<'_>, round: u64, vote: Vote) -> Verdict {
+        let me = sight.server;
+        let says = format!("server {me} votes for {} as {}, {} in round {round}", vote.leader, vote.epoch, vote.zxid);
+        if self.lost.contains(me) {
+            return Err(sight.breaks(Self::ID, "a server whose disk was lost votes", says, "its disk was lost"));
+        }
+        let own = Vote { epoch: sight.disk.current, zxid: sight.disk.history_end, leader: me };
+        let disk = format!("its disk holds epoch {} and a history up to {}", own.epoch, own.zxid);
+        if vote.leader == me && vote != own {
+            let sentence = "a server's vote for itself is not what its disk holds";
+            return Err(sight.breaks(Self::ID, sentence, says, disk).at(own.zxid));
+        }
+        if self.quorum.weight(me) > 0 && vote < own {
+            let sentence = "a server votes for a worse candidate than itself";
+            return Err(sight.breaks(Self::ID, sentence, says, disk).at(own.zxid).with(vote.leader));
+        }
+        let last = self.last.insert(me, (round, vote));
+        match last {
+            Some((same, before)) if same == round && before > vote => {
+                let was = format!("it had voted for {} as {}, {}", before.leader, before.epoch, before.zxid);
+                Err(sight.breaks(Self::ID, "a vote got worse within a round", says, was).with(before.leader))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+impl Oracle for VoteIsTrue {
+    const ID: &'static str = "vote";
+    const STATES: &'static str = "A server votes for itself as its disk is, or for a better candidate; within a round its votes only get better; a server whose disk was lost does not vote.";
+    const SOURCE: &'static str = "catalogue 20; ZOOKEEPER-2845, 4712, 3642, 1419; contract section 7";
+
+    fn see(&mut self, sight: &Sight<'_>) -> Verdict {
+        match sight.fact {
+            Fact::Reported(Event::Voted { vote, round }) => return self.voted(sight, *round, *vote),
+            Fact::Reported(Event::NewLeaderAcked { .. }) => self.lost.remove(sight.server),
+            Fact::Reported(Event::Elected { .. } | Event::Role { .. }) => {
+                self.last.remove(&sight.server);
+            }
+            Fact::Booted { recovered } => {
+                self.last.remove(&sight.server);
+                match recovered.standing {
+                    Standing::Lost => self.lost.insert(sight.server),
+                    Standing::Intact => self.lost.remove(sight.server),
+                }
+            }
+            Fact::Reported(_) | Fact::Crashed | Fact::Destroyed => {}
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::stage::{Stage, ensemble, recovered, s, vote, z};
+    use super::*;
+    use zabra_core::id::Epoch;
+
+    fn stage() -> Stage<VoteIsTrue> {
+        let mut stage = Stage::new(VoteIsTrue::new(&ensemble(3, 1)));
+        stage.disk(1, 1, 1, z(1, 5));
+        stage
+    }
+
+    fn voted(round: u64, vote: Vote) -> Event {
+        Event::Voted { vote, round }
+    }
+
+    #[test]
+    fn votes_that_get_better_are_legal_and_a_new_round_starts_afresh() {
+        let mut stage = stage();
+        stage.ok(1, voted(1, vote(1, z(1, 5), 1))).ok(1, voted(1, vote(1, z(1, 5), 3)));
+        stage.ok(1, voted(2, vote(1, z(1, 5), 1))).ok(1, voted(2, vote(2, z(1, 2), 2)));
+    }
+
+    #[test]
+    fn a_vote_from_what_was_applied_is_caught() {
+        stage().caught(1, voted(1, vote(1, z(1, 3), 1)), "not what its disk holds");
+    }
+
+    #[test]
+    fn a_vote_before_pending_writes_are_durable_is_caught() {
+        stage().caught(1, voted(1, vote(1, z(1, 6), 1)), "not what its disk holds");
+    }
+
+    #[test]
+    fn a_vote_with_an_epoch_that_is_not_durable_is_caught() {
+        stage().caught(1, voted(1, vote(2, z(1, 5), 1)), "not what its disk holds");
+    }
+
+    #[test]
+    fn a_vote_for_a_worse_candidate_is_caught() {
+        stage().caught(1, voted(1, vote(0, z(1, 9), 3)), "worse candidate than itself");
+        stage().caught(1, voted(1, vote(1, z(1, 4), 3)), "worse candidate than itself");
+    }
+
+    #[test]
+    fn a_vote_that_gets_worse_within_a_round_is_caught() {
+        let mut stage = stage();
+        stage.ok(1, voted(1, vote(1, z(1, 5), 3)));
+        stage.caught(1, voted(1, vote(1, z(1, 5), 2)), "got worse");
+    }
+
+    #[test]
+    fn leaving_the_election_forgets_the_round() {
+        let mut stage = stage();
+        stage.ok(1, voted(5, vote(1, z(1, 5), 3)));
+        stage.crash(1).boot(1, &recovered(1, 0, &[]));
+        stage.disk(1, 1, 1, z(1, 5)).ok(1, voted(5, vote(1, z(1, 5), 1)));
+    }
+
+    #[test]
+    fn a_vote_of_a_server_that_lost_its_disk_is_caught_until_it_is_synchronized() {
+        let mut stage = stage();
+        let mut empty = recovered(0, 0, &[]);
+        empty.standing = Standing::Lost;
+        stage.destroy(1).boot(1, &empty);
+        stage.clone().caught(1, voted(1, vote(0, z(0, 0), 1)), "disk was lost");
+        stage.ok(1, Event::NewLeaderAcked { epoch: Epoch(1), leader: s(2), history_end: z(1, 5) });
+        stage.disk(1, 1, 1, z(1, 5)).ok(1, voted(1, vote(1, z(1, 5), 1)));
+    }
+}
