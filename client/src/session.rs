@@ -132,6 +132,9 @@ pub enum SessionEvent {
         read_only: bool,
         fresh: bool,
     },
+    /// A setWatches packet was answered at this zxid: what its watches missed was told before, and
+    /// they are registered again. `last` for the last packet of this connection.
+    WatchesRearmed { zxid: Zxid, last: bool },
     /// The connection is gone; the session may be alive.
     Disconnected,
     /// A server sent what the protocol does not allow; the connection is closed and the next
@@ -446,8 +449,13 @@ impl Session {
         self.seen_zxid = self.seen_zxid.max(header.zxid);
         // While a batch of setWatches is unanswered, the events of its watches may still be missing:
         // if the connection broke now, the next setWatches must reach back to before all of them.
-        if header.zxid > 0 && self.sent.front() != Some(&Sent::SetWatches) {
+        let last = self.sent.front() != Some(&Sent::SetWatches);
+        if header.zxid > 0 && last {
             self.last_zxid = header.zxid;
+        }
+        if answered == Some(Sent::SetWatches) {
+            let zxid = Zxid::from_wire(header.zxid);
+            out.push(Output::Session(SessionEvent::WatchesRearmed { zxid, last }));
         }
         let Some(Sent::Request { handle, xid, operation }) = answered else {
             return Ok(());

@@ -183,7 +183,8 @@ fn after_a_reconnection_the_session_goes_on_with_id_password_and_zxid() {
     bytes.extend(reply(-8, 10, OK, &[]));
     let out = step(&mut session, Input::Received(&bytes));
     let event = WatchEvent { path: b"/a".to_vec(), kind: WatchKind::DataChanged, zxid: None };
-    assert_eq!(news(&out), [&Output::Watch(event)]);
+    let rearmed = SessionEvent::WatchesRearmed { zxid: Zxid(10), last: true };
+    assert_eq!(news(&out), [&Output::Watch(event), &Output::Session(rearmed)]);
     assert!(session.watches().is_empty());
 }
 
