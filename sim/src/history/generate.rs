@@ -1,0 +1,1 @@
+//! Legal histories, made up.
