@@ -134,7 +134,10 @@ pub enum SessionEvent {
     },
     /// A setWatches packet was answered at this zxid: what its watches missed was told before, and
     /// they are registered again. `last` for the last packet of this connection.
-    WatchesRearmed { zxid: Zxid, last: bool },
+    WatchesRearmed {
+        zxid: Zxid,
+        last: bool,
+    },
     /// The connection is gone; the session may be alive.
     Disconnected,
     /// A server sent what the protocol does not allow; the connection is closed and the next

@@ -9,28 +9,64 @@ use zabra_core::wire::records;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Call {
     /// `granted` is the length of the access control list.
-    Create { path: Text, data: Option<Text>, flags: i32, granted: u32 },
-    Delete { path: Text, version: i32 },
-    Exists { path: Text, watch: bool },
-    GetData { path: Text, watch: bool },
-    SetData { path: Text, data: Option<Text>, version: i32 },
-    GetChildren { path: Text, watch: bool },
-    GetChildren2 { path: Text, watch: bool },
-    Sync { path: Text },
+    Create {
+        path: Text,
+        data: Option<Text>,
+        flags: i32,
+        granted: u32,
+    },
+    Delete {
+        path: Text,
+        version: i32,
+    },
+    Exists {
+        path: Text,
+        watch: bool,
+    },
+    GetData {
+        path: Text,
+        watch: bool,
+    },
+    SetData {
+        path: Text,
+        data: Option<Text>,
+        version: i32,
+    },
+    GetChildren {
+        path: Text,
+        watch: bool,
+    },
+    GetChildren2 {
+        path: Text,
+        watch: bool,
+    },
+    Sync {
+        path: Text,
+    },
     Close,
 }
 
 /// A reply.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
-    Created { path: Text },
+    Created {
+        path: Text,
+    },
     Deleted,
     Stat(Stat),
-    Data { data: Option<Text>, stat: Stat },
+    Data {
+        data: Option<Text>,
+        stat: Stat,
+    },
     /// Sorted: the order on the wire means nothing.
     Children(Vec<Text>),
-    Children2 { children: Vec<Text>, stat: Stat },
-    Synced { path: Text },
+    Children2 {
+        children: Vec<Text>,
+        stat: Stat,
+    },
+    Synced {
+        path: Text,
+    },
     Closed,
     Error(i32),
 }
@@ -121,9 +157,7 @@ impl From<&Reply> for Answer {
             Reply::Stat(stat) => Answer::Stat(stat.into()),
             Reply::Data { data, stat } => Answer::Data { data: data.as_ref().map(Text::from), stat: stat.into() },
             Reply::Children(children) => Answer::Children(sorted(children)),
-            Reply::Children2 { children, stat } => {
-                Answer::Children2 { children: sorted(children), stat: stat.into() }
-            }
+            Reply::Children2 { children, stat } => Answer::Children2 { children: sorted(children), stat: stat.into() },
             Reply::Synced { path } => Answer::Synced { path: path.into() },
             Reply::Closed => Answer::Closed,
         }

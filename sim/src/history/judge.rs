@@ -355,9 +355,9 @@ fn is_valid(path: &Text) -> bool {
         return false;
     };
     rest.split('/').all(|part| !matches!(part, "" | "." | ".."))
-        && !text.chars().any(|c| {
-            matches!(c, '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{e000}'..='\u{f8ff}' | '\u{fff0}'..)
-        })
+        && !text
+            .chars()
+            .any(|c| matches!(c, '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{e000}'..='\u{f8ff}' | '\u{fff0}'..))
 }
 
 /// A zxid, as people read it.

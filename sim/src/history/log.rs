@@ -22,16 +22,35 @@ pub struct Txn {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Body {
-    Create { path: Text, data: Option<Text>, ephemeral: bool, parent_cversion: i32 },
-    Delete { path: Text },
-    SetData { path: Text, data: Option<Text>, version: i32 },
-    CreateSession { timeout_ms: i32 },
+    Create {
+        path: Text,
+        data: Option<Text>,
+        ephemeral: bool,
+        parent_cversion: i32,
+    },
+    Delete {
+        path: Text,
+    },
+    SetData {
+        path: Text,
+        data: Option<Text>,
+        version: i32,
+    },
+    CreateSession {
+        timeout_ms: i32,
+    },
     /// `paths` is sorted.
-    CloseSession { paths: Vec<Text> },
+    CloseSession {
+        paths: Vec<Text>,
+    },
     /// A write that failed its checks.
-    Error { code: i32 },
+    Error {
+        code: i32,
+    },
     /// A type that the judge does not know.
-    Other { op: i32 },
+    Other {
+        op: i32,
+    },
 }
 
 /// A record of the log that cannot be read.
@@ -108,8 +127,7 @@ mod tests {
     fn a_record_is_read_with_and_without_its_digest() {
         let mut bytes = TxnHeader { session: 5, cxid: 2, zxid: 0x1_0000_0003, time: 9, op: Op::DELETE }.to_bytes();
         DeleteTxn { path: b"/a" }.encode(&mut bytes);
-        let txn =
-            Txn { zxid: 0x1_0000_0003, session: 5, cxid: 2, time: 9, body: Body::Delete { path: "/a".into() } };
+        let txn = Txn { zxid: 0x1_0000_0003, session: 5, cxid: 2, time: 9, body: Body::Delete { path: "/a".into() } };
         assert_eq!(Txn::read(&bytes), Ok(txn.clone()));
         TxnDigest { version: 2, digest: 7 }.encode(&mut bytes);
         assert_eq!(Txn::read(&bytes), Ok(txn));

@@ -20,7 +20,7 @@ pub mod witness;
 
 pub use call::{Answer, Call, Stat};
 pub use judge::Judge;
-pub use log::{read_log, Body, Txn, UnreadableRecord};
+pub use log::{Body, Txn, UnreadableRecord, read_log};
 pub use recorder::{Full, Recorder};
 pub use text::Text;
 

@@ -46,7 +46,10 @@ fn stat(judge: &Judge, path: &str) -> Stat {
 fn a_fresh_root_has_cversion_minus_one_as_apaches_has() {
     let judge = Judge::new();
     assert_eq!((stat(&judge, "/").cversion, stat(&judge, "/zookeeper").cversion), (-1, -2));
-    assert_eq!(judge.read(&Call::GetChildren { path: "".into(), watch: false }), Some(Answer::Children(vec!["zookeeper".into()])));
+    assert_eq!(
+        judge.read(&Call::GetChildren { path: "".into(), watch: false }),
+        Some(Answer::Children(vec!["zookeeper".into()]))
+    );
 }
 
 #[test]

@@ -32,7 +32,9 @@ fn run(index: &Index<'_>) -> Judged {
         match &event.kind {
             Kind::Attached { .. } if !sessions.opened.contains(&event.session) => {
                 let facts = [index.tell(at), "the log has no createSession of it".to_string()];
-                return Err(CHECK.violation("a session was attached that was never created", facts).session(event.session));
+                return Err(CHECK
+                    .violation("a session was attached that was never created", facts)
+                    .session(event.session));
             }
             Kind::Return { xid, zxid, answer } => sessions.on_return(index, at, *xid, *zxid, answer)?,
             Kind::Attached { .. }
@@ -72,7 +74,8 @@ impl Sessions {
             // A request that comes too late is an error.
             Body::Error { .. } | Body::Other { .. } => {}
             Body::Create { .. } | Body::Delete { .. } | Body::SetData { .. } if !self.open.contains_key(&session) => {
-                let why = self.closed.get(&session).map_or("it was never created".to_string(), |at| index.tell_txn(*at));
+                let why =
+                    self.closed.get(&session).map_or("it was never created".to_string(), |at| index.tell_txn(*at));
                 return fail("a session that is not open wrote", why);
             }
             Body::Create { path, ephemeral, .. } => {

@@ -1,8 +1,8 @@
 //! Every write happens once or never: once if it was answered.
 
 use super::{About, Check, Index, Judged};
-use crate::history::judge::show;
 use crate::history::Body;
+use crate::history::judge::show;
 use std::collections::BTreeMap;
 
 pub(super) const CHECK: Check = Check {
@@ -23,12 +23,18 @@ fn run(index: &Index<'_>) -> Judged {
         }
         if let Some(&first) = seen.get(&(txn.session, txn.cxid)) {
             let facts = [index.tell_txn(first), index.tell_txn(at)];
-            return Err(CHECK.violation("a request became two transactions", facts).zxid(txn.zxid).session(txn.session));
+            return Err(CHECK
+                .violation("a request became two transactions", facts)
+                .zxid(txn.zxid)
+                .session(txn.session));
         }
         seen.insert((txn.session, txn.cxid), at);
         let Some(operation) = index.operation_of(at) else {
             let facts = [index.tell_txn(at), "no such request was sent".to_string()];
-            return Err(CHECK.violation("a transaction comes of no request", facts).zxid(txn.zxid).session(txn.session));
+            return Err(CHECK
+                .violation("a transaction comes of no request", facts)
+                .zxid(txn.zxid)
+                .session(txn.session));
         };
         if !operation.may_become(&txn.body) {
             let facts = [index.tell(operation.invoked), index.tell_txn(at)];
@@ -52,7 +58,8 @@ fn answered_writes_are_in_the_log(index: &Index<'_>) -> Judged {
             Some(at) => index.tell_txn(at),
             None => format!("the log, which ends at {}, does not have it", show(last_zxid(index))),
         };
-        let violation = CHECK.violation("an answered write is not in the log at its zxid", [index.tell(returned.at), log]);
+        let violation =
+            CHECK.violation("an answered write is not in the log at its zxid", [index.tell(returned.at), log]);
         return Err(violation.zxid(returned.zxid).session(operation.session));
     }
     Ok(())

@@ -78,11 +78,7 @@ impl<'a> Index<'a> {
                     self.operations[number].returned.get_or_insert(returned);
                 }
             }
-            Kind::Attached { .. }
-            | Kind::Rearmed { .. }
-            | Kind::Disconnected
-            | Kind::Watch { .. }
-            | Kind::Expired => {}
+            Kind::Attached { .. } | Kind::Rearmed { .. } | Kind::Disconnected | Kind::Watch { .. } | Kind::Expired => {}
         }
     }
 

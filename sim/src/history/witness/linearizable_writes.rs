@@ -1,8 +1,8 @@
 //! Writes take effect between their invocation and their reply.
 
 use super::{About, Check, Index, Judged};
-use crate::history::judge::show;
 use crate::history::Kind;
+use crate::history::judge::show;
 
 pub(super) const CHECK: Check = Check {
     id: "linearizable_writes",

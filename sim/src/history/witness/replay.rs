@@ -1,7 +1,7 @@
 //! Every answer is what the sequential specification says at its zxid.
 
 use super::{About, Check, Index, Judged, Operation};
-use crate::history::judge::{show, Judge};
+use crate::history::judge::{Judge, show};
 use crate::history::{Answer, Body};
 use zabra_core::wire::Code;
 
@@ -14,8 +14,11 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn run(index: &Index<'_>) -> Judged {
-    let mut reads: Vec<&Operation<'_>> =
-        index.operations.iter().filter(|operation| !operation.call.is_write() && operation.returned.is_some()).collect();
+    let mut reads: Vec<&Operation<'_>> = index
+        .operations
+        .iter()
+        .filter(|operation| !operation.call.is_write() && operation.returned.is_some())
+        .collect();
     reads.sort_by_key(|operation| operation.returned.map(|returned| returned.zxid));
     let mut reads = reads.into_iter().peekable();
     let mut judge = Judge::new();
@@ -49,7 +52,10 @@ fn check_read(index: &Index<'_>, judge: &Judge, read: &Operation<'_>) -> Judged 
         })
     };
     if !is_a_state(index, returned.zxid) {
-        return about("a reply carries a zxid that the log does not have", format!("the log's next is above {}", show(judge.zxid())));
+        return about(
+            "a reply carries a zxid that the log does not have",
+            format!("the log's next is above {}", show(judge.zxid())),
+        );
     }
     match judge.read(read.call) {
         Some(expected) if expected != *returned.answer => {
@@ -84,7 +90,10 @@ fn perform(index: &Index<'_>, judge: &mut Judge, at: usize) -> Judged {
     };
     let expected = judge.answer(&txn.body);
     if operation.txn == Some(at) && expected != *returned.answer {
-        return about("a write was answered wrongly", format!("{}; the judge says {expected:?}", index.tell(returned.at)));
+        return about(
+            "a write was answered wrongly",
+            format!("{}; the judge says {expected:?}", index.tell(returned.at)),
+        );
     }
     Ok(())
 }

@@ -42,7 +42,10 @@ fn count_children(index: &Index<'_>) -> Result<BTreeMap<usize, Given>, Box<crate
         *count += 1;
         if i64::from(*parent_cversion) != *count {
             let facts = [index.tell_txn(at), format!("{number} children of {parent} were created before")];
-            return Err(CHECK.violation("a create does not count its parent's children", facts).path(path).zxid(txn.zxid));
+            return Err(CHECK
+                .violation("a create does not count its parent's children", facts)
+                .path(path)
+                .zxid(txn.zxid));
         }
         let Some(operation) = index.operation_of(at) else { continue };
         let Call::Create { path: asked, flags: 2 | 3, .. } = operation.call else { continue };
@@ -55,7 +58,10 @@ fn count_children(index: &Index<'_>) -> Result<BTreeMap<usize, Given>, Box<crate
             && !matches!(returned.answer, Answer::Created { path } if *path == expected)
         {
             let facts = [index.tell(returned.at), index.tell_txn(at)];
-            return Err(CHECK.violation("a sequential create was answered another name", facts).path(path).zxid(txn.zxid));
+            return Err(CHECK
+                .violation("a sequential create was answered another name", facts)
+                .path(path)
+                .zxid(txn.zxid));
         }
         given.insert(at, Given { parent: (parent, *born), number });
     }
@@ -86,11 +92,7 @@ fn in_real_time(index: &Index<'_>, given: &BTreeMap<usize, Given>) -> Judged {
                     *entry = (at, given.number);
                 }
             }
-            Kind::Attached { .. }
-            | Kind::Rearmed { .. }
-            | Kind::Disconnected
-            | Kind::Watch { .. }
-            | Kind::Expired => {}
+            Kind::Attached { .. } | Kind::Rearmed { .. } | Kind::Disconnected | Kind::Watch { .. } | Kind::Expired => {}
         }
     }
     Ok(())

@@ -84,8 +84,12 @@ impl Triggers {
         match self.last_until(Table::Data, path, at) {
             Some((_, change)) => change != Change::Deleted,
             // What an empty ensemble has.
-            None => path.bytes().is_empty()
-                || ["/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config"].iter().any(|p| p.as_bytes() == path.bytes()),
+            None => {
+                path.bytes().is_empty()
+                    || ["/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config"]
+                        .iter()
+                        .any(|p| p.as_bytes() == path.bytes())
+            }
         }
     }
 

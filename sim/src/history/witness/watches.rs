@@ -190,7 +190,9 @@ impl<'a> Stream<'a> {
         let armed: Vec<String> = [Table::Data, Table::Child]
             .iter()
             .filter_map(|table| self.armed.get(&(*table, path.clone())).map(|armed| (table, armed)))
-            .map(|(table, armed)| format!("its {table:?} watch waits for {:?}: {}", armed.next, self.index.tell(armed.by)))
+            .map(|(table, armed)| {
+                format!("its {table:?} watch waits for {:?}: {}", armed.next, self.index.tell(armed.by))
+            })
             .collect();
         let why = if armed.is_empty() { "no watch of it is registered".to_string() } else { armed.join("; ") };
         let violation = CHECK.violation("an event tells of no first change of a watch", [self.index.tell(at), why]);
@@ -217,7 +219,8 @@ impl<'a> Stream<'a> {
         for (key, armed) in std::mem::take(&mut self.lost) {
             let possible = self.possible(&key, armed.was_missing, first, zxid);
             if !possible.contains(&None) {
-                let facts = [self.index.tell(armed.by), format!("{}; it should have told {possible:?}", self.index.tell(at))];
+                let facts =
+                    [self.index.tell(armed.by), format!("{}; it should have told {possible:?}", self.index.tell(at))];
                 let violation = CHECK.violation("setWatches did not tell of a change that was missed", facts);
                 return Err(violation.session(self.session).path(&key.1));
             }
@@ -233,9 +236,8 @@ impl<'a> Stream<'a> {
         let (table, path) = key;
         let between = self.triggers.between(*table, path, first, last);
         let states = [first].into_iter().chain(between);
-        let mut possible: Vec<_> = states
-            .map(|state| self.triggers.caught_up(*table, path, was_missing, self.relative, state))
-            .collect();
+        let mut possible: Vec<_> =
+            states.map(|state| self.triggers.caught_up(*table, path, was_missing, self.relative, state)).collect();
         possible.sort();
         possible.dedup();
         possible
