@@ -6,6 +6,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 mod action;
+pub mod name;
+pub mod record;
+pub mod snapshot;
 mod vfs;
 pub use action::StorageAction;
 pub use vfs::{FileId, Vfs, VfsError};

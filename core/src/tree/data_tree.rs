@@ -177,6 +177,15 @@ impl DataTree {
         })
     }
 
+    /// The znodes from this key on, in key order: how an iteration goes on where it left off.
+    pub fn iter_from(&self, parent: &[u8], name: &[u8]) -> impl Iterator<Item = Entry<'_>> {
+        self.nodes.range_from(parent, name).map(|(parent, name, record)| Entry {
+            parent,
+            name,
+            znode: Znode { record, acls: &self.acls },
+        })
+    }
+
     /// How many znodes there are.
     pub fn len(&self) -> usize {
         self.len
