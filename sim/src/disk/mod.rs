@@ -31,8 +31,8 @@ pub trait Disk {
     fn checkpointing(&self) -> Option<Zxid>;
     /// Completes the checkpoint: what `Checkpointed` carries.
     fn complete_checkpoint(&mut self) -> Result<(Zxid, u64), StorageError>;
-    /// The log's records above `after` up to and including `until`, contiguous; none when the log
-    /// does not reach back far enough. Sees what is not yet durable.
+    /// The log's records from `after` itself up to and including `until`; none when the log does not
+    /// hold `after`. Sees what is not yet durable.
     fn read_log(&mut self, after: Zxid, until: Zxid) -> Vec<Record>;
     /// What would survive any crash.
     fn durable(&self) -> DurableState;

@@ -174,7 +174,7 @@ impl RecordDisk {
         }
     }
 
-    /// The records above `after` up to and including `until`, those not yet durable included: files
+    /// The records from `after` itself up to and including `until`, those not yet durable included: files
     /// are read through the same cache that they are written through.
     pub fn read_log(&self, after: Zxid, until: Zxid) -> Vec<Record> {
         let mut all = (*self.durable).clone();
@@ -287,7 +287,6 @@ fn perform(files: &mut Recovered, action: &StorageAction) {
         StorageAction::Install(image) => {
             files.image = Arc::clone(image);
             files.log.clear();
-            files.standing = Standing::Intact;
         }
         StorageAction::Sync | StorageAction::Checkpoint(_) => {}
     }
@@ -297,7 +296,6 @@ fn checkpointed(files: &mut Recovered, image: Image) {
     if image.zxid() >= files.image.zxid() {
         files.image = image;
     }
-    files.standing = Standing::Intact;
 }
 
 /// A lost disk's records are dropped at start: see [`Standing::Lost`].
@@ -308,17 +306,10 @@ fn found(mut files: Arc<Recovered>) -> Arc<Recovered> {
     files
 }
 
-/// The records of a log in (after, until], or none if the log does not reach back to `after`.
+/// The records of a log from `after` itself to `until`, or none if the log does not hold `after`.
 fn select(files: &Recovered, after: Zxid, until: Zxid) -> Vec<Record> {
-    let Some(first) = files.log.iter().position(|record| record.zxid > after) else {
-        return Vec::new();
-    };
-    let before = if first == 0 { None } else { Some(files.log[first - 1].zxid) };
-    let reaches = before == Some(after) || after.is_followed_by(files.log[first].zxid);
-    if !reaches {
-        return Vec::new();
-    }
-    files.log[first..].iter().take_while(|record| record.zxid <= until).cloned().collect()
+    let from = files.log.iter().skip_while(|record| record.zxid != after);
+    from.take_while(|record| record.zxid <= until).cloned().collect()
 }
 
 #[cfg(test)]
