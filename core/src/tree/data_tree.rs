@@ -7,84 +7,30 @@
 use super::acl::{AclList, RawAcl};
 use super::acl_table::AclTable;
 use super::digest::{Digests, parts};
-use super::map::Store;
-use super::path::{Path, join_into, split};
-use super::record::Record;
+use super::pages::{DataEdit, Meta, Parts, Record, Store};
+use super::path::{Path, split};
 use super::stat::{self, Owner};
+use super::view::{Entry, FrozenPages, Znode};
 use crate::id::{SessionId, Zxid};
 use crate::wire::Code;
 use crate::wire::records::{Stat, StatPersisted};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
 
 /// The znodes, ordered by (parent path, name): parents stand before their children and siblings
 /// stand together, sorted. A clone is O(1) and shares what neither side changes.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct DataTree {
     nodes: Store,
     acls: Arc<AclTable>,
     /// An index of `nodes`: which of them belong to which session.
-    ephemerals: Arc<BTreeMap<SessionId, BTreeSet<Path>>>,
+    ephemerals: Arc<BTreeMap<SessionId, Arc<BTreeSet<Path>>>>,
     digests: Digests,
     len: usize,
     /// Bytes of all paths and data.
     bytes: u64,
-}
-
-/// One znode of a tree.
-#[derive(Clone, Debug)]
-pub struct Znode<'a> {
-    record: Record<'a>,
-    acls: &'a AclTable,
-}
-
-impl<'a> Znode<'a> {
-    /// The stat as clients see it.
-    pub fn stat(&self) -> Stat {
-        stat::wire(&self.record.stat, self.record.data.map_or(0, <[u8]>::len), self.record.children)
-    }
-
-    /// The stat as snapshots and digests hold it; `cversion` is raw.
-    pub fn persisted(&self) -> &StatPersisted {
-        &self.record.stat
-    }
-
-    /// Null and empty differ.
-    pub fn data(&self) -> Option<&'a [u8]> {
-        self.record.data
-    }
-
-    pub fn acl(&self) -> &'a AclList {
-        self.acls.list(self.record.acl)
-    }
-
-    pub fn children_len(&self) -> u32 {
-        self.record.children
-    }
-
-    pub fn owner(&self) -> Owner {
-        Owner::from_stored(self.record.stat.ephemeral_owner)
-    }
-}
-
-/// One step of an iteration over a tree.
-#[derive(Clone, Debug)]
-pub struct Entry<'a> {
-    /// The parent's path; empty for the root and for its children.
-    pub parent: &'a [u8],
-    /// Empty for the root.
-    pub name: &'a [u8],
-    pub znode: Znode<'a>,
-}
-
-impl Entry<'_> {
-    /// Appends the path as snapshots write it: empty for the root.
-    pub fn write_path(&self, out: &mut Vec<u8>) {
-        if !(self.parent.is_empty() && self.name.is_empty()) {
-            join_into(self.parent, self.name, out);
-        }
-    }
 }
 
 /// A create, as its transaction says it.
@@ -101,10 +47,19 @@ pub struct Create<'a> {
 }
 
 impl DataTree {
+    /// The size of a page on a server: larger ones cost more per change, smaller ones more memory.
+    pub const PAGE_BYTES: usize = 4096;
+
     /// The tree that every ensemble begins with: `/`, `/zookeeper`, its `quota` and `config`
     /// (section 2.8). `config` is readable by everyone and written by reconfig only.
     pub fn new() -> DataTree {
-        let mut tree = DataTree::without_nodes();
+        DataTree::with_page_bytes(DataTree::PAGE_BYTES)
+    }
+
+    /// The same in pages of about so many bytes. Explorers take tiny pages, so that splits, merges
+    /// and sharing happen in small worlds; the size is no part of the content.
+    pub fn with_page_bytes(page_bytes: usize) -> DataTree {
+        let mut tree = DataTree::without_nodes(page_bytes);
         let open = AclList::open();
         for path in [&b"/"[..], b"/zookeeper", b"/zookeeper/quota"] {
             tree.insert(path, Some(b""), &open, stat::ZERO).expect("parents come first");
@@ -120,9 +75,9 @@ impl DataTree {
         inserted.expect("/zookeeper stands before its config");
     }
 
-    pub(super) fn without_nodes() -> DataTree {
+    pub(super) fn without_nodes(page_bytes: usize) -> DataTree {
         DataTree {
-            nodes: Store::default(),
+            nodes: Store::new(page_bytes),
             acls: Arc::default(),
             ephemerals: Arc::default(),
             digests: Digests::default(),
@@ -131,14 +86,19 @@ impl DataTree {
         }
     }
 
+    /// The size of this tree's pages, for another tree of the same world.
+    pub fn page_bytes(&self) -> usize {
+        self.nodes.page_bytes()
+    }
+
     pub fn get(&self, path: &[u8]) -> Option<Znode<'_>> {
         let (parent, name) = split(path)?;
-        let record = self.nodes.get(parent, name)?;
-        Some(Znode { record, acls: &self.acls })
+        let record = self.nodes.get((parent, name))?;
+        Some(Znode::new(record, &self.acls))
     }
 
     pub fn contains(&self, path: &[u8]) -> bool {
-        split(path).is_some_and(|(parent, name)| self.nodes.get(parent, name).is_some())
+        split(path).is_some_and(|key| self.nodes.get(key).is_some())
     }
 
     /// The names of a znode's children, sorted; none if it does not exist.
@@ -150,9 +110,10 @@ impl DataTree {
     pub fn children_from(&self, path: &[u8], first: &[u8]) -> impl Iterator<Item = &[u8]> {
         let parent = if path == b"/" { b"" } else { path };
         self.nodes
-            .range_from(parent, first)
-            .take_while(move |(p, _, _)| *p == parent)
-            .map(|(_, name, _)| name)
+            .range_from((parent, first))
+            .map(|(key, _)| key)
+            .take_while(move |(p, _)| *p == parent)
+            .map(|(_, name)| name)
             .filter(move |name| !(parent.is_empty() && name.is_empty()))
     }
 
@@ -164,17 +125,23 @@ impl DataTree {
         }
         let mut below = parent.to_vec();
         below.push(b'/');
-        let deeper = self.nodes.range_from(&below, b"").take_while(|(p, _, _)| p.starts_with(&below)).count();
+        let deeper = self.keys_below(&below).count();
         self.children(path).count() + deeper
     }
 
     /// Every znode, in key order: parents stand before their children.
     pub fn iter(&self) -> impl Iterator<Item = Entry<'_>> {
-        self.nodes.range_from(b"", b"").map(|(parent, name, record)| Entry {
-            parent,
-            name,
-            znode: Znode { record, acls: &self.acls },
-        })
+        self.nodes.range_from(ROOT).map(|(key, record)| Entry::new(key, record, &self.acls))
+    }
+
+    /// The tree, to be consumed: for whoever writes a frozen one while its successor changes.
+    pub fn into_pages(self) -> FrozenPages {
+        FrozenPages::new(self.nodes.into_pages(), self.acls)
+    }
+
+    /// The keys whose parent's path begins with `below`, which ends in a slash.
+    fn keys_below<'a>(&'a self, below: &'a [u8]) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+        self.nodes.range_from((below, b"")).map(|(key, _)| key).take_while(move |(p, _)| p.starts_with(below))
     }
 
     /// The znodes from this key on, in key order: how an iteration goes on where it left off.
@@ -207,7 +174,7 @@ impl DataTree {
 
     /// A session's ephemeral znodes, sorted.
     pub fn ephemerals(&self, session: SessionId) -> impl Iterator<Item = &Path> {
-        self.ephemerals.get(&session).into_iter().flatten()
+        self.ephemerals.get(&session).into_iter().flat_map(|paths| paths.iter())
     }
 
     /// The sessions that own ephemeral znodes, sorted.
@@ -225,26 +192,24 @@ impl DataTree {
     /// `NodeExists`. Without a parent nothing happens.
     pub fn create(&mut self, create: &Create<'_>) -> Result<Stat, Code> {
         let Create { path, data, acl, owner, parent_cversion, zxid, time } = *create;
-        let (parent, name) = split(path).ok_or(Code::NoNode)?;
-        let is_root = parent.is_empty() && name.is_empty();
-        let exists = is_root || self.nodes.get(parent, name).is_some();
-        if is_root {
+        let key = split(path).ok_or(Code::NoNode)?;
+        if key == ROOT {
             return Err(Code::NodeExists);
         }
-        let found = self.change(parent, |stat, children| {
-            stat::child_created(stat, parent_cversion, zxid);
-            *children += u32::from(!exists);
+        let exists = self.nodes.get(key).is_some();
+        let parent = self.change(key.0, |meta| {
+            stat::child_created(&mut meta.stat, parent_cversion, zxid);
+            meta.children += u32::from(!exists);
         });
-        if !found {
-            return Err(Code::NoNode);
-        }
+        parent.ok_or(Code::NoNode)?;
         if exists {
-            self.change_acl(parent, name, acl, |_| {});
+            self.change_acl(key, acl, |_| {});
             return Err(Code::NodeExists);
         }
         let stat = stat::created(zxid, time, owner);
-        let seen = stat::wire(&stat, data.map_or(0, <[u8]>::len), 0);
-        self.add(parent, name, data, acl, stat, 0);
+        let seen = stat::wire(&stat, len(data), 0);
+        let meta = self.count_in(key, data, acl, stat);
+        self.nodes.insert(key, &meta, data);
         Ok(seen)
     }
 
@@ -252,35 +217,32 @@ impl DataTree {
     ///
     /// Descendants go with it. A transaction deletes only what has no children, so any that are
     /// here come from a snapshot that is ahead of the transaction, and are created again by later
-    /// ones; `gone` hears of each, children first.
+    /// ones; `gone` hears of each, children before their parents.
     pub fn delete(&mut self, path: &[u8], zxid: Zxid, mut gone: impl FnMut(Path)) -> Result<(), Code> {
-        let (parent, name) = split(path).ok_or(Code::NoNode)?;
-        if parent.is_empty() && name.is_empty() {
+        let key = split(path).ok_or(Code::NoNode)?;
+        if key == ROOT {
             return Err(Code::BadArguments);
         }
-        let found = self.nodes.get(parent, name).map(|record| record.children);
-        let has_parent = self.change(parent, |stat, children| {
-            stat::child_deleted(stat, zxid);
-            *children -= u32::from(found.is_some());
+        let children = self.nodes.get(key).map(|record| record.meta.children);
+        let parent = self.change(key.0, |meta| {
+            stat::child_deleted(&mut meta.stat, zxid);
+            meta.children -= u32::from(children.is_some());
         });
-        let children = found.filter(|_| has_parent).ok_or(Code::NoNode)?;
-        if children > 0 {
+        parent.ok_or(Code::NoNode)?;
+        if children.ok_or(Code::NoNode)? > 0 {
             self.delete_below(path, &mut gone);
         }
-        self.take(parent, name);
+        self.take(key);
         Ok(())
     }
 
     fn delete_below(&mut self, path: &[u8], gone: &mut impl FnMut(Path)) {
-        let mut below = path.to_vec();
-        below.push(b'/');
-        let deeper = self.nodes.range_from(&below, b"").take_while(|(p, _, _)| p.starts_with(&below));
-        let mut paths: Vec<Path> = deeper.map(|(parent, name, _)| Path::join(parent, name)).collect();
-        let children: Vec<Path> = self.children(path).map(|name| Path::join(path, name)).collect();
-        paths.splice(0..0, children);
+        let below = [path, b"/"].concat();
+        let children = self.children(path).map(|name| Path::join(path, name));
+        let deeper = self.keys_below(&below).map(|(parent, name)| Path::join(parent, name));
+        let paths: Vec<Path> = children.chain(deeper).collect();
         for path in paths.into_iter().rev() {
-            let (parent, name) = split(path.as_bytes()).expect("it was joined from a parent and a name");
-            self.take(parent, name);
+            self.take(split(path.as_bytes()).expect("it was joined from a parent and a name"));
             gone(path);
         }
     }
@@ -294,24 +256,23 @@ impl DataTree {
         zxid: Zxid,
         time: i64,
     ) -> Result<Stat, Code> {
-        let (parent, name) = split(path).ok_or(Code::NoNode)?;
-        let old = self.nodes.get(parent, name).ok_or(Code::NoNode)?;
-        let acl = self.acls.list(old.acl);
-        self.digests.subtract(parts(parent, name, old.data, acl, &old.stat));
-        self.bytes -= old.data.map_or(0, <[u8]>::len) as u64;
-        self.bytes += data.map_or(0, <[u8]>::len) as u64;
-        let mut new = Record { stat: old.stat, data, acl: old.acl, children: old.children };
-        stat::data_set(&mut new.stat, version, zxid, time);
-        self.digests.add(parts(parent, name, data, acl, &new.stat));
-        let seen = stat::wire(&new.stat, data.map_or(0, <[u8]>::len), new.children);
-        self.nodes.put(parent, name, &new);
-        Ok(seen)
+        let key = split(path).ok_or(Code::NoNode)?;
+        let DataTree { nodes, acls, digests, bytes, .. } = self;
+        let set = nodes.update(key, DataEdit::Set(data), |meta, old| {
+            let acl = acls.list(meta.acl);
+            digests.subtract(parts(key, old, acl, &meta.stat));
+            stat::data_set(&mut meta.stat, version, zxid, time);
+            digests.add(parts(key, data, acl, &meta.stat));
+            *bytes = *bytes - len(old) as u64 + len(data) as u64;
+            stat::wire(&meta.stat, len(data), meta.children)
+        });
+        set.ok_or(Code::NoNode)
     }
 
     /// Sets the ACL and the aversion that the transaction says.
     pub fn set_acl(&mut self, path: &[u8], acl: RawAcl<'_>, version: i32) -> Result<Stat, Code> {
-        let (parent, name) = split(path).ok_or(Code::NoNode)?;
-        self.change_acl(parent, name, acl, |stat| stat.aversion = version).ok_or(Code::NoNode)
+        let key = split(path).ok_or(Code::NoNode)?;
+        self.change_acl(key, acl, |stat| stat.aversion = version).ok_or(Code::NoNode)
     }
 
     /// Inserts a znode as a snapshot holds it; its parent must be there.
@@ -322,103 +283,114 @@ impl DataTree {
         acl: &AclList,
         stat: StatPersisted,
     ) -> Result<(), Code> {
-        let (parent, name) = split(path).ok_or(Code::NoNode)?;
-        if self.nodes.get(parent, name).is_some() {
+        let key = split(path).ok_or(Code::NoNode)?;
+        if self.nodes.get(key).is_some() {
             return Err(Code::NodeExists);
         }
-        let is_root = parent.is_empty() && name.is_empty();
-        if !is_root && !self.change(parent, |_, children| *children += 1) {
-            return Err(Code::NoNode);
+        if key != ROOT {
+            self.change(key.0, |meta| meta.children += 1).ok_or(Code::NoNode)?;
         }
-        self.add(parent, name, data, acl.raw(), stat, 0);
+        let meta = self.count_in(key, data, acl.raw(), stat);
+        self.nodes.insert(key, &meta, data);
         Ok(())
     }
 
-    /// Changes stat and child count of the znode at `path`, if it is there.
-    fn change(&mut self, path: &[u8], with: impl FnOnce(&mut StatPersisted, &mut u32)) -> bool {
-        let Some((parent, name)) = split(path) else { return false };
-        let Some(mut record) = self.nodes.get(parent, name) else { return false };
-        let acl = self.acls.list(record.acl);
-        let before = parts(parent, name, record.data, acl, &record.stat);
-        with(&mut record.stat, &mut record.children);
-        let after = parts(parent, name, record.data, acl, &record.stat);
-        let data = record.data.map(<[u8]>::to_vec);
-        let record = Record { stat: record.stat, data: data.as_deref(), acl: record.acl, children: record.children };
-        self.nodes.put(parent, name, &record);
-        self.digests.subtract(before);
-        self.digests.add(after);
-        true
+    /// Changes the stat or the child count of the znode at `path`, if it is there.
+    fn change(&mut self, path: &[u8], with: impl FnOnce(&mut Meta)) -> Option<()> {
+        let key = split(path)?;
+        let DataTree { nodes, acls, digests, .. } = self;
+        nodes.update(key, DataEdit::Keep, |meta, data| {
+            let acl = acls.list(meta.acl);
+            digests.subtract(parts(key, data, acl, &meta.stat));
+            with(meta);
+            digests.add(parts(key, data, acl, &meta.stat));
+        })
     }
 
-    fn change_acl(
-        &mut self,
-        parent: &[u8],
-        name: &[u8],
-        acl: RawAcl<'_>,
-        with: impl FnOnce(&mut StatPersisted),
-    ) -> Option<Stat> {
-        let mut record = self.nodes.get(parent, name)?;
-        self.digests.subtract(parts(parent, name, record.data, self.acls.list(record.acl), &record.stat));
-        let acls = Arc::make_mut(&mut self.acls);
-        let id = acls.acquire(acl);
-        acls.release(record.acl);
-        with(&mut record.stat);
-        self.digests.add(parts(parent, name, record.data, self.acls.list(id), &record.stat));
-        let data = record.data.map(<[u8]>::to_vec);
-        let record = Record { stat: record.stat, data: data.as_deref(), acl: id, children: record.children };
-        self.nodes.put(parent, name, &record);
-        Some(stat::wire(&record.stat, record.data.map_or(0, <[u8]>::len), record.children))
+    fn change_acl(&mut self, key: Parts<'_>, acl: RawAcl<'_>, with: impl FnOnce(&mut StatPersisted)) -> Option<Stat> {
+        let DataTree { nodes, acls, digests, .. } = self;
+        let acls = Arc::make_mut(acls);
+        nodes.update(key, DataEdit::Keep, |meta, data| {
+            digests.subtract(parts(key, data, acls.list(meta.acl), &meta.stat));
+            let id = acls.acquire(acl);
+            acls.release(meta.acl);
+            meta.acl = id;
+            with(&mut meta.stat);
+            digests.add(parts(key, data, acls.list(id), &meta.stat));
+            stat::wire(&meta.stat, len(data), meta.children)
+        })
     }
 
-    /// Adds a znode that is not there; its parent's count is the caller's.
-    fn add(
+    /// Counts a new znode in, wherever its record is kept.
+    pub(super) fn count_in(
         &mut self,
-        parent: &[u8],
-        name: &[u8],
+        key: Parts<'_>,
         data: Option<&[u8]>,
         acl: RawAcl<'_>,
         stat: StatPersisted,
-        children: u32,
-    ) {
+    ) -> Meta {
         let id = Arc::make_mut(&mut self.acls).acquire(acl);
-        self.digests.add(parts(parent, name, data, self.acls.list(id), &stat));
+        self.digests.add(parts(key, data, self.acls.list(id), &stat));
         if let Some(session) = Owner::from_stored(stat.ephemeral_owner).session() {
             let paths = Arc::make_mut(&mut self.ephemerals).entry(session).or_default();
-            paths.insert(Path::join(parent, name));
+            Arc::make_mut(paths).insert(Path::join(key.0, key.1));
         }
         self.len += 1;
-        self.bytes += entry_bytes(parent, name, data);
-        self.nodes.put(parent, name, &Record { stat, data, acl: id, children });
+        self.bytes += entry_bytes(key, data);
+        Meta { stat, acl: id, children: 0 }
+    }
+
+    /// Gives a tree that counted its znodes in their records.
+    pub(super) fn set_nodes(&mut self, nodes: Store) {
+        self.nodes = nodes;
     }
 
     /// Takes a znode away; its parent's count is the caller's.
-    fn take(&mut self, parent: &[u8], name: &[u8]) {
-        let record = self.nodes.get(parent, name).expect("what is taken away is there");
-        self.digests.subtract(parts(parent, name, record.data, self.acls.list(record.acl), &record.stat));
+    fn take(&mut self, key: Parts<'_>) {
+        let DataTree { nodes, acls, digests, bytes, .. } = self;
+        let taken = nodes.remove(key, |Record { meta, data }| {
+            digests.subtract(parts(key, data, acls.list(meta.acl), &meta.stat));
+            *bytes -= entry_bytes(key, data);
+            meta
+        });
+        let meta = taken.expect("what is taken away is there");
+        Arc::make_mut(acls).release(meta.acl);
         self.len -= 1;
-        self.bytes -= entry_bytes(parent, name, record.data);
-        let acl = record.acl;
-        if let Some(session) = Owner::from_stored(record.stat.ephemeral_owner).session() {
+        if let Some(session) = Owner::from_stored(meta.stat.ephemeral_owner).session() {
             let ephemerals = Arc::make_mut(&mut self.ephemerals);
             let paths = ephemerals.get_mut(&session).expect("an owner is in the index");
-            paths.remove(Path::join(parent, name).as_bytes());
+            Arc::make_mut(paths).remove(Path::join(key.0, key.1).as_bytes());
             if paths.is_empty() {
                 ephemerals.remove(&session);
             }
         }
-        Arc::make_mut(&mut self.acls).release(acl);
-        self.nodes.remove(parent, name);
     }
 }
 
-fn entry_bytes(parent: &[u8], name: &[u8], data: Option<&[u8]>) -> u64 {
-    let slash = usize::from(!name.is_empty());
-    (parent.len() + slash + name.len() + data.map_or(0, <[u8]>::len)) as u64
+pub(super) const ROOT: Parts<'static> = (b"", b"");
+
+fn len(data: Option<&[u8]>) -> usize {
+    data.map_or(0, <[u8]>::len)
+}
+
+fn entry_bytes(key: Parts<'_>, data: Option<&[u8]>) -> u64 {
+    let slash = usize::from(key != ROOT);
+    (key.0.len() + slash + key.1.len() + len(data)) as u64
 }
 
 impl Default for DataTree {
     fn default() -> Self {
         DataTree::new()
+    }
+}
+
+/// How many znodes, and the digest; with `{:#?}` every znode.
+impl fmt::Debug for DataTree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.alternate() {
+            return f.debug_list().entries(self.iter()).finish();
+        }
+        write!(f, "{} znodes, digest {:016x}", self.len, self.digests.state)
     }
 }
 
@@ -428,8 +400,8 @@ impl PartialEq for DataTree {
         let same = |a: Entry<'_>, b: Entry<'_>| {
             a.parent == b.parent
                 && a.name == b.name
-                && a.znode.record.stat == b.znode.record.stat
-                && a.znode.record.data == b.znode.record.data
+                && a.znode.persisted() == b.znode.persisted()
+                && a.znode.data() == b.znode.data()
                 && a.znode.acl() == b.znode.acl()
         };
         if self.len != other.len || self.digests != other.digests {

@@ -21,7 +21,12 @@ pub struct Database {
 impl Database {
     /// The empty database: the tree that every ensemble begins with, zxid 0.
     pub fn new() -> Database {
-        Database::from_parts(DataTree::new(), [], Zxid::ZERO)
+        Database::with_page_bytes(DataTree::PAGE_BYTES)
+    }
+
+    /// The empty database, in pages of about so many bytes (see [`DataTree::with_page_bytes`]).
+    pub fn with_page_bytes(page_bytes: usize) -> Database {
+        Database::from_parts(DataTree::with_page_bytes(page_bytes), [], Zxid::ZERO)
     }
 
     /// The database that a snapshot holds: sessions with their timeouts in ms.
@@ -39,6 +44,11 @@ impl Database {
 
     pub fn tree(&self) -> &DataTree {
         &self.tree
+    }
+
+    /// The tree alone: with [`DataTree::into_pages`] it is released while it is written.
+    pub fn into_tree(self) -> DataTree {
+        self.tree
     }
 
     /// Both digests. ZooKeeper's covers the znodes only; the state digest also the sessions.

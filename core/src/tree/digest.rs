@@ -40,7 +40,12 @@ pub fn node_digest(path: &[u8], data: Option<&[u8]>, stat: &StatPersisted) -> u6
 }
 
 /// Both parts of the znode `name` below `parent` (the root is a pair of empty strings).
-pub(super) fn parts(parent: &[u8], name: &[u8], data: Option<&[u8]>, acl: &AclList, stat: &StatPersisted) -> Digests {
+pub(super) fn parts(
+    (parent, name): (&[u8], &[u8]),
+    data: Option<&[u8]>,
+    acl: &AclList,
+    stat: &StatPersisted,
+) -> Digests {
     Digests { apache: apache_part(parent, name, data, stat), state: state_part(parent, name, data, acl, stat) }
 }
 
@@ -151,7 +156,7 @@ mod tests {
     fn the_state_digest_sees_every_field() {
         let base = || StatPersisted { cversion: 1, ..ZERO };
         let of = |name: &[u8], data: Option<&[u8]>, acl: AclList, stat: StatPersisted| {
-            parts(b"/a", name, data, &acl, &stat).state
+            parts((b"/a", name), data, &acl, &stat).state
         };
         let one = of(b"b", Some(b"c"), AclList::open(), base());
         let others = [

@@ -1,0 +1,248 @@
+//! The store against an ordered map, in tiny pages, with frozen copies that must not change.
+
+use super::*;
+use crate::tree::acl_table::AclId;
+use crate::tree::stat::ZERO;
+use crate::wire::records::StatPersisted;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::{format, vec};
+use proptest::prelude::*;
+
+type Model = BTreeMap<(Vec<u8>, Vec<u8>), (Meta, Option<Vec<u8>>)>;
+
+#[derive(Clone, Debug)]
+enum Change {
+    Put(u8, u8, Meta, Option<Vec<u8>>),
+    Touch(u8, u8, Meta),
+    Remove(u8, u8),
+    RemoveParent(u8),
+    Freeze,
+}
+
+fn changes() -> impl Strategy<Value = Vec<Change>> {
+    let data = prop_oneof![
+        Just(None),
+        proptest::collection::vec(any::<u8>(), 0..8).prop_map(Some),
+        proptest::collection::vec(any::<u8>(), 0..90).prop_map(Some),
+    ];
+    let change = prop_oneof![
+        8 => (0..6u8, any::<u8>(), metas(), data).prop_map(|(p, n, meta, data)| Change::Put(p, n, meta, data)),
+        4 => (0..6u8, any::<u8>(), metas()).prop_map(|(p, n, meta)| Change::Touch(p, n, meta)),
+        4 => (0..6u8, any::<u8>()).prop_map(|(p, n)| Change::Remove(p, n)),
+        1 => (0..6u8).prop_map(Change::RemoveParent),
+        1 => Just(Change::Freeze),
+    ];
+    proptest::collection::vec(change, 0..250)
+}
+
+fn metas() -> impl Strategy<Value = Meta> {
+    let long = prop_oneof![Just(0i64), 0..200i64, any::<i64>()];
+    let int = prop_oneof![Just(0i32), any::<i32>()];
+    (proptest::array::uniform6(long), proptest::array::uniform3(int), any::<u32>(), 0..3u32).prop_map(
+        |([czxid, mzxid, pzxid, ctime, mtime, ephemeral_owner], [version, cversion, aversion], children, acl)| Meta {
+            stat: StatPersisted { czxid, mzxid, ctime, mtime, version, cversion, aversion, ephemeral_owner, pzxid },
+            acl: AclId(acl),
+            children,
+        },
+    )
+}
+
+/// Few keys, some of them long, one parent the beginning of another.
+fn key(parent: u8, name: u8) -> (Vec<u8>, Vec<u8>) {
+    let parents = ["", "/a", "/a!", "/a/b", "/a/bb", "/a-rather-long-name-of-a-directory/of/znodes"];
+    let name = format!("{:03}{}", name % 48, "x".repeat(usize::from(name % 7)));
+    (parents[usize::from(parent)].as_bytes().to_vec(), name.into_bytes())
+}
+
+fn put(store: &mut Store, model: &mut Model, key: (Vec<u8>, Vec<u8>), meta: &Meta, data: Option<Vec<u8>>) {
+    let parts = (&key.0[..], &key.1[..]);
+    let old = store.update(parts, DataEdit::Set(data.as_deref()), |found, data| {
+        let old = (found.clone(), data.map(<[u8]>::to_vec));
+        *found = meta.clone();
+        old
+    });
+    assert_eq!(old.as_ref(), model.get(&key));
+    if old.is_none() {
+        store.insert(parts, meta, data.as_deref());
+    }
+    model.insert(key, (meta.clone(), data));
+}
+
+fn touch(store: &mut Store, model: &mut Model, key: (Vec<u8>, Vec<u8>), meta: &Meta) {
+    let found = store.update((&key.0, &key.1), DataEdit::Keep, |found, _| *found = meta.clone());
+    assert_eq!(found.is_some(), model.contains_key(&key));
+    if let Some(record) = model.get_mut(&key) {
+        record.0 = meta.clone();
+    }
+}
+
+fn remove(store: &mut Store, model: &mut Model, key: &(Vec<u8>, Vec<u8>)) {
+    let removed = store.remove((&key.0, &key.1), |record| (record.meta, record.data.map(<[u8]>::to_vec)));
+    assert_eq!(removed, model.remove(key));
+}
+
+fn assert_equal(store: &Store, model: &Model) {
+    let mut expected = model.iter();
+    for ((parent, name), record) in store.range_from((b"", b"")) {
+        let (key, (meta, data)) = expected.next().expect("the model has as many records");
+        assert_eq!((parent, name), (&key.0[..], &key.1[..]));
+        assert_eq!((&record.meta, record.data), (meta, data.as_deref()));
+    }
+    assert!(expected.next().is_none(), "the store has as many records");
+    for (key, (meta, data)) in model {
+        let record = store.get((&key.0, &key.1)).expect("what is iterated is found");
+        assert_eq!((&record.meta, record.data), (meta, data.as_deref()));
+    }
+}
+
+/// What every store must be: sorted, with separators that hold, without empty pages, and with
+/// exact counts of bytes.
+fn check_structure(store: &Store) {
+    fn check<'a>(node: &'a Node, from: Option<Parts<'a>>, to: Option<Parts<'a>>, sizes: Sizes) -> usize {
+        match node {
+            Node::Leaf(leaf) => {
+                for slot in 0..leaf.len() {
+                    let key = leaf.key(slot);
+                    assert!(from.is_none_or(|from| from <= key), "a key stands above its separator");
+                    assert!(to.is_none_or(|to| key < to), "a key stands below the next separator");
+                    assert!(slot == 0 || leaf.key(slot - 1) < key, "keys ascend");
+                }
+                assert_eq!(leaf.live(), leaf.count_live(), "bytes in use are counted");
+                1
+            }
+            Node::Inner(inner) => {
+                assert!(inner.children().len() <= sizes.fanout);
+                let count = inner.children().len();
+                let bounds = |i: usize| (0 < i && i < count).then(|| inner.key(i));
+                let depth = |i: usize| {
+                    assert!(count == 1 || !inner.children()[i].is_empty(), "empty pages are freed");
+                    check(&inner.children()[i], bounds(i).or(from), bounds(i + 1).or(to), sizes)
+                };
+                let depths: BTreeSet<usize> = (0..count).map(depth).collect();
+                assert_eq!(depths.len(), 1, "leaves stand on one level");
+                depths.first().expect("one level") + 1
+            }
+        }
+    }
+    check(&store.root, None, None, store.sizes);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_store_is_an_ordered_map_and_frozen_copies_stay(page_bytes in 64..400usize, changes in changes()) {
+        let (mut store, mut model) = (Store::new(page_bytes), Model::new());
+        let mut frozen = vec![];
+        for change in changes {
+            match change {
+                Change::Put(p, n, meta, data) => put(&mut store, &mut model, key(p, n), &meta, data),
+                Change::Touch(p, n, meta) => touch(&mut store, &mut model, key(p, n), &meta),
+                Change::Remove(p, n) => remove(&mut store, &mut model, &key(p, n)),
+                Change::RemoveParent(p) => {
+                    let parent = key(p, 0).0;
+                    let keys: Vec<_> = model.keys().filter(|key| key.0 == parent).cloned().collect();
+                    keys.iter().for_each(|key| remove(&mut store, &mut model, key));
+                }
+                Change::Freeze => {
+                    check_structure(&store);
+                    frozen.push((store.clone(), model.clone()));
+                }
+            }
+        }
+        check_structure(&store);
+        assert_equal(&store, &model);
+        for (store, model) in &frozen {
+            assert_equal(store, model);
+        }
+        let from = key(3, 20);
+        let tail: Vec<_> = store.range_from((&from.0, &from.1)).map(|((p, n), _)| (p.to_vec(), n.to_vec())).collect();
+        prop_assert_eq!(tail, model.range(from..).map(|(key, _)| key.clone()).collect::<Vec<_>>());
+        let paged: usize = store.clone().into_pages().map(|page| page.records().count()).sum();
+        prop_assert_eq!(paged, model.len());
+
+        let keys: Vec<_> = model.keys().cloned().collect();
+        keys.iter().for_each(|key| remove(&mut store, &mut model, key));
+        prop_assert!(matches!(&*store.root, Node::Leaf(leaf) if leaf.len() == 0), "an empty store is one page");
+    }
+
+    #[test]
+    fn a_store_built_from_sorted_records_is_the_same(page_bytes in 64..400usize, changes in changes()) {
+        let (mut store, mut model) = (Store::new(page_bytes), Model::new());
+        for change in changes {
+            if let Change::Put(p, n, meta, data) = change {
+                put(&mut store, &mut model, key(p, n), &meta, data);
+            }
+        }
+        let mut bulk = Bulk::new(page_bytes);
+        for (key, (meta, data)) in &model {
+            let later = Meta { children: 0, ..meta.clone() };
+            bulk.push((&key.0, &key.1), &later, data.as_deref());
+        }
+        for (key, (meta, _)) in &model {
+            bulk.update((&key.0, &key.1), |found| *found = meta.clone()).expect("it was pushed");
+        }
+        let missing = bulk.update((b"/z", b"z"), |_| ());
+        prop_assert_eq!(missing, None);
+        let mut bulk = bulk.finish();
+        check_structure(&bulk);
+        assert_equal(&bulk, &model);
+        let keys: Vec<_> = model.keys().cloned().collect();
+        for key in keys {
+            remove(&mut bulk, &mut model, &key);
+        }
+        assert_equal(&bulk, &model);
+    }
+
+    #[test]
+    fn a_packed_meta_reads_back(meta in metas()) {
+        let packed = record::PackedMeta::of(&meta);
+        let mut at = 0;
+        prop_assert_eq!(record::read_meta(packed.as_bytes(), &mut at, packed.flags), meta);
+        prop_assert_eq!(at, packed.as_bytes().len());
+    }
+}
+
+fn filled(names: impl Iterator<Item = u32>) -> Store {
+    let mut store = Store::new(1024);
+    let meta = Meta { stat: ZERO, acl: AclId(0), children: 0 };
+    for name in names {
+        store.insert((b"/a", format!("{name:06}").as_bytes()), &meta, Some(b"0123456789"));
+    }
+    store
+}
+
+#[test]
+fn pages_stay_full_when_keys_ascend_and_half_full_otherwise() {
+    let pages = |store: &Store| store.clone().into_pages().count();
+    let ascending = pages(&filled(0..2000));
+    let per_page = 2000 / ascending;
+    assert!(per_page * 26 > 1024 * 9 / 10, "{per_page} records of 25 bytes in a page of 1024");
+    assert!(pages(&filled((0..2000).rev())) <= ascending * 9 / 4);
+    assert!(pages(&filled((0..2000).map(|i| i * 7919 % 2000))) <= ascending * 9 / 4);
+}
+
+#[test]
+fn a_queue_keeps_no_pages_of_what_was_taken() {
+    let mut store = Store::new(256);
+    let meta = Meta { stat: ZERO, acl: AclId(0), children: 0 };
+    for i in 0..3000u32 {
+        store.insert((b"/queue", format!("{i:010}").as_bytes()), &meta, Some(b"work"));
+        if i >= 10 {
+            let taken = format!("{:010}", i - 10);
+            store.remove((b"/queue", taken.as_bytes()), |_| ()).expect("it stood there");
+        }
+    }
+    check_structure(&store);
+    assert!(store.into_pages().count() <= 4, "ten records need few pages");
+}
+
+#[test]
+fn a_change_copies_only_the_pages_on_its_way() {
+    let before = filled(0..2000);
+    let mut after = before.clone();
+    after.update((b"/a", b"001000"), DataEdit::Set(Some(b"9876543210")), |_, _| ()).expect("it is there");
+    let leaves = |store: &Store| store.clone().into_pages().map(|page| Arc::as_ptr(&page.0) as usize).collect();
+    let (before, after): (BTreeSet<usize>, BTreeSet<usize>) = (leaves(&before), leaves(&after));
+    assert_eq!(before.difference(&after).count(), 1);
+}
