@@ -146,10 +146,7 @@ impl DataTree {
 
     /// The znodes from this key on, in key order: how an iteration goes on where it left off.
     pub fn iter_from(&self, parent: &[u8], name: &[u8]) -> impl Iterator<Item = Entry<'_>> {
-        /// The znodes from this key on, in key order: how an iteration goes on where it left off.
-        pub fn iter_from(&self, parent: &[u8], name: &[u8]) -> impl Iterator<Item = Entry<'_>> {
-            self.nodes.range_from((parent, name)).map(|(key, record)| Entry::new(key, record, &self.acls))
-        }
+        self.nodes.range_from((parent, name)).map(|(key, record)| Entry::new(key, record, &self.acls))
     }
 
     /// How many znodes there are.
