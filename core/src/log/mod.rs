@@ -6,11 +6,20 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 mod action;
+mod epoch;
+mod error;
 pub mod name;
 pub mod record;
+mod recovery;
+mod replace;
 pub mod snapshot;
+mod store;
 mod vfs;
 pub use action::StorageAction;
+pub use epoch::parse_epoch;
+pub use error::{LoadError, StoreError};
+pub use recovery::Note;
+pub use store::{Store, StoreLimits};
 pub use vfs::{FileId, Vfs, VfsError};
 
 /// One transaction of a history: its zxid and its bytes (`TxnHeader`, body, optional `TxnDigest`),

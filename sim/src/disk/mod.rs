@@ -1,11 +1,16 @@
 //! Simulated disks: what survives a crash, and when (contract section 3).
 //!
 //! [`RecordDisk`] knows whole storage actions and enumerates every outcome of a crash: the exhaustive
-//! explorer's. A refinement test ties it to the sector-level disk under the real store.
+//! explorer's. [`StoredDisk`] is the real store over the sectors of a [`SectorDisk`]: the random
+//! explorer's. A refinement test (`tests/refinement.rs`) ties the two.
 
 mod record;
+mod sector;
+mod stored;
 
 pub use record::{RecordDisk, Survivors};
+pub use sector::{DiskFault, Faults, SectorDisk};
+pub use stored::StoredDisk;
 pub use zabra_core::log::StorageAction;
 
 use crate::oracle::DurableState;
@@ -17,6 +22,14 @@ use zabra_core::log::{Record, Recovered};
 pub trait Chooser {
     /// A number below `bound`, which is at least 1.
     fn below(&mut self, bound: u64) -> u64;
+}
+
+impl<F: FnMut(u64) -> u64> Chooser for F {
+    fn below(&mut self, bound: u64) -> u64 {
+        let choice = self(bound);
+        assert!(choice < bound, "a choice is below its bound");
+        choice
+    }
 }
 
 /// The disk of one machine, as the world drives it: actions are issued in order, time completes
@@ -42,4 +55,27 @@ pub trait Disk {
     fn recover(&mut self) -> Result<Recovered, String>;
     /// A destroying fault: the disk is empty, and has no `initialize` file.
     fn destroy(&mut self);
+}
+
+/// Either disk, for a machine that is driven by both explorers.
+#[expect(clippy::large_enum_variant, reason = "there is one per machine")]
+pub enum AnyDisk {
+    Record(RecordDisk),
+    Stored(StoredDisk),
+}
+
+impl AnyDisk {
+    pub fn as_disk(&mut self) -> &mut dyn Disk {
+        match self {
+            AnyDisk::Record(disk) => disk,
+            AnyDisk::Stored(disk) => disk,
+        }
+    }
+
+    pub fn as_disk_ref(&self) -> &dyn Disk {
+        match self {
+            AnyDisk::Record(disk) => disk,
+            AnyDisk::Stored(disk) => disk,
+        }
+    }
 }

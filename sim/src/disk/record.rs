@@ -15,7 +15,7 @@ use crate::oracle::DurableState;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use zabra_core::contract::StorageError;
-use zabra_core::id::Zxid;
+use zabra_core::id::{Epoch, Zxid};
 use zabra_core::log::{Image, Record, Recovered, Standing};
 
 /// A disk that holds what is durable and the actions that are not.
@@ -282,7 +282,9 @@ fn perform(files: &mut Recovered, action: &StorageAction) {
         StorageAction::SaveAccepted(epoch) => files.accepted = *epoch,
         StorageAction::SaveCurrent(epoch) => {
             files.current = *epoch;
-            files.standing = Standing::Intact;
+            if *epoch > Epoch::ZERO {
+                files.standing = Standing::Intact;
+            }
         }
         StorageAction::Install(image) => {
             files.image = Arc::clone(image);

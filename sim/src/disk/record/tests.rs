@@ -1,5 +1,4 @@
 use super::*;
-use zabra_core::id::Epoch;
 
 fn record(counter: u32) -> Record {
     Record { zxid: Zxid::new(Epoch(1), counter), bytes: Arc::from([counter as u8]) }
