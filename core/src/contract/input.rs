@@ -2,7 +2,7 @@
 
 use super::Timer;
 use crate::id::{ClientId, ConnId, ServerId, Zxid};
-use crate::log::Record;
+use crate::log::{Record, StoreError, VfsError};
 use crate::zab::{Notification, Packet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -65,4 +65,13 @@ pub struct ClientOrigin {
 pub enum StorageError {
     Io,
     Full,
+}
+
+impl From<&StoreError> for StorageError {
+    fn from(error: &StoreError) -> Self {
+        match error.error {
+            VfsError::Full => StorageError::Full,
+            VfsError::Io | VfsError::NotFound | VfsError::Exists => StorageError::Io,
+        }
+    }
 }

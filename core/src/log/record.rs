@@ -198,7 +198,7 @@ impl<S: Source> Scanner<S> {
     }
 
     /// The item at the cursor; the cursor moves behind a record, and stays at anything else.
-    pub fn next(&mut self) -> Result<Item<'_>, VfsError> {
+    pub fn read_item(&mut self) -> Result<Item<'_>, VfsError> {
         let at = self.at;
         let max = self.record_bytes_max;
         let head = self.fill(at, RECORD_HEADER)?;
@@ -250,7 +250,7 @@ impl<S: Source> Scanner<S> {
             if plausible {
                 let before = self.at;
                 self.at = at;
-                let found = matches!(self.next()?, Item::Record { .. });
+                let found = matches!(self.read_item()?, Item::Record { .. });
                 self.at = before;
                 if found {
                     return Ok(true);
@@ -294,6 +294,7 @@ fn damage(at: u64, what: Damage) -> Item<'static> {
 
 /// Reads a whole log from memory: the records before the first thing that is none. For tests and
 /// fuzzing; files are read by [`Scanner`].
+#[expect(clippy::type_complexity, reason = "records, where they end, and what ends them")]
 pub fn decode_log(bytes: &[u8]) -> (Vec<(Zxid, Vec<u8>)>, u64, Option<Damage>) {
     let mut scanner = Scanner::new(bytes, u32::MAX / 4);
     let mut records = Vec::new();
@@ -301,7 +302,7 @@ pub fn decode_log(bytes: &[u8]) -> (Vec<(Zxid, Vec<u8>)>, u64, Option<Damage>) {
         return (records, 0, Some(Damage::Header));
     }
     loop {
-        match scanner.next().expect("memory does not fail") {
+        match scanner.read_item().expect("memory does not fail") {
             Item::Record { zxid, bytes, .. } => records.push((zxid, bytes.to_vec())),
             Item::End { at } => return (records, at, None),
             Item::Damage { at, what } => return (records, at, Some(what)),

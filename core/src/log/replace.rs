@@ -143,7 +143,7 @@ fn end_after<V: Vfs>(
     let mut scanner = Scanner::new(FileSource { vfs: &mut *vfs, file }, record_bytes_max);
     scanner.seek(HEADER_BYTES);
     let found = loop {
-        match scanner.next() {
+        match scanner.read_item() {
             Ok(Item::Record { zxid, at, .. }) if zxid > after => break Ok(Some(at)),
             Ok(Item::Record { .. }) => {}
             // What is damaged here is judged when the log is read.

@@ -96,7 +96,7 @@ fn read_segment<V: Vfs>(
             (0, Some(Damage::Header))
         } else {
             loop {
-                match scanner.next().map_err(&failed)? {
+                match scanner.read_item().map_err(&failed)? {
                     Item::Record { zxid, at, bytes } => each(&path, at, zxid, bytes)?,
                     Item::End { at } => break (at, None),
                     Item::Damage { at, what } => break (at, Some(what)),

@@ -51,7 +51,7 @@ enum State {
 impl Wanted {
     fn take_from<V: Vfs>(&mut self, scanner: &mut Scanner<FileSource<'_, V>>) -> Result<State, VfsError> {
         loop {
-            let (zxid, bytes) = match scanner.next()? {
+            let (zxid, bytes) = match scanner.read_item()? {
                 Item::Record { zxid, bytes, .. } => (zxid, bytes),
                 Item::End { .. } => return Ok(State::More),
                 Item::Damage { .. } => return Ok(State::Impossible),
