@@ -41,19 +41,41 @@ impl core::error::Error for StoreError {}
 pub enum LoadError {
     File(StoreError),
     /// Damage in a log that no crash explains: what was acknowledged may be lost.
-    Rot { file: String, offset: u64, expected: &'static str },
+    Rot {
+        file: String,
+        offset: u64,
+        expected: &'static str,
+    },
     /// Records are missing: zxids do not continue.
-    Gap { file: String, offset: u64, after: Zxid, found: Zxid },
+    Gap {
+        file: String,
+        offset: u64,
+        after: Zxid,
+        found: Zxid,
+    },
     /// There are logs, but no snapshot that they begin from.
-    NoSnapshot { log: String },
+    NoSnapshot {
+        log: String,
+    },
     /// The newest snapshots are damaged, and the log does not reach up to them.
-    SnapshotDamaged { file: String, error: DecodeError },
+    SnapshotDamaged {
+        file: String,
+        error: DecodeError,
+    },
     /// An epoch file does not hold a decimal number.
-    BadEpoch { file: String },
+    BadEpoch {
+        file: String,
+    },
     /// currentEpoch is above acceptedEpoch, or the log holds an epoch that was never accepted.
-    EpochsContradict { accepted: Epoch, current: Epoch, history_end: Zxid },
+    EpochsContradict {
+        accepted: Epoch,
+        current: Epoch,
+        history_end: Zxid,
+    },
     /// A transaction that a fuzzy snapshot needs cannot be decoded.
-    UnreadableTransaction { zxid: Zxid },
+    UnreadableTransaction {
+        zxid: Zxid,
+    },
 }
 
 impl From<StoreError> for LoadError {

@@ -227,4 +227,3 @@ fn epochs<V: Vfs>(
     }
     Ok(())
 }
-

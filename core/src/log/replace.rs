@@ -48,12 +48,7 @@ pub(super) fn write_mark<V: Vfs>(
 }
 
 /// Writes a snapshot under `tmp`, makes it durable, and gives it its name durably.
-pub(super) fn write_snapshot<V: Vfs>(
-    vfs: &mut V,
-    tmp: &str,
-    name: FileName,
-    image: &Image,
-) -> Result<u64, StoreError> {
+pub(super) fn write_snapshot<V: Vfs>(vfs: &mut V, tmp: &str, name: FileName, image: &Image) -> Result<u64, StoreError> {
     let tmp = in_dir(tmp);
     let failed = StoreError::at(&tmp, "write");
     remove_if_there(vfs, &tmp)?;
@@ -133,12 +128,7 @@ pub(super) fn finish_truncate<V: Vfs>(vfs: &mut V, after: Zxid, record_bytes_max
 }
 
 /// Where the first record above `after` starts in a file; `None` if it has none.
-fn end_after<V: Vfs>(
-    vfs: &mut V,
-    path: &str,
-    after: Zxid,
-    record_bytes_max: u32,
-) -> Result<Option<u64>, LoadError> {
+fn end_after<V: Vfs>(vfs: &mut V, path: &str, after: Zxid, record_bytes_max: u32) -> Result<Option<u64>, LoadError> {
     let file = vfs.open(path).map_err(StoreError::at(path, "open"))?;
     let mut scanner = Scanner::new(FileSource { vfs: &mut *vfs, file }, record_bytes_max);
     scanner.seek(HEADER_BYTES);

@@ -62,11 +62,8 @@ impl<V: Vfs> Store<V> {
     fn open_segment(&mut self, first: Zxid, len: u64) -> Result<(), StoreError> {
         let tmp = in_dir(NEXT_SEGMENT);
         let fits = self.prepared && len == self.limits.segment_bytes;
-        let file = if fits {
-            self.vfs.open(&tmp).map_err(StoreError::at(&tmp, "open"))?
-        } else {
-            self.create_segment(len)?
-        };
+        let file =
+            if fits { self.vfs.open(&tmp).map_err(StoreError::at(&tmp, "open"))? } else { self.create_segment(len)? };
         self.prepared = false;
         self.roll_due = false;
         let path = FileName::Log(first).path();
@@ -74,8 +71,7 @@ impl<V: Vfs> Store<V> {
         sync_dir(&mut self.vfs)?;
         self.segments.retain(|segment| *segment != first);
         self.segments.push(first);
-        self.open =
-            Some(Segment { file, path, len, end: HEADER_BYTES, batch: HEADER_BYTES, marked: true, slot: 0 });
+        self.open = Some(Segment { file, path, len, end: HEADER_BYTES, batch: HEADER_BYTES, marked: true, slot: 0 });
         Ok(())
     }
 

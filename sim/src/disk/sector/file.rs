@@ -29,7 +29,6 @@ impl Content {
         }
     }
 
-
     pub fn set_len(&mut self, len: u64) {
         self.cut_sectors(len);
         self.len = len;
