@@ -1,0 +1,197 @@
+//! Marks: what a run reached. A hunt in which a mark that its file demands stays at zero fails, for
+//! it did not test what it claims to test.
+//!
+//! A mark is a predicate over the events of the servers and the steps of the world; counting one
+//! changes nothing.
+
+use std::collections::BTreeMap;
+use zabra_core::contract::{Event, Joined, Resigned, SyncMode};
+use zabra_core::id::ServerId;
+use zabra_core::zab::Vote;
+
+macro_rules! marks {
+    ($($mark:ident $name:literal: $sentence:literal;)*) => {
+        /// Something worth reaching.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Mark { $(#[doc = $sentence] $mark,)* }
+
+        impl Mark {
+            pub const ALL: &'static [Mark] = &[$(Mark::$mark,)*];
+
+            /// Its name in scenario files and reports.
+            pub const fn name(self) -> &'static str {
+                match self { $(Mark::$mark => $name,)* }
+            }
+
+            pub const fn sentence(self) -> &'static str {
+                match self { $(Mark::$mark => $sentence,)* }
+            }
+
+            pub fn named(name: &str) -> Option<Mark> {
+                Mark::ALL.iter().copied().find(|mark| mark.name() == name)
+            }
+        }
+    };
+}
+
+marks! {
+    Election "election": "a server left LOOKING by a quorum of votes";
+    ElectionTie "election-tie": "a vote went to an equally recent candidate with a larger id";
+    JoinedRunning "joined-running": "a server joined an ensemble that already had a leader";
+    Established "established": "a leader was established";
+    SyncDiff "sync-diff": "a learner was synchronized by DIFF";
+    SyncTrunc "sync-trunc": "a learner was synchronized by TRUNC";
+    SyncTruncDiff "sync-trunc-diff": "a learner was synchronized by TRUNC and DIFF";
+    SyncSnap "sync-snap": "a learner was synchronized by SNAP";
+    SyncLogDiff "sync-log-diff": "a learner was synchronized by a DIFF that was read from the log";
+    Truncated "truncated": "records were cut from a history";
+    ImageInstalled "image-installed": "a leader's image replaced a database";
+    ImageAborted "image-aborted": "a synchronization by SNAP ended before NEWLEADER was acknowledged";
+    SyncAborted "sync-aborted": "a synchronization ended before NEWLEADER was acknowledged";
+    Rollover "rollover": "an epoch ended because its counter did";
+    QuorumLost "quorum-lost": "a leader stepped down because it heard no quorum";
+    FollowerAhead "follower-ahead": "a leadership ended because a follower was more recent";
+    InitLimit "init-limit": "a leadership ended because it was not established in time";
+    RoleChange "role-change": "a role ended without a crash";
+    Committed "committed": "a transaction was committed";
+    PacketIgnored "packet-ignored": "a packet of another connection, epoch or phase was dropped";
+    PeerRefused "peer-refused": "a peer was refused for what it sent";
+    SessionExpired "session-expired": "a session's silence ended it";
+    ExpiryWhileCut "expiry-while-cut": "a session expired while servers were cut from one another";
+    SessionMoved "session-moved": "a session was attached again";
+    SessionRefused "session-refused": "a session was refused";
+    StrictSync "strict-sync": "a sync was answered by a fresh quorum";
+    Crash "crash": "a server crashed";
+    CrashWhileWriting "crash-while-writing": "a server crashed while writes were pending";
+    TornTail "torn-tail": "a start found less than what had been written, and went on";
+    Restart "restart": "a server started again";
+    Wiped "wiped": "a server lost its disk";
+    DiskFailed "disk-failed": "a storage operation failed and the server stopped";
+    ServerStopped "server-stopped": "a server stopped itself";
+    Encoded "encoded": "the peers' packets were encoded and decoded on every hop";
+    Checkpoint "checkpoint": "a snapshot was completed";
+    UnknownOutcome "unknown-outcome": "a client never learned what became of an operation";
+}
+
+/// How often each mark was reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Marks {
+    counts: Vec<u64>,
+    /// The last vote of each server: a tie shows where it changes to an equally recent candidate.
+    votes: BTreeMap<ServerId, Vote>,
+}
+
+impl Default for Marks {
+    fn default() -> Self {
+        Marks { counts: vec![0; Mark::ALL.len()], votes: BTreeMap::new() }
+    }
+}
+
+impl Marks {
+    pub fn hit(&mut self, mark: Mark) {
+        self.counts[mark as usize] += 1;
+    }
+
+    pub fn count(&self, mark: Mark) -> u64 {
+        self.counts[mark as usize]
+    }
+
+    pub fn add(&mut self, other: &Marks) {
+        for (mine, theirs) in self.counts.iter_mut().zip(&other.counts) {
+            *mine += theirs;
+        }
+    }
+
+    /// Name and count of every mark, in order of the list.
+    pub fn iter(&self) -> impl Iterator<Item = (Mark, u64)> {
+        Mark::ALL.iter().map(|mark| (*mark, self.count(*mark)))
+    }
+
+    /// A server reported this; `cut`: some path between servers is cut.
+    pub fn see(&mut self, server: ServerId, event: &Event, cut: bool) {
+        match event {
+            Event::Elected { joined, .. } => match joined {
+                Joined::Election => self.hit(Mark::Election),
+                Joined::RunningEnsemble => self.hit(Mark::JoinedRunning),
+            },
+            Event::Established { .. } => self.hit(Mark::Established),
+            Event::SyncPlanned { mode, .. } => self.hit(sync_mark(*mode)),
+            Event::Truncated { .. } => self.hit(Mark::Truncated),
+            Event::ImageInstalled { .. } => self.hit(Mark::ImageInstalled),
+            Event::SyncAborted { mode } => {
+                self.hit(Mark::SyncAborted);
+                if *mode == SyncMode::Snap {
+                    self.hit(Mark::ImageAborted);
+                }
+            }
+            Event::Resigned { why, .. } => {
+                self.hit(Mark::RoleChange);
+                self.hit(match why {
+                    Resigned::QuorumLost => Mark::QuorumLost,
+                    Resigned::InitLimit => Mark::InitLimit,
+                    Resigned::FollowerAhead => Mark::FollowerAhead,
+                    Resigned::CounterExhausted => Mark::Rollover,
+                });
+            }
+            Event::Committed { .. } => self.hit(Mark::Committed),
+            Event::PacketIgnored { .. } => self.hit(Mark::PacketIgnored),
+            Event::PeerRefused { .. } => self.hit(Mark::PeerRefused),
+            Event::SessionExpiring { .. } => {
+                self.hit(Mark::SessionExpired);
+                if cut {
+                    self.hit(Mark::ExpiryWhileCut);
+                }
+            }
+            Event::SessionAttached { .. } => self.hit(Mark::SessionMoved),
+            Event::SessionRefused { .. } => self.hit(Mark::SessionRefused),
+            Event::SyncAnswered { .. } => self.hit(Mark::StrictSync),
+            Event::Stopped { .. } => self.hit(Mark::ServerStopped),
+            Event::Voted { vote, .. } => {
+                let before = self.votes.insert(server, *vote);
+                let tied = |old: Vote| (old.epoch, old.zxid) == (vote.epoch, vote.zxid) && old.leader != vote.leader;
+                if before.is_some_and(tied) {
+                    self.hit(Mark::ElectionTie);
+                }
+            }
+            Event::Role { .. }
+            | Event::EpochProposed { .. }
+            | Event::EpochAccepted { .. }
+            | Event::EpochAcked { .. }
+            | Event::NewLeaderAcked { .. }
+            | Event::UpToDate { .. }
+            | Event::Proposed { .. }
+            | Event::Accepted { .. }
+            | Event::Acked { .. }
+            | Event::Applied { .. }
+            | Event::DigestMismatch { .. }
+            | Event::LearnerLost { .. }
+            | Event::SessionOwned { .. }
+            | Event::Prepared { .. }
+            | Event::Requested { .. }
+            | Event::Replied { .. } => {}
+        }
+    }
+}
+
+fn sync_mark(mode: SyncMode) -> Mark {
+    match mode {
+        SyncMode::Diff => Mark::SyncDiff,
+        SyncMode::Trunc => Mark::SyncTrunc,
+        SyncMode::TruncDiff => Mark::SyncTruncDiff,
+        SyncMode::Snap => Mark::SyncSnap,
+        SyncMode::LogDiff => Mark::SyncLogDiff,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mark_is_found_by_its_name() {
+        for mark in Mark::ALL {
+            assert_eq!(Mark::named(mark.name()), Some(*mark));
+        }
+        assert_eq!(Mark::named("no such mark"), None);
+    }
+}

@@ -1,0 +1,82 @@
+//! The random explorer: one world on virtual time, driven by one seed (design section 3).
+//!
+//! [`run`] draws the plan, executes it, judges every step, and returns a [`RunReport`]. One thread,
+//! no clock, no statics: the same (scenario, seed, build) gives the same report.
+
+mod agenda;
+mod board;
+mod explorer;
+mod judge;
+mod load;
+mod phases;
+mod report;
+mod schedule;
+mod strike;
+
+pub use explorer::Explorer;
+pub use report::{Finding, Outcome, RunReport};
+
+use crate::oracle::Sight;
+use crate::plan::Plan;
+use crate::scenario::{Scenario, Unusable};
+use crate::step::Step;
+use crate::time::Micros;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Somebody who watches a run that is replayed: status lines, timelines, reports.
+pub trait Spectator {
+    fn see(&mut self, _sight: &Sight<'_>) {}
+    /// A planned fault begins or ends.
+    fn fault(&mut self, _now: Micros, _began: bool, _what: &str) {}
+    /// The world takes a step.
+    fn step(&mut self, _now: Micros, _step: &Step) {}
+}
+
+/// Runs one seed. The fast path: nothing is recorded.
+pub fn run(scenario: &Scenario, seed: u64) -> Result<RunReport, Unusable> {
+    scenario.check()?;
+    let plan = Plan::draw(scenario, seed);
+    Ok(run_plan(scenario, plan, None).0)
+}
+
+/// Runs one seed and records its steps, which [`crate::shrink`] makes small and
+/// [`crate::story`] makes readable.
+pub fn record(scenario: &Scenario, seed: u64) -> Result<(RunReport, Vec<Step>), Unusable> {
+    scenario.check()?;
+    let plan = Plan::draw(scenario, seed);
+    let mut recorder = Recorder::default();
+    let (report, _) = run_plan(scenario, plan, Some(&mut recorder));
+    Ok((report, recorder.0))
+}
+
+/// Runs a plan (drawn, or edited) with an optional spectator.
+pub fn run_plan<'a>(
+    scenario: &'a Scenario,
+    plan: Plan,
+    spectator: Option<&'a mut dyn Spectator>,
+) -> (RunReport, Explorer<'a>) {
+    let mut explorer = Explorer::new(scenario, plan, spectator);
+    let ended = catch_unwind(AssertUnwindSafe(|| explorer.run()));
+    let report = match ended {
+        Ok(outcome) => explorer.report(outcome),
+        Err(cause) => explorer.report(Outcome::Panic(words_of(&*cause))),
+    };
+    (report, explorer)
+}
+
+#[derive(Default)]
+struct Recorder(Vec<Step>);
+
+impl Spectator for Recorder {
+    fn step(&mut self, _now: Micros, step: &Step) {
+        self.0.push(step.clone());
+    }
+}
+
+/// What a panic said.
+fn words_of(cause: &(dyn std::any::Any + Send)) -> String {
+    if let Some(words) = cause.downcast_ref::<&str>() {
+        return (*words).to_owned();
+    }
+    cause.downcast_ref::<String>().cloned().unwrap_or_else(|| "a panic without words".to_owned())
+}

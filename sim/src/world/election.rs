@@ -1,0 +1,170 @@
+//! Election connections: one per pair of servers, one message on its way and one waiting in each
+//! direction, the newest wins; the last message is sent again on a new connection. What is sent when
+//! is decided by the core's [`Outbox`]; here it travels.
+
+use super::{Effect, Inapplicable, World};
+use std::sync::Arc;
+use zabra_core::contract::Input;
+use zabra_core::id::ServerId;
+use zabra_core::zab::election::links::{LinkState, Outbox};
+use zabra_core::zab::Notification;
+
+/// The election connection of two servers; `a < b`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Pair {
+    pub a: ServerId,
+    pub b: ServerId,
+    pub up: bool,
+    /// From `a` to `b`, and from `b` to `a`.
+    outboxes: [Outbox; 2],
+    flying: [Option<Arc<Notification>>; 2],
+}
+
+impl Pair {
+    /// The pairs of so many servers, in order.
+    pub(super) fn all(count: usize) -> Vec<Pair> {
+        let ids = || (1..=count as u8).map(ServerId);
+        let pairs = ids().flat_map(|a| ids().filter(move |b| a < *b).map(move |b| (a, b)));
+        pairs.map(|(a, b)| Pair { a, b, up: false, outboxes: Default::default(), flying: Default::default() }).collect()
+    }
+
+    fn way(&self, from: ServerId) -> usize {
+        usize::from(from != self.a)
+    }
+
+    fn state(&self) -> LinkState {
+        if self.up { LinkState::Up } else { LinkState::Down }
+    }
+
+    /// Puts a message on its way, if there is one.
+    fn launch(&mut self, from: ServerId, message: Option<Arc<Notification>>) -> bool {
+        let way = self.way(from);
+        let launched = message.is_some();
+        if launched {
+            assert!(self.flying[way].is_none(), "one message is on its way at a time");
+            self.flying[way] = message;
+        }
+        launched
+    }
+
+    /// The message on its way from this end.
+    pub fn flying(&self, from: ServerId) -> Option<&Arc<Notification>> {
+        self.flying[self.way(from)].as_ref()
+    }
+
+    /// Whether either end has something to say that it could not.
+    pub fn wants(&self) -> bool {
+        !self.up && self.outboxes.iter().any(Outbox::wants_link)
+    }
+
+    fn disconnect(&mut self) {
+        self.up = false;
+        self.flying = Default::default();
+        for outbox in &mut self.outboxes {
+            outbox.broken();
+        }
+    }
+}
+
+impl World {
+    fn pair_index(&self, a: ServerId, b: ServerId) -> Option<usize> {
+        let (low, high) = (a.min(b), a.max(b));
+        // Rows of an upper triangle: (1,2) (1,3) … (2,3) …
+        let (low, high, count) = (usize::from(low.0), usize::from(high.0), self.machines.len());
+        if low == 0 || low == high || high > count {
+            return None;
+        }
+        Some((low - 1) * count - (low - 1) * low / 2 + (high - low) - 1)
+    }
+
+    pub fn pair(&self, a: ServerId, b: ServerId) -> Option<&Pair> {
+        self.pairs.get(self.pair_index(a, b)?)
+    }
+
+    pub(super) fn say(&mut self, from: ServerId, to: ServerId, notification: Arc<Notification>) {
+        let Some(at) = self.pair_index(from, to) else { return };
+        let pair = &mut self.pairs[at];
+        let (way, state) = (pair.way(from), pair.state());
+        let message = pair.outboxes[way].send(notification, state);
+        if !pair.up {
+            self.effects.push(Effect::Apart { a: from.min(to), b: from.max(to) });
+        } else if pair.launch(from, message) {
+            self.effects.push(Effect::Noted { from, to });
+        }
+    }
+
+    /// Whether the election message from one server to the other can arrive now.
+    pub fn notifiable(&self, from: ServerId, to: ServerId) -> bool {
+        self.pair(from, to).is_some_and(|pair| pair.flying(from).is_some())
+            && !self.is_cut(from, to)
+            && self.machine(to).runs()
+    }
+
+    /// The election message from one server to the other arrives.
+    pub fn notify(&mut self, from: ServerId, to: ServerId) -> Result<(), Inapplicable> {
+        if !self.notifiable(from, to) {
+            return Err(Inapplicable);
+        }
+        let at = self.pair_index(from, to).ok_or(Inapplicable)?;
+        let pair = &mut self.pairs[at];
+        let way = pair.way(from);
+        let notification = pair.flying[way].take().ok_or(Inapplicable)?;
+        let next = pair.outboxes[way].sent();
+        if pair.launch(from, next) {
+            self.effects.push(Effect::Noted { from, to });
+        }
+        self.input(to, Input::Notified { from, notification });
+        Ok(())
+    }
+
+    /// Whether a connection between the two can open.
+    pub fn can_meet(&self, a: ServerId, b: ServerId) -> bool {
+        self.pair(a, b).is_some_and(|pair| !pair.up)
+            && !self.is_cut(a, b)
+            && !self.is_cut(b, a)
+            && self.machine(a).up()
+            && self.machine(b).up()
+    }
+
+    /// The election connection comes up: each end says its last message again.
+    pub fn meet(&mut self, a: ServerId, b: ServerId) -> Result<(), Inapplicable> {
+        if !self.can_meet(a, b) {
+            return Err(Inapplicable);
+        }
+        let at = self.pair_index(a, b).ok_or(Inapplicable)?;
+        self.pairs[at].up = true;
+        for (from, to) in [(a, b), (b, a)] {
+            let pair = &mut self.pairs[at];
+            let way = pair.way(from);
+            let message = pair.outboxes[way].connected();
+            if pair.launch(from, message) {
+                self.effects.push(Effect::Noted { from, to });
+            }
+        }
+        Ok(())
+    }
+
+    /// The election connection breaks; what was on its way is lost, and said again on the next.
+    pub fn part(&mut self, a: ServerId, b: ServerId) -> Result<(), Inapplicable> {
+        let at = self.pair_index(a, b).ok_or(Inapplicable)?;
+        if !self.pairs[at].up {
+            return Err(Inapplicable);
+        }
+        self.pairs[at].disconnect();
+        // Both ends notice and dial again, whether or not they have something new to say.
+        self.effects.push(Effect::Apart { a: a.min(b), b: a.max(b) });
+        Ok(())
+    }
+
+    /// A server is gone: its connections and what it had to say with it.
+    pub(super) fn part_all(&mut self, gone: ServerId) {
+        for at in 0..self.pairs.len() {
+            let pair = &mut self.pairs[at];
+            if pair.a == gone || pair.b == gone {
+                pair.disconnect();
+                let way = pair.way(gone);
+                pair.outboxes[way] = Outbox::default();
+            }
+        }
+    }
+}

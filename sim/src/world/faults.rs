@@ -1,0 +1,110 @@
+//! What goes wrong with machines and paths: crashes, restarts, pauses, cuts.
+
+use super::{Effect, Happened, Inapplicable, World};
+use crate::link::Side;
+use crate::step::Survivors;
+use zabra_core::contract::{Fault, Input, StorageError};
+use zabra_core::id::ServerId;
+
+impl World {
+    /// Power is gone: the process with everything in it, and of its disk what was not synced but
+    /// for the survivors. What it had sent is still on its way.
+    pub fn crash(&mut self, server: ServerId, survivors: Survivors) -> Result<(), Inapplicable> {
+        self.known(server)?;
+        // A server that stopped itself can still lose what it had not synced.
+        if !self.machine(server).up() && self.machine(server).fault.is_none() {
+            return Err(Inapplicable);
+        }
+        self.end_process(server);
+        self.machine_mut(server).fault = None;
+        self.machine_mut(server).lose(survivors);
+        self.happened = Happened::Crashed(server);
+        Ok(())
+    }
+
+    /// The server stops itself: a process ends, the disk's queue is cut by the holder's next step.
+    pub(super) fn stop(&mut self, server: ServerId, fault: Fault) {
+        self.end_process(server);
+        self.machine_mut(server).fault = Some(fault);
+        self.effects.push(Effect::Stopped { server, fault });
+    }
+
+    fn end_process(&mut self, server: ServerId) {
+        let machine = self.machine_mut(server);
+        machine.halt();
+        self.part_all(server);
+        for cable in self.ages.clone() {
+            let Some(ends) = self.cables.get(cable).map(|held| held.ends) else { continue };
+            for side in Side::BOTH {
+                if ends[side as usize] == server {
+                    self.close_end(cable, side);
+                }
+            }
+        }
+        self.end_lines(server);
+    }
+
+    pub fn restart(&mut self, server: ServerId) -> Result<(), Inapplicable> {
+        self.known(server)?;
+        if self.machine(server).up() {
+            return Err(Inapplicable);
+        }
+        let machine = &mut self.machines[usize::from(server.0) - 1];
+        match machine.start(&mut self.out) {
+            Ok(recovered) => {
+                self.happened = Happened::Booted(server, Box::new(recovered));
+                self.perform(server);
+            }
+            Err(refusal) => {
+                self.refusal = refusal;
+                self.effects.push(Effect::Unbootable { server });
+            }
+        }
+        Ok(())
+    }
+
+    /// The disk of a server that is down is emptied.
+    pub fn wipe(&mut self, server: ServerId) -> Result<(), Inapplicable> {
+        self.known(server)?;
+        if self.machine(server).up() {
+            return Err(Inapplicable);
+        }
+        self.machine_mut(server).storage.destroy();
+        self.happened = Happened::Destroyed(server);
+        Ok(())
+    }
+
+    pub fn fail(&mut self, server: ServerId, error: StorageError) -> Result<(), Inapplicable> {
+        self.known(server)?;
+        if !self.machine(server).runs() {
+            return Err(Inapplicable);
+        }
+        self.input(server, Input::StorageFailed { error });
+        Ok(())
+    }
+
+    pub fn pause(&mut self, server: ServerId, paused: bool) -> Result<(), Inapplicable> {
+        self.known(server)?;
+        let machine = self.machine_mut(server);
+        if !machine.up() || machine.paused == paused {
+            return Err(Inapplicable);
+        }
+        machine.paused = paused;
+        Ok(())
+    }
+
+    pub fn cut(&mut self, from: ServerId, to: ServerId, cut: bool) -> Result<(), Inapplicable> {
+        self.known(from)?;
+        self.known(to)?;
+        if from == to || self.is_cut(from, to) == cut {
+            return Err(Inapplicable);
+        }
+        let set = &mut self.cuts[usize::from(from.0) - 1];
+        if cut {
+            set.insert(to);
+        } else {
+            set.remove(to);
+        }
+        Ok(())
+    }
+}
