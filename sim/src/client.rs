@@ -47,26 +47,57 @@ pub enum ClientStep {
     Submit(Operation),
     Fire(Timer),
     /// What the client sent arrives at the server, all of the oldest write or so many bytes.
-    Up { nth: u8, bytes: Option<u32> },
+    Up {
+        nth: u8,
+        bytes: Option<u32>,
+    },
     /// What the server sent arrives at the client.
-    Down { nth: u8, bytes: Option<u32> },
-    Break { nth: u8, keep: [u16; 2] },
+    Down {
+        nth: u8,
+        bytes: Option<u32>,
+    },
+    Break {
+        nth: u8,
+        keep: [u16; 2],
+    },
     /// A raw client opens one more connection.
-    Dial { server: ServerId },
+    Dial {
+        server: ServerId,
+    },
     /// A raw client writes to one of its connections.
-    Write { nth: u8, bytes: Vec<u8> },
+    Write {
+        nth: u8,
+        bytes: Vec<u8>,
+    },
     /// A raw client closes one of its connections.
-    Hang { nth: u8 },
+    Hang {
+        nth: u8,
+    },
 }
 
 /// What a client learned.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ClientEvent {
-    Sent { handle: Handle, session: SessionId, xid: i32 },
-    Completed { handle: Handle, session: SessionId, xid: Option<i32>, zxid: Option<Zxid>, outcome: Outcome },
+    Sent {
+        handle: Handle,
+        session: SessionId,
+        xid: i32,
+    },
+    Completed {
+        handle: Handle,
+        session: SessionId,
+        xid: Option<i32>,
+        zxid: Option<Zxid>,
+        outcome: Outcome,
+    },
     Watch(WatchEvent),
     Session(SessionEvent),
     /// Bytes that a raw client received.
-    Received { line: u32, bytes: Vec<u8> },
-    Lost { line: u32 },
+    Received {
+        line: u32,
+        bytes: Vec<u8>,
+    },
+    Lost {
+        line: u32,
+    },
 }

@@ -24,34 +24,87 @@ pub enum Target {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Fault {
     /// Power failure. `patient`: it waits so long for a write to be pending.
-    Crash { target: Target, for_us: u64, patient_us: u64, silent: bool },
-    CrashAll { for_us: u64 },
+    Crash {
+        target: Target,
+        for_us: u64,
+        patient_us: u64,
+        silent: bool,
+    },
+    CrashAll {
+        for_us: u64,
+    },
     /// Each server in turn, each down so long.
-    RollingRestart { for_us: u64 },
+    RollingRestart {
+        for_us: u64,
+    },
     /// One server, again and again.
-    CrashLoop { server: u8, times: u8, for_us: u64 },
+    CrashLoop {
+        server: u8,
+        times: u8,
+        for_us: u64,
+    },
     /// The disk is emptied while the server is down (contract section 7, clause 2).
-    Wipe { server: u8, for_us: u64 },
-    Pause { target: Target, for_us: u64 },
+    Wipe {
+        server: u8,
+        for_us: u64,
+    },
+    Pause {
+        target: Target,
+        for_us: u64,
+    },
     /// Directed paths are cut: pairs of sender and receiver.
-    Cut { paths: Vec<(u8, u8)>, for_us: u64 },
+    Cut {
+        paths: Vec<(u8, u8)>,
+        for_us: u64,
+    },
     /// A pair is cut and healed in turn.
-    Flap { a: u8, b: u8, every_us: u64, for_us: u64 },
+    Flap {
+        a: u8,
+        b: u8,
+        every_us: u64,
+        for_us: u64,
+    },
     /// Latency on these directed paths is multiplied.
-    Slow { paths: Vec<(u8, u8)>, factor: u32, for_us: u64 },
+    Slow {
+        paths: Vec<(u8, u8)>,
+        factor: u32,
+        for_us: u64,
+    },
     /// Quorum connections of a pair are reset.
-    Reset { a: u8, b: u8 },
-    ElectionReset { a: u8, b: u8 },
+    Reset {
+        a: u8,
+        b: u8,
+    },
+    ElectionReset {
+        a: u8,
+        b: u8,
+    },
     /// Every quorum connection of whoever leads is reset: a role change without a crash.
     Depose,
-    ClientReset { client: u16 },
+    ClientReset {
+        client: u16,
+    },
     /// The clock runs faster or slower by parts per million.
-    Drift { server: u8, ppm: i32, for_us: u64 },
+    Drift {
+        server: u8,
+        ppm: i32,
+        for_us: u64,
+    },
     /// The wall clock jumps.
-    Jump { server: u8, ms: i64 },
-    DiskStall { server: u8, for_us: u64 },
+    Jump {
+        server: u8,
+        ms: i64,
+    },
+    DiskStall {
+        server: u8,
+        for_us: u64,
+    },
     /// The next write or sync fails; the server is down so long.
-    DiskError { server: u8, full: bool, for_us: u64 },
+    DiskError {
+        server: u8,
+        full: bool,
+        for_us: u64,
+    },
 }
 
 impl Fault {

@@ -167,7 +167,11 @@ impl Drawer<'_> {
                 let (a, b) = (place(a), place(b));
                 let bridge = count / 2;
                 let near = a.abs_diff(b);
-                if ring { near == 1 || near == count - 1 } else { a == bridge || b == bridge || (a < bridge) == (b < bridge) }
+                if ring {
+                    near == 1 || near == count - 1
+                } else {
+                    a == bridge || b == bridge || (a < bridge) == (b < bridge)
+                }
             };
             let paths = d.paths().filter(|(a, b)| !joined(*a, *b)).collect();
             Fault::Cut { paths, for_us }

@@ -76,7 +76,8 @@ impl Draws {
         let word = self.0.next_u32();
         let doublings = word.leading_zeros().min(5);
         let within = (u64::from(word & 0xffff) * u64::from(mean)) >> 16;
-        ((u64::from(doublings) * u64::from(mean)) / 2 + within / 2 + u64::from(mean) / 8).min(u64::from(u32::MAX)) as u32
+        ((u64::from(doublings) * u64::from(mean)) / 2 + within / 2 + u64::from(mean) / 8).min(u64::from(u32::MAX))
+            as u32
     }
 
     /// One element of a slice that is not empty.

@@ -156,14 +156,7 @@ pub struct ClientSpec {
 
 impl Default for ClientSpec {
     fn default() -> Self {
-        ClientSpec {
-            count: 4,
-            millihertz: 2000,
-            timeout_ms: [800, 4000],
-            mix: Mix::default(),
-            raw: 0,
-            cut_ppm: 20_000,
-        }
+        ClientSpec { count: 4, millihertz: 2000, timeout_ms: [800, 4000], mix: Mix::default(), raw: 0, cut_ppm: 20_000 }
     }
 }
 

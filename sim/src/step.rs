@@ -13,35 +13,89 @@ use zabra_core::id::{ServerId, Stamp};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
     /// The oldest item of this direction of the pair's n-th oldest quorum connection arrives.
-    Deliver { from: ServerId, to: ServerId, nth: u8 },
+    Deliver {
+        from: ServerId,
+        to: ServerId,
+        nth: u8,
+    },
     /// The election message on its way from one server to the other arrives.
-    Notify { from: ServerId, to: ServerId },
+    Notify {
+        from: ServerId,
+        to: ServerId,
+    },
     /// The election connection of a pair comes up.
-    Meet { a: ServerId, b: ServerId },
+    Meet {
+        a: ServerId,
+        b: ServerId,
+    },
     /// The election connection of a pair breaks; what was on its way is lost.
-    Part { a: ServerId, b: ServerId },
+    Part {
+        a: ServerId,
+        b: ServerId,
+    },
     /// A quorum connection breaks: so many of the items on their way to `a` and to `b` still
     /// arrive, then each end learns on its own.
-    Break { a: ServerId, b: ServerId, nth: u8, keep: [u16; 2] },
+    Break {
+        a: ServerId,
+        b: ServerId,
+        nth: u8,
+        keep: [u16; 2],
+    },
     /// One end of a quorum connection is closed by its machine without the core asking for it.
-    Close { at: ServerId, peer: ServerId, nth: u8 },
-    Fire { server: ServerId, timer: Timer },
+    Close {
+        at: ServerId,
+        peer: ServerId,
+        nth: u8,
+    },
+    Fire {
+        server: ServerId,
+        timer: Timer,
+    },
     /// The oldest storage job of this kind is done.
-    Complete { server: ServerId, job: Job },
+    Complete {
+        server: ServerId,
+        job: Job,
+    },
     /// A storage operation fails.
-    Fail { server: ServerId, error: StorageError },
-    Crash { server: ServerId, survivors: Survivors },
-    Restart { server: ServerId },
+    Fail {
+        server: ServerId,
+        error: StorageError,
+    },
+    Crash {
+        server: ServerId,
+        survivors: Survivors,
+    },
+    Restart {
+        server: ServerId,
+    },
     /// The disk of a server that is down is emptied (contract section 7, clause 2).
-    Wipe { server: ServerId },
-    Pause { server: ServerId },
-    Resume { server: ServerId },
+    Wipe {
+        server: ServerId,
+    },
+    Pause {
+        server: ServerId,
+    },
+    Resume {
+        server: ServerId,
+    },
     /// Nothing is delivered from one server to the other, and no connection opens.
-    Cut { from: ServerId, to: ServerId },
-    Heal { from: ServerId, to: ServerId },
-    Client { client: u16, what: ClientStep },
+    Cut {
+        from: ServerId,
+        to: ServerId,
+    },
+    Heal {
+        from: ServerId,
+        to: ServerId,
+    },
+    Client {
+        client: u16,
+        what: ClientStep,
+    },
     /// The server's wall clock shows this from now on.
-    Stamp { server: ServerId, at: Stamp },
+    Stamp {
+        server: ServerId,
+        at: Stamp,
+    },
 }
 
 /// What a machine does in the background.

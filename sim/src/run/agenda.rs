@@ -13,22 +13,62 @@ use std::collections::BinaryHeap;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Due {
     /// The oldest item on its way to this side of a quorum connection.
-    Cable { to: Side, cable: u16, generation: u32 },
+    Cable {
+        to: Side,
+        cable: u16,
+        generation: u32,
+    },
     /// The end of a connection whose data nobody acknowledged.
-    GiveUp { cable: u16, generation: u32 },
-    Note { from: u8, to: u8 },
-    Meet { a: u8, b: u8 },
-    Timer { server: u8, slot: u16, incarnation: u32 },
-    Disk { server: u8, job: Job, incarnation: u32 },
-    Line { to: Side, line: u16, generation: u32 },
-    ClientTimer { client: u16, timer: zabra_client::Timer },
+    GiveUp {
+        cable: u16,
+        generation: u32,
+    },
+    Note {
+        from: u8,
+        to: u8,
+    },
+    Meet {
+        a: u8,
+        b: u8,
+    },
+    Timer {
+        server: u8,
+        slot: u16,
+        incarnation: u32,
+    },
+    Disk {
+        server: u8,
+        job: Job,
+        incarnation: u32,
+    },
+    Line {
+        to: Side,
+        line: u16,
+        generation: u32,
+    },
+    ClientTimer {
+        client: u16,
+        timer: zabra_client::Timer,
+    },
     /// A client has an operation to do.
-    ClientTurn { client: u16 },
-    Restart { server: u8, incarnation: u32 },
-    FaultBegins { index: u32 },
-    FaultEnds { index: u32 },
+    ClientTurn {
+        client: u16,
+    },
+    Restart {
+        server: u8,
+        incarnation: u32,
+    },
+    FaultBegins {
+        index: u32,
+    },
+    FaultEnds {
+        index: u32,
+    },
     /// A patient crash stops waiting for a pending write.
-    Patience { server: u8, index: u32 },
+    Patience {
+        server: u8,
+        index: u32,
+    },
     /// The phase looks whether it is complete.
     Check,
 }

@@ -1,12 +1,12 @@
 //! The loop: the next due thing, performed, observed, hashed.
 
+use super::Spectator;
 use super::agenda::{Agenda, Due};
 use super::board::{Board, Look};
 use super::judge::Judge;
 use super::load::Load;
 use super::phases::Phase;
 use super::report::{Finding, Outcome, RunReport, counts};
-use super::Spectator;
 use crate::client::ClientStep;
 use crate::link::Side;
 use crate::marks::{Mark, Marks};

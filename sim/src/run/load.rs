@@ -24,7 +24,9 @@ enum Role {
     Ephemeral,
     Watcher,
     /// One write through one server must succeed.
-    Probe { done: bool },
+    Probe {
+        done: bool,
+    },
 }
 
 struct Worker {
@@ -119,7 +121,9 @@ impl Load {
 
     pub fn first_turns(&mut self) -> Vec<(u16, u64)> {
         let pause = self.pause_us;
-        (0..self.regular).map(|client| (client, u64::from(self.workers[usize::from(client)].draws.below(pause)))).collect()
+        (0..self.regular)
+            .map(|client| (client, u64::from(self.workers[usize::from(client)].draws.below(pause))))
+            .collect()
     }
 
     /// No new operations: what is pending is answered.

@@ -216,7 +216,9 @@ impl Explorer<'_> {
         let views: Vec<_> = self.world.machines.iter().filter_map(|machine| machine.view()).collect();
         let first = views.first()?;
         for view in &views {
-            if (view.history_end(), view.committed(), view.applied()) != (first.history_end(), first.committed(), first.applied()) {
+            if (view.history_end(), view.committed(), view.applied())
+                != (first.history_end(), first.committed(), first.applied())
+            {
                 return Some(format!("servers {} and {} are at different zxids", first.me(), view.me()));
             }
             if view.applied() != view.history_end() {
@@ -247,4 +249,3 @@ impl Explorer<'_> {
         }
     }
 }
-

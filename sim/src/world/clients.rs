@@ -13,7 +13,8 @@ use zabra_core::wire::{Deframer, Item as DeframedItem};
 impl World {
     /// A client's n-th oldest connection.
     pub fn find_line(&self, client: u16, nth: u8) -> Option<u32> {
-        let mine = self.line_ages.iter().copied().filter(|line| self.lines.get(*line).map(|l| l.client) == Some(client));
+        let mine =
+            self.line_ages.iter().copied().filter(|line| self.lines.get(*line).map(|l| l.client) == Some(client));
         mine.into_iter().nth(usize::from(nth))
     }
 

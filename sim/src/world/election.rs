@@ -6,8 +6,8 @@ use super::{Effect, Inapplicable, World};
 use std::sync::Arc;
 use zabra_core::contract::Input;
 use zabra_core::id::ServerId;
-use zabra_core::zab::election::links::{LinkState, Outbox};
 use zabra_core::zab::Notification;
+use zabra_core::zab::election::links::{LinkState, Outbox};
 
 /// The election connection of two servers; `a < b`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -14,11 +14,11 @@ mod sessions;
 
 pub use election::Pair;
 
+use crate::client::{Client, ClientEvent};
 use crate::link::{Link, Side};
 use crate::machine::{Machine, Slots};
 use crate::rules::Without;
 use crate::step::{Job, Step};
-use crate::client::{Client, ClientEvent};
 use std::sync::Arc;
 use zabra_core::config::{Config, Ensemble};
 use zabra_core::contract::{Action, Actions, Fault, Input, Timer};
@@ -49,30 +49,77 @@ pub struct Line {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// An item is on its way to this side of a quorum connection.
-    Sent { cable: u32, to: Side },
-    CableGone { cable: u32 },
+    Sent {
+        cable: u32,
+        to: Side,
+    },
+    CableGone {
+        cable: u32,
+    },
     /// An election message is on its way.
-    Noted { from: ServerId, to: ServerId },
+    Noted {
+        from: ServerId,
+        to: ServerId,
+    },
     /// The election connection of this pair is down and one of them has something to say.
-    Apart { a: ServerId, b: ServerId },
-    Armed { server: ServerId, timer: Timer, after_ms: u32 },
-    Disarmed { server: ServerId, timer: Timer },
-    Touched { server: ServerId, timer: Timer },
+    Apart {
+        a: ServerId,
+        b: ServerId,
+    },
+    Armed {
+        server: ServerId,
+        timer: Timer,
+        after_ms: u32,
+    },
+    Disarmed {
+        server: ServerId,
+        timer: Timer,
+    },
+    Touched {
+        server: ServerId,
+        timer: Timer,
+    },
     /// A barrier waits.
-    Synced { server: ServerId },
-    Checkpointing { server: ServerId },
-    LogAsked { server: ServerId },
+    Synced {
+        server: ServerId,
+    },
+    Checkpointing {
+        server: ServerId,
+    },
+    LogAsked {
+        server: ServerId,
+    },
     /// Bytes, or the end, are on their way to this side of a client's connection.
-    Streamed { line: u32, to: Side },
-    LineGone { line: u32 },
+    Streamed {
+        line: u32,
+        to: Side,
+    },
+    LineGone {
+        line: u32,
+    },
     /// A client armed a timer of its own.
-    ClientArmed { client: u16, timer: zabra_client::Timer, after_ms: u32 },
-    ClientDisarmed { client: u16, timer: zabra_client::Timer },
+    ClientArmed {
+        client: u16,
+        timer: zabra_client::Timer,
+        after_ms: u32,
+    },
+    ClientDisarmed {
+        client: u16,
+        timer: zabra_client::Timer,
+    },
     /// The server reads no more from this client, or reads again.
-    Throttled { line: u32, off: bool },
-    Stopped { server: ServerId, fault: Fault },
+    Throttled {
+        line: u32,
+        off: bool,
+    },
+    Stopped {
+        server: ServerId,
+        fault: Fault,
+    },
     /// The store found a disk that it does not start from.
-    Unbootable { server: ServerId },
+    Unbootable {
+        server: ServerId,
+    },
 }
 
 /// A step that does not apply here.
