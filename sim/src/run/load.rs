@@ -361,7 +361,9 @@ impl Explorer<'_> {
                     self.start_client(client);
                 }
             }
-            ClientEvent::Session(SessionEvent::Disconnected | SessionEvent::ServerWrong(_))
+            ClientEvent::Session(
+                SessionEvent::Disconnected | SessionEvent::ServerWrong(_) | SessionEvent::WatchesRearmed { .. },
+            )
             | ClientEvent::Sent { .. }
             | ClientEvent::Watch(_)
             | ClientEvent::Received { .. }
