@@ -6,7 +6,6 @@
 
 mod ahead;
 mod apply;
-mod connect;
 mod connection;
 mod expire;
 mod open;

@@ -4,7 +4,6 @@
 //! The checks stand in ZooKeeper's order, but for one: the password is looked at before another
 //! connection of the same session is closed, so that a stranger cannot close it.
 
-use super::connect::{ConnectRequest, ConnectResponse};
 use super::connection::{Form, Opening, Phase};
 use super::role::Role;
 use super::{RequestOrigin, Service, Want};
@@ -12,6 +11,7 @@ use crate::contract::{Action, Cx, DropReason, Event};
 use crate::id::{ClientId, ConnId, SessionId, Xid, Zxid};
 use crate::rule::{Rule, Rules};
 use crate::session::{Password, password};
+use crate::wire::records::{ConnectRequest, ConnectResponse};
 use crate::wire::{Jute, Op, Reader};
 use crate::zab::Request;
 use alloc::sync::Arc;

@@ -92,12 +92,12 @@ impl Service {
         assert_eq!(self.role, Role::Looking, "a role begins when the one before it has ended");
         self.role = role;
         let tail = Tail::of(tail);
-        let clients: Vec<ClientId> = self.clients.keys().copied().collect();
+        let waits = |(client, connection): (&ClientId, &Connection)| connection.waits_for_leader().then_some(*client);
+        let clients: Vec<ClientId> = self.clients.iter().filter_map(waits).collect();
+        clients.iter().for_each(|&client| cx.disarm(Timer::NoLeader(client)));
         for client in clients {
             // Taking one connection up may close another one.
-            let Some(connection) = self.clients.get(&client) else { continue };
-            if connection.waits_for_leader() {
-                cx.disarm(Timer::NoLeader(client));
+            if self.clients.contains_key(&client) {
                 self.take_up(cx, client, &tail, wants);
             }
         }

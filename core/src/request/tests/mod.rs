@@ -1,8 +1,12 @@
 //! The service alone, as an ensemble of one: real frames in, real frames out; proposals are
 //! committed at once or when the test says so.
 
+mod ahead_laws;
 mod bench;
 mod opening;
+mod order;
+mod roles;
+mod watching;
 mod writing;
 
 use bench::*;
