@@ -10,10 +10,23 @@ const SESSIONS: [i64; 3] = [11, 12, 13];
 
 #[derive(Clone, Debug)]
 enum Step {
-    Create { session: i64, path: &'static str, flags: i32 },
-    Delete { session: i64, path: &'static str },
-    Set { session: i64, path: &'static str, version: i32 },
-    Close { session: i64 },
+    Create {
+        session: i64,
+        path: &'static str,
+        flags: i32,
+    },
+    Delete {
+        session: i64,
+        path: &'static str,
+    },
+    Set {
+        session: i64,
+        path: &'static str,
+        version: i32,
+    },
+    Close {
+        session: i64,
+    },
     /// So many of the proposals are committed.
     Commit(usize),
 }
@@ -37,7 +50,9 @@ impl Step {
                 (session, Op::CREATE, create_request(path, path.as_bytes(), *flags).to_bytes())
             }
             Step::Delete { session, path } => (session, Op::DELETE, delete_request(path, -1).to_bytes()),
-            Step::Set { session, path, version } => (session, Op::SET_DATA, set_request(path, b"new", *version).to_bytes()),
+            Step::Set { session, path, version } => {
+                (session, Op::SET_DATA, set_request(path, b"new", *version).to_bytes())
+            }
             Step::Close { session } => (session, Op::CLOSE_SESSION, Vec::new()),
             Step::Commit(_) => return None,
         };
