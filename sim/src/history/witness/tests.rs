@@ -1,5 +1,5 @@
 use super::*;
-use crate::history::generate::{generate, Dice, Plan};
+use crate::history::generate::{Dice, Plan, generate};
 use crate::history::{Answer, Body, Call, Event, Kind, Txn};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -161,12 +161,8 @@ fn a_write_that_takes_effect_before_an_earlier_one_is_caught_by_real_time_alone(
         answered(2, 1, 3, first.clone()),
     ];
     assert_eq!(oracles(&two_sessions(overlapping, log())), Vec::<&str>::new());
-    let apart = vec![
-        invoke(1, 1, create.clone()),
-        answered(1, 1, 4, second),
-        invoke(2, 1, create),
-        answered(2, 1, 3, first),
-    ];
+    let apart =
+        vec![invoke(1, 1, create.clone()), answered(1, 1, 4, second), invoke(2, 1, create), answered(2, 1, 3, first)];
     assert_eq!(oracles(&two_sessions(apart, log())), ["linearizable_writes", "sequential_nodes"]);
 }
 

@@ -61,9 +61,9 @@ fn txn_of(history: &History, session: i64, xid: i32) -> Option<&Txn> {
 /// The call of a write that succeeded: its fields are those of its transaction.
 fn committed(history: &History, dice: &mut Dice, wanted: fn(&Call) -> bool) -> Option<usize> {
     let found = one(history, dice, |_, event| match &event.kind {
-        Kind::Invoke { xid, call } if wanted(call) => txn_of(history, event.session, *xid)
-            .filter(|txn| !matches!(txn.body, Body::Error { .. }))
-            .map(|_| ()),
+        Kind::Invoke { xid, call } if wanted(call) => {
+            txn_of(history, event.session, *xid).filter(|txn| !matches!(txn.body, Body::Error { .. })).map(|_| ())
+        }
         _ => None,
     });
     found.map(|(at, ())| at)
@@ -196,7 +196,8 @@ fn returned_session(history: &mut History, dice: &mut Dice) -> bool {
 fn invoked_xid(history: &mut History, dice: &mut Dice) -> bool {
     let found = one(history, dice, |_, event| match &event.kind {
         Kind::Invoke { xid, .. } => {
-            let is_reply = |reply: &&Event| matches!(&reply.kind, Kind::Return { xid: answered, .. } if answered == xid);
+            let is_reply =
+                |reply: &&Event| matches!(&reply.kind, Kind::Return { xid: answered, .. } if answered == xid);
             history.events.iter().filter(|reply| reply.session == event.session).find(is_reply).map(|_| ())
         }
         _ => None,
