@@ -10,7 +10,7 @@ use core::fmt;
 
 /// Takes a snapshot's znodes in any order that puts parents first, as Apache's files do. The
 /// tree's own order is several times faster, for pages are then filled one after the other.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Builder {
     /// Without the znodes that still are in `sorted`.
     tree: DataTree,
@@ -18,7 +18,7 @@ pub struct Builder {
     sorted: Option<Sorted>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Sorted {
     pages: Bulk,
     /// The parent of the last znodes, and how many of its children came: they come together.
@@ -96,6 +96,15 @@ impl Builder {
         Ok(())
     }
 }
+
+impl PartialEq for Builder {
+    /// Whether the same znodes came.
+    fn eq(&self, other: &Self) -> bool {
+        self.clone().finish() == other.clone().finish()
+    }
+}
+
+impl Eq for Builder {}
 
 impl Sorted {
     fn count_child(&mut self, parent: &[u8]) -> Result<(), BuildError> {

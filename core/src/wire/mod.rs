@@ -18,4 +18,4 @@ pub use jute::{Jute, Malformed, Problem, Reader};
 pub use op::{Code, Op, ReservedXid};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

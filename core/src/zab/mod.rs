@@ -11,6 +11,7 @@
 //! proposed, acknowledged and committed in zxid order ([`broadcast`]).
 
 pub mod broadcast;
+pub mod codec;
 mod discovery;
 mod effect;
 pub mod election;

@@ -7,7 +7,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// A store in the making.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::tree) struct Bulk {
     sizes: Sizes,
     /// Full leaves with their smallest keys.
