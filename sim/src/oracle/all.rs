@@ -6,9 +6,11 @@
 use super::{Facts, Oracle, Sight, Verdict};
 use super::{
     ack_durability::AckDurability, commit_matching::CommitMatching, commit_safety::CommitSafety,
-    contiguity::Contiguity, digest::OneState, election::Election, epochs::Epochs,
-    leader_completeness::LeaderCompleteness, log_matching::LogMatching, primary::OnePrimary, quorum::QuorumIsReal,
-    step_down::StepDown, stops::Stops, storage_order::StorageOrder, vote::VoteIsTrue, zxid::FreshZxids,
+    contiguity::Contiguity, digest::OneState, election::Election, epochs::Epochs, exactly_once::ExactlyOnce,
+    fifo::Fifo, fresh_sync::FreshSync, leader_completeness::LeaderCompleteness, log_matching::LogMatching,
+    ownership::Ownership, prediction::Prediction, primary::OnePrimary, quorum::QuorumIsReal,
+    session_order::SessionOrder, sessions::Sessions, step_down::StepDown, stops::Stops, storage_order::StorageOrder,
+    vote::VoteIsTrue, zxid::FreshZxids,
 };
 use zabra_core::config::Ensemble;
 
@@ -72,6 +74,13 @@ oracles! {
     step_down: StepDown = StepDown::new;
     commit_matching: CommitMatching = plain;
     stops: Stops = plain;
+    ownership: Ownership = plain;
+    sessions: Sessions = plain;
+    exactly_once: ExactlyOnce = plain;
+    fresh_sync: FreshSync = plain;
+    fifo: Fifo = plain;
+    session_order: SessionOrder = plain;
+    prediction: Prediction = plain;
     digest: OneState = plain;
 }
 
@@ -84,6 +93,16 @@ impl Oracles {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use zabra_core::rule::Rule;
+
+    #[test]
+    fn every_rule_names_an_oracle_that_exists() {
+        for rule in Rule::ALL {
+            let entry = rule.entry();
+            let known = CATALOGUE.iter().any(|oracle| oracle.id == entry.oracle);
+            assert!(known, "{} is said to die by `{}`, which does not exist", entry.name, entry.oracle);
+        }
+    }
 
     #[test]
     fn ids_are_distinct_and_every_oracle_says_what_it_states() {

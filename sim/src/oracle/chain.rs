@@ -120,21 +120,6 @@ impl Chosen {
     }
 }
 
-/// Whether a record is applied for the first time anywhere: application is in one order, so what a
-/// record means need be worked out once only.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct FirstApplied {
-    done: Zxid,
-}
-
-impl FirstApplied {
-    pub fn take(&mut self, zxid: Zxid) -> bool {
-        let first = zxid > self.done;
-        self.done = self.done.max(zxid);
-        first
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::stage::z;

@@ -13,16 +13,26 @@ mod contiguity;
 mod digest;
 mod election;
 mod epochs;
+mod exactly_once;
+mod fifo;
+mod fresh_sync;
 mod leader_completeness;
 mod log_matching;
+mod ownership;
+mod prediction;
 mod primary;
 mod quorum;
+mod session_order;
+mod sessions;
 mod step_down;
 mod stops;
 mod storage_order;
+mod transaction;
 mod vote;
 mod zxid;
 
+#[cfg(test)]
+mod catalogue;
 #[cfg(test)]
 mod stage;
 

@@ -6,9 +6,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use zabra_core::config::Ensemble;
 use zabra_core::contract::{Ballot, Event};
-use zabra_core::id::{Epoch, ServerId, ServerSet, Zxid};
+use zabra_core::id::{ClientId, Epoch, ServerId, ServerSet, SessionId, Xid, Zxid};
 use zabra_core::log::{Record, Recovered, Standing};
 use zabra_core::quorum::Quorum;
+use zabra_core::wire::Jute;
+use zabra_core::wire::txn::TxnHeader;
 use zabra_core::zab::{ServerState, Vote};
 
 pub fn z(epoch: u32, counter: u32) -> Zxid {
@@ -119,4 +121,28 @@ impl<O: Oracle> Stage<O> {
         self.fact(server, Fact::Destroyed).expect("a destroying fault is the world's doing");
         self
     }
+}
+
+/// A transaction as logs carry it: a header, then whatever.
+pub fn txn(zxid: Zxid, session: i64, cxid: i32, op: i32, body: &[u8]) -> Record {
+    let mut bytes = Vec::new();
+    TxnHeader { session, cxid, zxid: zxid.to_wire(), time: 0, op }.encode(&mut bytes);
+    bytes.extend_from_slice(body);
+    Record { zxid, bytes: Arc::from(bytes) }
+}
+
+pub fn applied(record: Record) -> Event {
+    Event::Applied { record, digest: 0 }
+}
+
+pub fn requested(client: u32, xid: i32, op: i32) -> Event {
+    Event::Requested { client: ClientId(client), session: SessionId(7), xid: Xid(xid), op }
+}
+
+pub fn replied(client: u32, xid: i32, op: i32, zxid: Zxid) -> Event {
+    Event::Replied { client: ClientId(client), session: SessionId(7), xid: Xid(xid), op, zxid, err: 0 }
+}
+
+pub fn attached(client: u32, last_seen: Zxid) -> Event {
+    Event::SessionAttached { session: SessionId(7), client: ClientId(client), timeout_ms: 4000, last_seen }
 }

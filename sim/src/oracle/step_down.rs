@@ -76,10 +76,10 @@ impl Oracle for StepDown {
         {
             return self.still_leads(sight, *heard);
         }
-        match event {
-            Event::LearnerLost { learner, heard } => self.lost(sight, *learner, *heard),
-            _ => Ok(()),
+        if let Event::LearnerLost { learner, heard } = event {
+            return self.lost(sight, *learner, *heard);
         }
+        Ok(())
     }
 
     fn end(&mut self, facts: &dyn Facts) -> Verdict {

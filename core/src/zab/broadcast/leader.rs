@@ -11,12 +11,11 @@ use crate::zab::message::{Packet, Request};
 use alloc::vec::Vec;
 
 impl Leading {
-    /// The zxid of the next proposal; `None` when the counter is exhausted (ZOOKEEPER-1277).
+    /// The zxid of the next proposal; `None` when the counter is exhausted: like Apache, no leader
+    /// proposes with counter 0xffffffff (ZOOKEEPER-1277).
     pub fn next_zxid<R: Rules>(&self, cx: &Cx<'_, R>) -> Option<Zxid> {
-        match self.proposed.next() {
-            None if !cx.enforces(Rule::EpochEnds) => Some(Zxid(self.proposed.0.wrapping_add(1))),
-            next => next,
-        }
+        let next = Zxid(self.proposed.0.wrapping_add(1));
+        (next.counter() != u32::MAX || !cx.enforces(Rule::EpochEnds)).then_some(next)
     }
 
     /// The counter is exhausted: a new epoch is needed.

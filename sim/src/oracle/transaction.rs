@@ -1,0 +1,63 @@
+//! What the bytes of an applied record say, worked out once per zxid.
+
+use zabra_core::id::{SessionId, Xid, Zxid};
+use zabra_core::log::Record;
+use zabra_core::wire::txn::TxnHeader;
+use zabra_core::wire::{Jute, Op, Reader};
+
+/// The header of a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Transaction {
+    pub session: SessionId,
+    pub cxid: Xid,
+    pub op: i32,
+}
+
+impl Transaction {
+    /// `None` if the bytes are no transaction: that stops the server, and `stops` objects.
+    pub fn of(record: &Record) -> Option<Transaction> {
+        let TxnHeader { session, cxid, op, .. } = TxnHeader::decode(&mut Reader::new(&record.bytes)).ok()?;
+        Some(Transaction { session: SessionId(session), cxid: Xid(cxid), op })
+    }
+
+    pub fn is_error(self) -> bool {
+        self.op == Op::ERROR
+    }
+
+    /// createSession or closeSession: these carry no request number of a client's own.
+    pub fn is_of_sessions(self) -> bool {
+        matches!(self.op, Op::CREATE_SESSION | Op::CLOSE_SESSION)
+    }
+}
+
+/// Whether an operation becomes a transaction that bears its request's number.
+pub fn is_write(op: i32) -> bool {
+    matches!(
+        op,
+        Op::CREATE
+            | Op::DELETE
+            | Op::SET_DATA
+            | Op::SET_ACL
+            | Op::MULTI
+            | Op::CREATE2
+            | Op::RECONFIG
+            | Op::CREATE_CONTAINER
+            | Op::DELETE_CONTAINER
+            | Op::CREATE_TTL
+    )
+}
+
+/// Whether a record is applied for the first time anywhere. Application has one order (oracle
+/// `commit_safety`), so what a record means need be worked out once only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct FirstApplied {
+    done: Zxid,
+}
+
+impl FirstApplied {
+    pub fn take(&mut self, zxid: Zxid) -> bool {
+        let first = zxid > self.done;
+        self.done = self.done.max(zxid);
+        first
+    }
+}
