@@ -76,6 +76,22 @@ pub(super) struct Reply {
     pub(super) body: Vec<u8>,
 }
 
+impl Sent {
+    fn of(out: &Actions, action: &Action) -> Sent {
+        if let Action::Reply { client, frame } = action {
+            return Sent::Frame(client.0, payload(out.bytes(*frame)));
+        }
+        if let Action::Watch { clients, frame } = action {
+            let clients = out.watchers(*clients).iter().map(|client| client.0).collect();
+            return Sent::Watch(clients, payload(out.bytes(*frame)));
+        }
+        if let Action::Drop { client, reason } = action {
+            return Sent::Drop(client.0, *reason);
+        }
+        Sent::Other(action.clone())
+    }
+}
+
 impl Bench {
     /// An established leader.
     pub(super) fn leader() -> Bench {
@@ -128,15 +144,7 @@ impl Bench {
         f(&mut self.service, &mut cx, wants);
         self.events.extend(out.events().iter().cloned());
         for action in out.list() {
-            self.sent.push(match action.clone() {
-                Action::Reply { client, frame } => Sent::Frame(client.0, payload(out.bytes(frame))),
-                Action::Watch { clients, frame } => {
-                    let clients = out.watchers(clients).iter().map(|client| client.0).collect();
-                    Sent::Watch(clients, payload(out.bytes(frame)))
-                }
-                Action::Drop { client, reason } => Sent::Drop(client.0, reason),
-                other => Sent::Other(other),
-            });
+            self.sent.push(Sent::of(&out, action));
         }
     }
 

@@ -151,7 +151,7 @@ fn a_learner_asks_the_leader_before_it_opens_a_session_again() {
     bench.send(2, 1, Op::SET_DATA, &set_request("/a", b"", -1));
     let ask = Want::Revalidate { session: SessionId(session), timeout_ms: 10_000 };
     assert_eq!(bench.take_sent(), [Sent::Drop(1, DropReason::SessionMoved)]);
-    assert_eq!(bench.forwarded, [ask.clone()]);
+    assert_eq!(bench.forwarded, core::slice::from_ref(&ask));
 
     let mut refused = bench.clone();
     refused.call(|service, cx, wants| service.revalidated(cx, SessionId(session), false, wants));

@@ -111,10 +111,8 @@ fn pipelined_sequential_creates_see_each_other() {
 }
 
 fn frame_of(sent: &Sent) -> Reply {
-    match sent {
-        Sent::Frame(1, frame) => Reply::of(frame),
-        other => panic!("expected a reply, got {other:?}"),
-    }
+    let Sent::Frame(1, frame) = sent else { panic!("expected a reply, got {sent:?}") };
+    Reply::of(frame)
 }
 
 /// A tree with a znode, an ephemeral one and a parent with a child.
