@@ -4,16 +4,24 @@
 //! The real world, with its faults, is the simulator's; this shows that the core alone agrees.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use zabra_core::config::{Config, Ensemble};
-use zabra_core::contract::{Action, Actions, Event, Input, Origin, Timer};
-use zabra_core::id::{ConnId, Epoch, ServerId, ServerSet, SessionId, Stamp, Zxid};
+use zabra_core::contract::{Action, Actions, ClientOrigin, Event, Input, Origin, Timer};
+use zabra_core::id::{ClientId, ConnId, Epoch, ServerId, ServerSet, SessionId, Stamp, Zxid};
 use zabra_core::log::{Recovered, Standing};
 use zabra_core::quorum::Quorum;
 use zabra_core::replica::Replica;
 use zabra_core::rule::AllRules;
 use zabra_core::tree::Database;
+use zabra_core::wire::records::{
+    Acl, CreateRequest, Id, PathRequest, ReadRequest, ReplyHeader, RequestHeader, SetDataRequest,
+};
+use zabra_core::wire::{Jute, Op, Reader};
 use zabra_core::zab::ServerState;
+
+/// The one client of each server.
+const CLIENT: ClientId = ClientId(0);
 
 struct Net {
     replicas: BTreeMap<ServerId, Replica>,
@@ -23,6 +31,8 @@ struct Net {
     wires: BTreeMap<(ServerId, ConnId), (ServerId, ConnId)>,
     next_conn: u32,
     events: Vec<(ServerId, Event)>,
+    /// What clients got: replies and watch events, without their length.
+    sent: Vec<(ServerId, ClientId, Vec<u8>)>,
 }
 
 fn ensemble(voters: u8, observers: u8) -> Arc<Ensemble> {
@@ -41,6 +51,7 @@ impl Net {
             wires: BTreeMap::new(),
             next_conn: 0,
             events: Vec::new(),
+            sent: Vec::new(),
         };
         for id in 1..=voters + observers {
             let config = Arc::new(Config::new(ServerId(id), Arc::clone(&ensemble)));
@@ -81,8 +92,11 @@ impl Net {
 
     fn step(&mut self, server: ServerId, input: Input<'static>) {
         let mut out = Actions::new();
-        self.replicas.get_mut(&server).unwrap().step(AllRules, Stamp(1), input, &mut out);
-        self.perform(server, &mut out);
+        // A server that was lost takes no part.
+        if let Some(replica) = self.replicas.get_mut(&server) {
+            replica.step(AllRules, Stamp(1), input, &mut out);
+            self.perform(server, &mut out);
+        }
     }
 
     fn perform(&mut self, me: ServerId, out: &mut Actions) {
@@ -113,11 +127,14 @@ impl Net {
                 Action::Arm { timer, .. } => drop(self.timers.insert((me, timer))),
                 Action::Disarm { timer } => drop(self.timers.remove(&(me, timer))),
                 Action::Stop { fault } => panic!("server {me} stopped: {fault:?}"),
+                Action::Reply { client, frame } => self.sent.push((me, client, out.bytes(frame)[4..].to_vec())),
+                Action::Watch { clients, frame } => {
+                    let to = |client: &ClientId| (me, *client, out.bytes(frame)[4..].to_vec());
+                    self.sent.extend(out.watchers(clients).iter().map(to));
+                }
                 Action::Sync
                 | Action::Checkpoint(_)
                 | Action::ReadLog { .. }
-                | Action::Reply { .. }
-                | Action::Watch { .. }
                 | Action::Drop { .. }
                 | Action::Pause { .. }
                 | Action::Resume { .. }
@@ -130,12 +147,53 @@ impl Net {
     }
 
     fn dial(&mut self, me: ServerId, peer: ServerId) {
+        if !self.replicas.contains_key(&peer) {
+            return self.inputs.push_back((me, Input::Refused { peer }));
+        }
         let (mine, theirs) = (ConnId(self.next_conn), ConnId(self.next_conn + 1));
         self.next_conn += 2;
         self.wires.insert((me, mine), (peer, theirs));
         self.wires.insert((peer, theirs), (me, mine));
         self.inputs.push_back((peer, Input::Opened { conn: theirs, origin: Origin::Accepted }));
         self.inputs.push_back((me, Input::Opened { conn: mine, origin: Origin::Dialed(peer) }));
+    }
+
+    /// A server is gone: its connections break and it says nothing more.
+    fn lose(&mut self, lost: ServerId) {
+        let conns: Vec<_> = self.wires.keys().filter(|(server, _)| *server == lost).copied().collect();
+        for end in conns {
+            if let Some((peer, slot)) = self.wires.remove(&end) {
+                self.wires.remove(&(peer, slot));
+                self.inputs.push_back((peer, Input::Broken { conn: slot }));
+            }
+        }
+        self.replicas.remove(&lost);
+        self.timers.retain(|(server, _)| *server != lost);
+    }
+
+    /// A client of its own at each server, with a session.
+    fn connect_everywhere(&mut self) {
+        let mut frame = [0i32.to_bytes(), 0i64.to_bytes(), 9_000i32.to_bytes(), 0i64.to_bytes()].concat();
+        (&[0u8; 16][..]).encode(&mut frame);
+        for server in self.replicas.keys().copied().collect::<Vec<_>>() {
+            let from = ClientOrigin { address: IpAddr::V4(Ipv4Addr::LOCALHOST), subject: None };
+            self.inputs.push_back((server, Input::ClientOpened { client: CLIENT, from }));
+            self.inputs.push_back((server, Input::ClientFrame { client: CLIENT, frame: frame.clone().leak() }));
+        }
+    }
+
+    fn request<'a>(&mut self, server: u8, xid: i32, op: i32, body: &impl Jute<'a>) {
+        let mut frame = RequestHeader { xid, op }.to_bytes();
+        body.encode(&mut frame);
+        self.inputs.push_back((ServerId(server), Input::ClientFrame { client: CLIENT, frame: frame.leak() }));
+    }
+
+    /// The (xid, err) of what the client of this server got since the last call.
+    fn answers(&mut self, server: u8) -> Vec<(i32, i32)> {
+        let (got, rest) = core::mem::take(&mut self.sent).into_iter().partition(|(to, ..)| *to == ServerId(server));
+        self.sent = rest;
+        let header = |(_, _, frame): (_, _, Vec<u8>)| ReplyHeader::decode(&mut Reader::new(&frame)).unwrap();
+        got.into_iter().map(header).map(|header| (header.xid, header.err)).collect()
     }
 
     fn states(&self) -> Vec<ServerState> {
@@ -178,16 +236,7 @@ fn a_follower_that_loses_its_leader_elects_again_in_a_higher_epoch() {
     let mut net = Net::boot(3, 0);
     net.settle();
     let leader = ServerId(3);
-    // The leader is gone: its connections break and it says nothing more.
-    let conns: Vec<_> = net.wires.keys().filter(|(s, _)| *s == leader).copied().collect();
-    for end in conns {
-        if let Some((peer, slot)) = net.wires.remove(&end) {
-            net.wires.remove(&(peer, slot));
-            net.inputs.push_back((peer, Input::Broken { conn: slot }));
-        }
-    }
-    net.replicas.remove(&leader);
-    net.timers.retain(|(s, _)| *s != leader);
+    net.lose(leader);
     for _ in 0..20 {
         net.inputs.retain(|(s, _)| *s != leader);
         let Some((server, input)) = net.inputs.pop_front() else { break };
@@ -206,4 +255,75 @@ fn a_follower_that_loses_its_leader_elects_again_in_a_higher_epoch() {
     assert_eq!(net.states(), [ServerState::Following, ServerState::Leading]);
     assert!(net.replicas.values().all(|r| r.view().current_epoch() == Epoch(2) && r.view().serving()));
     assert_eq!(net.replicas[&ServerId(1)].view().history_end(), Zxid::ZERO);
+}
+
+fn create(path: &[u8], flags: i32) -> CreateRequest<'_> {
+    let acl = vec![Acl { perms: 31, id: Id { scheme: b"world", id: b"anyone" } }];
+    CreateRequest { path, data: Some(b"data"), acl: Some(acl), flags }
+}
+
+/// Every server's tree: (applied, ZooKeeper's digest, the names below the root).
+fn trees(net: &Net) -> BTreeSet<(Zxid, u64, Vec<String>)> {
+    let tree = |replica: &Replica| {
+        let (database, applied) = (replica.view().database(), replica.view().applied());
+        let names = database.tree().children(b"/").map(|name| name.escape_ascii().to_string());
+        (applied, database.digests().apache, names.collect())
+    };
+    net.replicas.values().map(tree).collect()
+}
+
+#[test]
+fn clients_of_every_server_write_to_one_tree() {
+    let mut net = Net::boot(3, 1);
+    net.settle();
+    net.connect_everywhere();
+    net.settle();
+    assert_eq!(net.sent.len(), 4, "every client has a session");
+    net.sent.clear();
+    for server in 1..=4 {
+        net.request(server, 1, Op::EXISTS, &ReadRequest { path: b"/n0000000003", watch: true });
+        net.request(server, 2, Op::CREATE, &create(b"/n", 3));
+        net.request(server, 3, Op::SYNC, &PathRequest { path: b"/" });
+        net.request(server, 4, Op::SET_DATA, &SetDataRequest { path: b"/none", data: None, version: -1 });
+        net.request(server, 5, Op::PING, &0i32);
+    }
+    net.settle();
+    let ping: Vec<_> = net.timers.iter().filter(|(_, timer)| *timer == Timer::Ping).copied().collect();
+    for (server, timer) in ping {
+        net.step(server, Input::Fired { timer });
+    }
+    net.settle();
+    for server in 1..=4 {
+        let mut answers = net.answers(server);
+        let event = answers.iter().position(|(xid, _)| *xid == -1).expect("the fourth znode appears to everyone");
+        answers.remove(event);
+        assert_eq!(answers, [(1, -101), (2, 0), (3, 0), (4, -101), (5, 0)], "server {server}");
+    }
+    let trees = trees(&net);
+    assert_eq!(trees.len(), 1, "{trees:?}");
+    let names: Vec<_> = (0..4).map(|n| format!("n000000000{n}")).chain(["zookeeper".to_string()]).collect();
+    assert!(trees.iter().all(|(_, _, found)| *found == names), "{trees:?}");
+    assert!(!net.events.iter().any(|(_, event)| matches!(event, Event::DigestMismatch { .. })));
+}
+
+#[test]
+fn connections_outlive_the_leader_and_their_writes_happen_once() {
+    let mut net = Net::boot(3, 0);
+    net.settle();
+    net.connect_everywhere();
+    net.settle();
+    net.sent.clear();
+    net.request(1, 1, Op::CREATE, &create(b"/first-", 3));
+    net.settle();
+    assert_eq!(net.answers(1), [(1, 0)]);
+    net.lose(ServerId(3));
+    // The write is forwarded to a leader that is not there any more, or waits for the next one.
+    net.request(1, 2, Op::CREATE, &create(b"/second-", 3));
+    net.request(2, 2, Op::CREATE, &create(b"/second-", 3));
+    net.settle();
+    assert_eq!((net.answers(1), net.answers(2)), (vec![(2, 0)], vec![(2, 0)]));
+    let trees = trees(&net);
+    assert_eq!(trees.len(), 1, "{trees:?}");
+    let expected = ["first-0000000000", "second-0000000001", "second-0000000002", "zookeeper"];
+    assert!(trees.iter().all(|(_, _, found)| *found == expected), "{trees:?}");
 }
