@@ -1,87 +1,65 @@
-//! The two records that open a session (section 1.3). They travel without request or reply header.
+//! What a server answers to a ConnectRequest (section 1.3).
 
 use zabra_core::id::SessionId;
+use zabra_core::wire::records::ConnectResponse;
 use zabra_core::wire::{Jute, Malformed, Problem, Reader};
 
 pub const PASSWORD_LEN: usize = 16;
 
-/// What a client says first on every connection.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ConnectRequest {
-    pub last_zxid_seen: i64,
-    pub timeout_ms: i32,
-    pub session: SessionId,
-    pub password: [u8; PASSWORD_LEN],
-    /// The optional last byte: `None` is not sent, as clients before 3.4 do.
-    pub read_only: Option<bool>,
+/// The two answers that the record stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Welcome(Welcome),
+    /// Timeout 0: the session does not exist any more, or the password is not its.
+    Refusal,
 }
 
-impl ConnectRequest {
-    pub fn encode(&self, out: &mut Vec<u8>) {
-        0i32.encode(out);
-        self.last_zxid_seen.encode(out);
-        self.timeout_ms.encode(out);
-        self.session.0.encode(out);
-        self.password.as_slice().encode(out);
-        if let Some(read_only) = self.read_only {
-            read_only.encode(out);
-        }
-    }
-}
-
-/// The server's answer. A refusal has timeout 0, session 0 and a password of zeros.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ConnectResponse {
-    pub timeout_ms: i32,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Welcome {
+    pub timeout_ms: u32,
     pub session: SessionId,
     pub password: [u8; PASSWORD_LEN],
     pub read_only: bool,
 }
 
-impl ConnectResponse {
-    pub fn decode(frame: &[u8]) -> Result<Self, Malformed> {
-        let mut r = Reader::new(frame);
-        let _protocol_version = i32::decode(&mut r)?;
-        let timeout_ms = i32::decode(&mut r)?;
-        let session = SessionId(i64::decode(&mut r)?);
-        let bytes = <&[u8]>::decode(&mut r)?;
-        let password = <[u8; PASSWORD_LEN]>::try_from(bytes)
-            .map_err(|_| r.malformed("session password", Problem::Length(bytes.len() as i64)))?;
-        // A server that does not know the flag leaves its byte out.
-        let read_only = if r.left() == 0 { false } else { bool::decode(&mut r)? };
-        r.end("ConnectResponse")?;
-        Ok(ConnectResponse { timeout_ms, session, password, read_only })
-    }
+pub(crate) fn read_answer(frame: &[u8]) -> Result<Answer, Malformed> {
+    let mut r = Reader::new(frame);
+    let response = ConnectResponse::decode(&mut r)?;
+    r.end("ConnectResponse")?;
+    let bytes = response.password.unwrap_or_default();
+    let password = <[u8; PASSWORD_LEN]>::try_from(bytes)
+        .map_err(|_| r.malformed("session password", Problem::Length(bytes.len() as i64)))?;
+    let Some(timeout_ms) = u32::try_from(response.timeout_ms).ok().filter(|ms| *ms > 0) else {
+        return Ok(Answer::Refusal);
+    };
+    let session = SessionId(response.session);
+    // A server that does not know the flag leaves its byte out.
+    let read_only = response.read_only.unwrap_or(false);
+    Ok(Answer::Welcome(Welcome { timeout_ms, session, password, read_only }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn request(read_only: Option<bool>) -> Vec<u8> {
-        let mut out = Vec::new();
-        let request = ConnectRequest {
-            last_zxid_seen: 1,
-            timeout_ms: 2,
-            session: SessionId(3),
-            password: [4; PASSWORD_LEN],
-            read_only,
-        };
-        request.encode(&mut out);
-        out
+    fn response(timeout_ms: i32, password: &[u8]) -> Vec<u8> {
+        let password = Some(password);
+        ConnectResponse { protocol: 0, timeout_ms, session: 5, password, read_only: None }.to_bytes()
     }
 
     #[test]
-    fn a_connect_request_has_44_bytes_or_45_with_the_flag() {
-        assert_eq!(request(None).len(), 44);
-        assert_eq!(request(Some(false)).len(), 45);
-        assert_eq!(request(None)[..24], [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 3]);
+    fn a_timeout_of_zero_is_a_refusal() {
+        assert_eq!(read_answer(&response(0, &[0; PASSWORD_LEN])), Ok(Answer::Refusal));
+        let session = SessionId(5);
+        let welcome = Welcome { timeout_ms: 7, session, password: [1; PASSWORD_LEN], read_only: false };
+        assert_eq!(read_answer(&response(7, &[1; PASSWORD_LEN])), Ok(Answer::Welcome(welcome)));
     }
 
     #[test]
-    fn a_password_of_another_length_is_malformed() {
-        let mut bytes = [0u8; 16].to_vec();
-        bytes.extend_from_slice(&[0, 0, 0, 1, 7]);
-        assert!(ConnectResponse::decode(&bytes).is_err());
+    fn a_password_of_another_length_or_left_over_bytes_are_malformed() {
+        assert!(read_answer(&response(7, &[1; 15])).is_err());
+        let mut long = response(7, &[1; PASSWORD_LEN]);
+        long.extend([0, 0]);
+        assert!(read_answer(&long).is_err());
     }
 }

@@ -18,14 +18,16 @@
 //! [`Outcome::Unknown`]: the server may have executed it, or may still do so. It is never sent again.
 #![forbid(unsafe_code)]
 
+mod contract;
 mod deframe;
 mod handshake;
 mod operation;
 mod session;
 mod watches;
 
+pub use contract::{Config, Ended, Handle, Input, Outcome, Output, SessionEvent, Timer, Wrong};
 pub use deframe::Deframer;
-pub use handshake::{ConnectRequest, ConnectResponse, PASSWORD_LEN};
+pub use handshake::PASSWORD_LEN;
 pub use operation::{Code, CreateMode, Grant, Operation, Reply};
-pub use session::{Config, Ended, Handle, Input, Outcome, Output, Session, SessionEvent, Timer, Wrong};
+pub use session::Session;
 pub use watches::{WatchEvent, WatchKind, WatchTable};

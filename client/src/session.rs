@@ -11,174 +11,16 @@
 //! | `Read` | at attachment and whenever bytes arrive (two thirds of the timeout) | the connection is given up |
 //! | `Retry` | when every server of the list was tried in vain | the list is tried again |
 
+use crate::contract::{Config, Ended, Handle, Input, Outcome, Output, SessionEvent, Timer, Wrong};
 use crate::deframe::{Deframer, frame};
-use crate::handshake::{ConnectRequest, ConnectResponse, PASSWORD_LEN};
-use crate::operation::{Code, Operation, Reply, code_from_wire};
+use crate::handshake::{Answer, PASSWORD_LEN, Welcome, read_answer};
+use crate::operation::{Code, Operation, code_from_wire};
 use crate::watches::{WatchEvent, WatchKind, WatchTable};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use zabra_core::id::{SessionId, Zxid};
-use zabra_core::wire::records::{ReplyHeader, RequestHeader, WatcherEvent};
-use zabra_core::wire::{Jute, Malformed, Op, Reader, ReservedXid};
-
-/// What a session is told once.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Config {
-    /// The caller's names of the servers, in the order in which they are tried; not empty.
-    pub servers: Vec<u32>,
-    /// The session timeout asked for; the server may clamp it.
-    pub timeout_ms: u32,
-    /// Whether the optional readOnly byte is sent, and its value.
-    pub read_only: Option<bool>,
-    /// The pause after all servers were tried in vain.
-    pub retry_ms: u32,
-    /// The longest frame taken from a server; the Java client's limit unless told otherwise.
-    pub frame_bytes: u32,
-}
-
-impl Config {
-    pub fn new(servers: Vec<u32>, timeout_ms: u32) -> Config {
-        Config { servers, timeout_ms, read_only: Some(false), retry_ms: 1000, frame_bytes: 0xf_ffff }
-    }
-}
-
-/// The caller's name of a submitted operation; it comes back with the completion.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Handle(pub u32);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Timer {
-    Connect,
-    Ping,
-    Read,
-    Retry,
-}
-
-/// Something that happened. Inputs that do not fit the state (a timer that was just disarmed, bytes
-/// of a connection that was hung up) change nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Input<'a> {
-    /// Begin a new session: at first, and after the last one ended.
-    Start,
-    /// The connection that was asked for is open.
-    Connected,
-    /// Bytes of the open connection, cut anywhere.
-    Received(&'a [u8]),
-    /// The connection broke, or could not be opened. Not said after `Output::Hang`.
-    Disconnected,
-    Fired(Timer),
-    Submit {
-        handle: Handle,
-        operation: Operation,
-    },
-}
-
-/// Something for the driver to do or to know, in order.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Output {
-    /// Open a connection to this server of the list. There is at most one connection.
-    Connect {
-        server: u32,
-    },
-    Send(Vec<u8>),
-    /// Close the connection (or give up opening it).
-    Hang,
-    /// Arm a timer anew: it fires once, after so many milliseconds.
-    Arm {
-        timer: Timer,
-        after_ms: u32,
-    },
-    Disarm {
-        timer: Timer,
-    },
-    /// The operation's request leaves now, under this xid: from here on it may take effect.
-    Sent {
-        handle: Handle,
-        session: SessionId,
-        xid: i32,
-    },
-    /// The operation is finished; every submitted operation gets exactly one completion.
-    Completed {
-        handle: Handle,
-        session: SessionId,
-        /// `None` if it was never sent.
-        xid: Option<i32>,
-        /// The reply's zxid, if there was a reply.
-        zxid: Option<Zxid>,
-        outcome: Outcome,
-    },
-    Watch(WatchEvent),
-    Session(SessionEvent),
-}
-
-/// What became of an operation.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Outcome {
-    Done(Reply),
-    Failed(Code),
-    /// It was sent, and the connection ended before its reply: it may have been executed.
-    Unknown,
-    /// It was never sent: the session ended before.
-    NotSent,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum SessionEvent {
-    /// The session is attached to a server: `fresh` for the first time.
-    Attached {
-        session: SessionId,
-        server: u32,
-        timeout_ms: u32,
-        read_only: bool,
-        fresh: bool,
-    },
-    /// A setWatches packet was answered at this zxid: what its watches missed was told before, and
-    /// they are registered again. `last` for the last packet of this connection.
-    WatchesRearmed {
-        zxid: Zxid,
-        last: bool,
-    },
-    /// The connection is gone; the session may be alive.
-    Disconnected,
-    /// A server sent what the protocol does not allow; the connection is closed and the next
-    /// server tried.
-    ServerWrong(Wrong),
-    Ended(Ended),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Ended {
-    /// A server refused the session.
-    Expired,
-    /// The server confirmed the close.
-    Closed,
-    /// The connection ended after the close was sent: the session is closed or expires.
-    Abandoned,
-}
-
-/// Bytes from a server that are not what the protocol says they must be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Wrong {
-    FrameLength(i32),
-    Record(Malformed),
-    /// A reply that answers nothing, or not the oldest request.
-    Xid {
-        expected: Option<i32>,
-        got: i32,
-    },
-    /// An error code that servers do not send.
-    ErrorCode(i32),
-    /// A watch event of a kind that servers do not send.
-    EventKind(i32),
-    /// Another session than the one asked for was attached.
-    OtherSession(SessionId),
-}
-
-impl From<Malformed> for Wrong {
-    fn from(malformed: Malformed) -> Self {
-        Wrong::Record(malformed)
-    }
-}
+use zabra_core::wire::records::{ConnectRequest, ReplyHeader, RequestHeader, WatcherEvent};
+use zabra_core::wire::{Jute, Op, Reader, ReservedXid};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Phase {
@@ -321,10 +163,11 @@ impl Session {
         }
         self.phase = Phase::Handshake;
         let request = ConnectRequest {
+            protocol: 0,
             last_zxid_seen: self.seen_zxid,
             timeout_ms: i32::try_from(self.config.timeout_ms).unwrap_or(i32::MAX),
-            session: self.id,
-            password: self.password,
+            session: self.id.0,
+            password: Some(&self.password),
             read_only: self.config.read_only,
         };
         out.push(Output::Send(frame(|bytes| request.encode(bytes))));
@@ -378,18 +221,17 @@ impl Session {
     }
 
     fn on_connect_response(&mut self, frame: &[u8], out: &mut Vec<Output>) -> Result<(), Wrong> {
-        let response = ConnectResponse::decode(frame)?;
-        let Some(timeout_ms) = u32::try_from(response.timeout_ms).ok().filter(|ms| *ms > 0) else {
+        let Answer::Welcome(Welcome { timeout_ms, session, password, read_only }) = read_answer(frame)? else {
             out.push(Output::Hang);
             self.end(Ended::Expired, out);
             return Ok(());
         };
         let fresh = self.id == SessionId::NONE;
-        if response.session == SessionId::NONE || (!fresh && response.session != self.id) {
-            return Err(Wrong::OtherSession(response.session));
+        if session == SessionId::NONE || (!fresh && session != self.id) {
+            return Err(Wrong::OtherSession(session));
         }
-        self.id = response.session;
-        self.password = response.password;
+        self.id = session;
+        self.password = password;
         self.timeout_ms = timeout_ms;
         self.phase = Phase::Attached;
         self.tried = 0;
@@ -398,7 +240,7 @@ impl Session {
             session: self.id,
             server: self.config.servers[self.server],
             timeout_ms,
-            read_only: response.read_only,
+            read_only,
             fresh,
         }));
         out.push(Output::Arm { timer: Timer::Ping, after_ms: self.ping_ms() });

@@ -1,5 +1,5 @@
 use super::*;
-use crate::operation::CreateMode;
+use crate::operation::{CreateMode, Reply};
 use proptest::prelude::*;
 use zabra_core::wire::records::{GetDataReply, PathReply, Stat};
 

@@ -326,7 +326,13 @@ impl Made {
                 let session = it.session;
                 let asked = self.history.events.iter().rev().find_map(|event| match &event.kind {
                     Kind::Invoke { xid: asked, call } if *asked == xid && event.session == session => Some(call),
-                    _ => None,
+                    Kind::Attached { .. }
+                    | Kind::Rearmed { .. }
+                    | Kind::Disconnected
+                    | Kind::Invoke { .. }
+                    | Kind::Return { .. }
+                    | Kind::Watch { .. }
+                    | Kind::Expired => None,
                 });
                 let call = asked.expect("it was invoked").clone();
                 if let Some(key) = watched(&call, &answer) {
@@ -422,10 +428,7 @@ impl Client {
 
 /// Where a read registers its watch.
 fn watched(call: &Call, answer: &super::Answer) -> Option<(Table, Text)> {
-    let error = match answer {
-        super::Answer::Error(code) => Some(*code),
-        _ => None,
-    };
+    let error = if let super::Answer::Error(code) = answer { Some(*code) } else { None };
     match (call, error) {
         (Call::Exists { path, watch: true }, None | Some(-101)) => Some((Table::Data, path.clone())),
         (Call::GetData { path, watch: true }, None) => Some((Table::Data, path.clone())),
@@ -438,10 +441,8 @@ fn watched(call: &Call, answer: &super::Answer) -> Option<(Table, Text)> {
 
 /// What setWatches makes of a watch (reference/zookeeper.md section 1.9).
 fn missed(state: &Judge, table: Table, path: &Text, was_missing: bool, relative: u64) -> Option<Change> {
-    let stat = match state.read(&Call::Exists { path: path.clone(), watch: false }) {
-        Some(super::Answer::Stat(stat)) => Some(stat),
-        _ => None,
-    };
+    let read = state.read(&Call::Exists { path: path.clone(), watch: false });
+    let stat = if let Some(super::Answer::Stat(stat)) = read { Some(stat) } else { None };
     match (table, stat) {
         (Table::Data, stat) if was_missing => stat.map(|_| Change::Created),
         (_, None) => Some(Change::Deleted),
