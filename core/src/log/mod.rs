@@ -74,11 +74,10 @@ pub struct Recovered {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Standing {
     Intact,
-    /// Neither an `initialize` file nor a `currentEpoch` file: what was acknowledged may be lost. An
-    /// `acceptedEpoch`, records or an image alone do not change that, for they are written before a
-    /// synchronization is complete; `initialize` goes when the first `currentEpoch` is durable. Such a server
-    /// votes with zxid −1, that is not at all (contract section 7, clause 2). It stays lost, across
-    /// restarts, until a synchronization is complete: an image is installed, or the current epoch is
-    /// saved. What it logged before that is a prefix of what it once acknowledged, and is dropped.
+    /// There was no database and no `initialize` file, and no epoch was saved since as current: what
+    /// was acknowledged may be lost. Such a server votes with zxid −1, that is not at all (contract
+    /// section 7, clause 2). It stays lost, across restarts, until its synchronization is complete.
+    /// An accepted epoch, records or an image alone do not change that, for they are written before;
+    /// records are dropped at the next start, being a prefix of what was once acknowledged.
     Lost,
 }

@@ -52,23 +52,27 @@ pub(super) fn recover<V: Vfs>(vfs: &mut V, limits: &StoreLimits) -> Result<Found
     let mut notes = Vec::new();
     let accepted = read_epoch(vfs, ACCEPTED)?;
     let current = read_epoch(vfs, CURRENT)?;
+    let standing = standing(vfs, &segments, &snapshots, current)?;
+    if standing == Standing::Lost {
+        remove_logs(vfs, &mut segments)?;
+    }
     if snapshots.is_empty() {
-        let standing = without_snapshot(vfs, &segments, current)?;
         if standing == Standing::Lost {
-            remove_logs(vfs, &mut segments)?;
             let accepted = accepted.unwrap_or(Epoch::ZERO);
             save_epochs(vfs, accepted, Epoch::ZERO)?;
             let recovered = Recovered { accepted, standing, ..Recovered::empty() };
             return Ok(Found { recovered, segments, snapshots, notes });
         }
+        begin(vfs, current)?;
         snapshots.push((Zxid::ZERO, Suffix::None));
     }
-    remove_if_there(vfs, &in_dir(LOST))?;
+    if standing == Standing::Intact {
+        remove_if_there(vfs, &in_dir(LOST))?;
+    }
     let loaded = snapshots::load(vfs, &snapshots, limits, &mut notes)?;
     let log = logs::read(vfs, &mut segments, loaded.decoded.image.zxid(), limits, &mut notes)?;
     let image = snapshots::settle(loaded.decoded, &log, &mut notes)?;
-    let mut recovered =
-        Recovered { accepted: Epoch::ZERO, current: Epoch::ZERO, image, log, standing: Standing::Intact };
+    let mut recovered = Recovered { accepted: Epoch::ZERO, current: Epoch::ZERO, image, log, standing };
     if let Some((file, zxid, error)) = loaded.damaged
         && recovered.history_end() < zxid
     {
@@ -138,28 +142,32 @@ pub(super) fn list<V: Vfs>(vfs: &mut V) -> Result<(Vec<Zxid>, Vec<(Zxid, Suffix)
     Ok((segments, snapshots))
 }
 
-/// A directory without a snapshot: a new server's, a lost one's, or one whose first synchronization
-/// is complete but for the empty snapshot that logs begin from.
-fn without_snapshot<V: Vfs>(vfs: &mut V, segments: &[Zxid], current: Option<Epoch>) -> Result<Standing, LoadError> {
-    let lost = names(vfs)?.iter().any(|name| name == LOST);
-    let synchronized = lost && current.is_some_and(|epoch| epoch > Epoch::ZERO);
-    let new = !lost && segments.is_empty() && exists(vfs, INITIALIZE)?;
-    if synchronized || new {
-        begin(vfs, current)?;
+/// Whether this directory is a new server's, or one whose first synchronization is complete (its
+/// current epoch says so); otherwise what it once held is lost, and it stays marked as lost.
+fn standing<V: Vfs>(
+    vfs: &mut V,
+    segments: &[Zxid],
+    snapshots: &[(Zxid, Suffix)],
+    current: Option<Epoch>,
+) -> Result<Standing, LoadError> {
+    if names(vfs)?.iter().any(|name| name == LOST) {
+        let synchronized = current.is_some_and(|epoch| epoch > Epoch::ZERO);
+        return Ok(if synchronized { Standing::Intact } else { Standing::Lost });
+    }
+    if !snapshots.is_empty() {
         return Ok(Standing::Intact);
     }
-    match segments.first() {
-        Some(log) if !lost => Err(LoadError::NoSnapshot { log: FileName::Log(*log).path() }),
-        _ => {
-            if !lost {
-                let path = in_dir(LOST);
-                let file = vfs.create(&path).map_err(StoreError::at(&path, "create"))?;
-                vfs.close(file);
-                vfs.sync_dir(DIR).map_err(StoreError::at(DIR, "sync"))?;
-            }
-            Ok(Standing::Lost)
-        }
+    if let Some(log) = segments.first() {
+        return Err(LoadError::NoSnapshot { log: FileName::Log(*log).path() });
     }
+    if exists(vfs, INITIALIZE)? {
+        return Ok(Standing::Intact);
+    }
+    let path = in_dir(LOST);
+    let file = vfs.create(&path).map_err(StoreError::at(&path, "create"))?;
+    vfs.close(file);
+    vfs.sync_dir(DIR).map_err(StoreError::at(DIR, "sync"))?;
+    Ok(Standing::Lost)
 }
 
 /// Writes the empty snapshot, without which Java takes a log for one that lost its beginning.

@@ -9,7 +9,7 @@
 
 use super::Image;
 use super::error::{LoadError, StoreError};
-use super::name::{DIR, FileName, LOST, in_dir};
+use super::name::{DIR, FileName, in_dir};
 use super::record::{FileSource, HEADER_BYTES, Item, MARK_BYTES, Scanner, TAIL_BYTES, encode_mark, slots};
 use super::recovery::{list, remove_if_there};
 use super::snapshot::{Form, SnapshotEncoder};
@@ -93,9 +93,7 @@ pub(super) fn finish_install<V: Vfs>(vfs: &mut V, zxid: Zxid) -> Result<(), Stor
     // The rest must be gone for good before the image takes its place among snapshots: an older
     // log that reappeared would be replayed onto it.
     sync_dir(vfs)?;
-    name_snapshot(vfs, &FileName::Install(zxid).path(), FileName::snapshot(zxid))?;
-    remove_if_there(vfs, &in_dir(LOST))?;
-    sync_dir(vfs)
+    name_snapshot(vfs, &FileName::Install(zxid).path(), FileName::snapshot(zxid))
 }
 
 fn truncations<V: Vfs>(vfs: &mut V) -> Result<Vec<FileName>, StoreError> {

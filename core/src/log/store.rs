@@ -56,6 +56,7 @@ impl Default for StoreLimits {
 }
 
 /// A data directory, open for writing.
+#[derive(Clone)]
 pub struct Store<V> {
     vfs: V,
     limits: StoreLimits,
@@ -157,21 +158,16 @@ impl<V: Vfs> Store<V> {
         Ok(())
     }
 
-    /// A lost server's synchronization is complete with this: its log counts from here on. The
-    /// epoch is the point of no return; the empty snapshot that the log begins from follows.
+    /// A lost server's synchronization is complete with this: its history counts from here on. The
+    /// epoch is the point of no return; the empty snapshot that a log begins from follows.
     fn save_current(&mut self, epoch: Epoch) -> Result<(), StoreError> {
         write_epoch(&mut self.vfs, CURRENT, epoch)?;
         if self.standing == Standing::Lost && epoch > Epoch::ZERO {
-            let empty = Image::new(Database::new());
-            replace::write_snapshot(&mut self.vfs, NEXT_SNAPSHOT, FileName::snapshot(Zxid::ZERO), &empty)?;
-            self.snapshots.push((Zxid::ZERO, Suffix::None));
-            self.found_again()?;
-        }
-        Ok(())
-    }
-
-    fn found_again(&mut self) -> Result<(), StoreError> {
-        if self.standing == Standing::Lost {
+            if self.snapshots.is_empty() {
+                let empty = Image::new(Database::new());
+                replace::write_snapshot(&mut self.vfs, NEXT_SNAPSHOT, FileName::snapshot(Zxid::ZERO), &empty)?;
+                self.snapshots.push((Zxid::ZERO, Suffix::None));
+            }
             remove_if_there(&mut self.vfs, &in_dir(LOST))?;
             self.standing = Standing::Intact;
         }
@@ -186,7 +182,6 @@ impl<V: Vfs> Store<V> {
         let zxid = image.zxid();
         replace::write_snapshot(&mut self.vfs, NEXT_INSTALL, FileName::Install(zxid), image)?;
         replace::finish_install(&mut self.vfs, zxid)?;
-        self.standing = Standing::Intact;
         self.segments.clear();
         self.snapshots = Vec::from([(zxid, Suffix::None)]);
         Ok(())

@@ -22,7 +22,7 @@ pub struct StoredDisk {
 
 enum State {
     Up(Box<Store<SectorDisk>>),
-    Down(SectorDisk),
+    Down(Box<SectorDisk>),
 }
 
 /// An action whose calls are in the list, up to a position.
@@ -54,7 +54,7 @@ impl StoredDisk {
     /// A disk with these files; recover before anything else.
     pub fn holding(disk: SectorDisk, limits: StoreLimits) -> Self {
         StoredDisk {
-            state: State::Down(disk),
+            state: State::Down(Box::new(disk)),
             limits,
             pending: VecDeque::new(),
             durable: DurableState::default(),
@@ -91,7 +91,6 @@ impl StoredDisk {
             Effect::Image(zxid) => {
                 durable.image = *zxid;
                 durable.history_end = *zxid;
-                self.standing = Standing::Intact;
             }
         }
     }
@@ -167,27 +166,27 @@ impl Disk for StoredDisk {
     fn durable(&self) -> DurableState {
         match self.standing {
             Standing::Intact => self.durable,
-            Standing::Lost => DurableState { history_end: Zxid::ZERO, ..self.durable },
+            Standing::Lost => DurableState { history_end: self.durable.image, ..self.durable },
         }
     }
 
     fn crash(&mut self, choose: &mut dyn Chooser) {
         self.sectors().crash(choose);
         self.pending.clear();
-        let down = State::Down(SectorDisk::new());
+        let down = State::Down(Box::default());
         self.state = match std::mem::replace(&mut self.state, down) {
-            State::Up(store) => State::Down(store.into_vfs()),
+            State::Up(store) => State::Down(Box::new(store.into_vfs())),
             down @ State::Down(_) => down,
         };
     }
 
     fn recover(&mut self) -> Result<Recovered, String> {
-        let down = State::Down(SectorDisk::new());
+        let down = State::Down(Box::default());
         let disk = match std::mem::replace(&mut self.state, down) {
             State::Down(disk) => disk,
             State::Up(_) => panic!("a disk is recovered after a crash"),
         };
-        match Store::open(disk, self.limits.clone()) {
+        match Store::open(*disk, self.limits.clone()) {
             Ok((store, recovered)) => {
                 self.state = State::Up(Box::new(store));
                 let position = self.sectors().position();
@@ -202,7 +201,7 @@ impl Disk for StoredDisk {
                 Ok(recovered)
             }
             Err((disk, error)) => {
-                self.state = State::Down(disk);
+                self.state = State::Down(Box::new(disk));
                 Err(error.to_string())
             }
         }
@@ -212,7 +211,7 @@ impl Disk for StoredDisk {
         let strict = self.sectors().strict;
         let mut disk = SectorDisk::new();
         disk.strict = strict;
-        self.state = State::Down(disk);
+        self.state = State::Down(Box::new(disk));
         self.pending.clear();
         self.durable = DurableState::default();
         self.standing = Standing::Lost;

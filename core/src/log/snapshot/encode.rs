@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use simd_adler32::Adler32;
 
 /// Writes an image as a file or as a stream. The image is shared, so the server goes on meanwhile.
+#[derive(Clone)]
 pub struct SnapshotEncoder {
     image: Image,
     form: Form,
@@ -18,6 +19,7 @@ pub struct SnapshotEncoder {
     adler: Adler32,
 }
 
+#[derive(Clone)]
 enum Stage {
     Head,
     /// The next znode is the first one behind this (parent, name).

@@ -12,12 +12,14 @@ use crate::log::vfs::{FileId, Vfs};
 use alloc::vec::Vec;
 
 /// A checkpoint that is being written.
+#[derive(Clone)]
 pub(super) struct Checkpoint {
     zxid: Zxid,
     /// `None` when an installation has replaced what it was taken of: it is only answered.
     writer: Option<Writer>,
 }
 
+#[derive(Clone)]
 struct Writer {
     encoder: SnapshotEncoder,
     file: Option<FileId>,
@@ -77,7 +79,6 @@ impl<V: Vfs> Store<V> {
         self.snapshots.retain(|(old, _)| *old != zxid);
         self.snapshots.push((zxid, Suffix::None));
         self.snapshots.sort_unstable();
-        self.found_again()?;
         Ok(Some((zxid, bytes)))
     }
 

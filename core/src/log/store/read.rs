@@ -11,13 +11,13 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 impl<V: Vfs> Store<V> {
-    /// The records above `after` up to and including `until`, contiguous. None when the log does
-    /// not reach back to `after`, when there are more bytes of them than `read_bytes`, or when
-    /// something on the way cannot be read: the learner then takes an image.
+    /// The records from `after` itself up to and including `until`, contiguous. None when the log
+    /// does not hold `after`, when there are more bytes of them than `read_bytes`, or when something
+    /// on the way cannot be read: the learner then takes an image.
     pub fn read_log(&mut self, after: Zxid, until: Zxid) -> Result<Vec<Record>, StoreError> {
         self.flush()?;
         let first = self.segments.iter().rposition(|segment| *segment <= after).unwrap_or(0);
-        let mut wanted = Wanted { after, until, before: None, list: Vec::new(), left: self.limits.read_bytes };
+        let mut wanted = Wanted { after, until, list: Vec::new(), left: self.limits.read_bytes };
         for segment in self.segments.get(first..).unwrap_or_default().to_vec() {
             let path = FileName::Log(segment).path();
             let file = self.vfs.open(&path).map_err(StoreError::at(&path, "open"))?;
@@ -37,7 +37,6 @@ impl<V: Vfs> Store<V> {
 struct Wanted {
     after: Zxid,
     until: Zxid,
-    before: Option<Zxid>,
     list: Vec<Record>,
     left: u64,
 }
@@ -56,13 +55,12 @@ impl Wanted {
                 Item::End { .. } => return Ok(State::More),
                 Item::Damage { .. } => return Ok(State::Impossible),
             };
-            let before = self.before.replace(zxid);
-            if zxid <= self.after {
+            if zxid < self.after {
                 continue;
             }
             let reaches = match self.list.last() {
                 Some(last) => last.zxid.is_followed_by(zxid),
-                None => before == Some(self.after) || self.after.is_followed_by(zxid),
+                None => zxid == self.after,
             };
             if !reaches {
                 return Ok(State::Impossible);

@@ -12,6 +12,7 @@ use crate::log::vfs::{FileId, Vfs};
 use alloc::string::String;
 
 /// An open log file.
+#[derive(Clone)]
 pub(super) struct Segment {
     file: FileId,
     path: String,
