@@ -57,7 +57,11 @@ fn check_cuts(before: &Pair, after: &Pair, from: u64, act: Act) {
                 [&mut { EVERYTHING }, &mut { NOTHING }, &mut |bound| dice.below(bound)];
             for choose in choices {
                 let image = after.crashed(cut, strict, choose);
-                assert!(allowed.contains(&image), "{act:?} cut at {cut} (strict: {strict}): {}", pair::tell(&image, &allowed));
+                assert!(
+                    allowed.contains(&image),
+                    "{act:?} cut at {cut} (strict: {strict}): {}",
+                    pair::tell(&image, &allowed)
+                );
             }
         }
     }

@@ -9,7 +9,7 @@ mod pair;
 
 use zabra_core::id::{Epoch, Zxid};
 use zabra_core::log::name::INITIALIZE;
-use zabra_core::log::{LoadError, Note, Store, StorageAction, Vfs};
+use zabra_core::log::{LoadError, Note, StorageAction, Store, Vfs};
 use zabra_sim::disk::SectorDisk;
 
 /// A disk with three batches of two records in one segment, all synced.
@@ -84,10 +84,7 @@ fn zeros_where_acknowledged_records_stood_are_refused() {
     let file = disk.open(LOG).unwrap();
     let offset = offset_of(2);
     disk.write_at(file, offset, &vec![0; (offset_of(6) - offset) as usize]).unwrap();
-    assert_eq!(
-        log_of(disk).unwrap_err(),
-        LoadError::Rot { file: LOG.into(), offset, expected: "a record" }
-    );
+    assert_eq!(log_of(disk).unwrap_err(), LoadError::Rot { file: LOG.into(), offset, expected: "a record" });
 }
 
 #[test]
