@@ -2,8 +2,8 @@
 //! as badly as it likes.
 
 use std::sync::Arc;
-use zabra_client::{Config, Handle, Operation, Outcome, Session, SessionEvent, Timer, WatchEvent};
-use zabra_core::id::{ServerId, SessionId, Zxid};
+use zabra_client::{Config, Operation, Output, Session, Timer};
+use zabra_core::id::ServerId;
 
 /// A client of the world.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -78,26 +78,9 @@ pub enum ClientStep {
 /// What a client learned.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ClientEvent {
-    Sent {
-        handle: Handle,
-        session: SessionId,
-        xid: i32,
-    },
-    Completed {
-        handle: Handle,
-        session: SessionId,
-        xid: Option<i32>,
-        zxid: Option<Zxid>,
-        outcome: Outcome,
-    },
-    Watch(WatchEvent),
-    Session(SessionEvent),
+    /// What a session machine put out beside its commands to the driver.
+    Said(Output),
     /// Bytes that a raw client received.
-    Received {
-        line: u32,
-        bytes: Vec<u8>,
-    },
-    Lost {
-        line: u32,
-    },
+    Received { line: u32, bytes: Vec<u8> },
+    Lost { line: u32 },
 }

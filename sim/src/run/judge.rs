@@ -1,25 +1,61 @@
-//! Everything that judges a run: the oracles while it runs, histories at its end.
+//! Everything that judges a run: the white-box oracles while it runs, the histories of the clients
+//! at its end.
 
-use crate::oracle::{Facts, Sight, Verdict};
+use crate::history::{Recorder, read_log, witness};
+use crate::oracle::{Fact, Facts, Oracles, Sight, Verdict, Violation};
 use crate::world::World;
-use zabra_core::id::{ServerId, ServerSet};
+use zabra_core::contract::Event;
+use zabra_core::id::{ServerId, ServerSet, Zxid};
+use zabra_core::log::Record;
 use zabra_core::replica::View;
 
-/// The oracles of a run.
-#[derive(Default)]
-pub(super) struct Judge;
+/// Events of clients that are recorded at most; a run beyond it is not judged by its history.
+const HISTORY_EVENTS: usize = 200_000;
+
+/// The oracles of a run, and what the history checks need.
+pub(super) struct Judge {
+    oracles: Oracles,
+    pub recorder: Recorder,
+    /// The committed log, as servers applied it.
+    applied: Vec<Record>,
+}
 
 impl Judge {
-    pub fn new(_world: &World) -> Judge {
-        Judge
+    pub fn new(world: &World) -> Judge {
+        let oracles = Oracles::new(world.ensemble());
+        Judge { oracles, recorder: Recorder::new(HISTORY_EVENTS), applied: Vec::new() }
     }
 
-    pub fn see(&mut self, _sight: &Sight<'_>) -> Verdict {
-        Ok(())
+    pub fn see(&mut self, sight: &Sight<'_>) -> Verdict {
+        if let Fact::Reported(Event::Applied { record, .. }) = sight.fact
+            && self.applied.last().is_none_or(|last| last.zxid < record.zxid)
+        {
+            self.applied.push(record.clone());
+        }
+        self.oracles.see(sight)
     }
 
-    pub fn end(&mut self, _world: &World) -> Verdict {
-        Ok(())
+    pub fn end(&mut self, world: &World) -> Verdict {
+        self.oracles.end(world)?;
+        let recorder = std::mem::replace(&mut self.recorder, Recorder::new(0));
+        let unread = |error: String| Violation {
+            oracle: "history",
+            sentence: "a committed transaction cannot be read".to_owned(),
+            facts: [error, "it was applied".to_owned()],
+            servers: ServerSet::EMPTY,
+            zxid: self.applied.last().map(|record: &Record| record.zxid),
+            session: None,
+            path: None,
+        };
+        let log = read_log(&self.applied).map_err(|error| unread(format!("{error:?}")))?;
+        // A run with more events than are kept is judged by the oracles alone.
+        let Ok(history) = recorder.finish(log) else { return Ok(()) };
+        witness::check(&history).into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// The last transaction that any server applied.
+    pub fn applied(&self) -> Zxid {
+        self.applied.last().map_or(Zxid::ZERO, |record| record.zxid)
     }
 }
 

@@ -10,9 +10,10 @@ use crate::link::Item;
 use crate::random::{Draws, Purpose};
 use crate::scenario::Scenario;
 use crate::step::Step;
+use crate::time::Micros;
 use crate::world::World;
 use std::collections::BTreeMap;
-use zabra_client::{Code, CreateMode, Operation, Outcome, Reply, SessionEvent, Timer};
+use zabra_client::{Code, CreateMode, Handle, Operation, Outcome, Output, Reply, SessionEvent, Timer};
 use zabra_core::id::ServerId;
 
 /// What a client is there for.
@@ -306,6 +307,7 @@ impl Explorer<'_> {
     fn submit(&mut self, client: u16, operation: Operation) {
         let handle = self.world.clients[usize::from(client)].submitted;
         self.load.workers[usize::from(client)].open.insert(handle, operation.clone());
+        self.judge.recorder.submitted(u32::from(client), Handle(handle), &operation);
         self.tell(|_| Some(Step::Client { client, what: ClientStep::Submit(operation.clone()) }));
         self.world.begin();
         if self.world.submit(client, operation).is_ok() {
@@ -339,36 +341,43 @@ impl Explorer<'_> {
     }
 
     fn hear(&mut self, client: u16, event: ClientEvent) {
-        match event {
-            ClientEvent::Completed { handle, outcome, .. } => {
-                let worker = &mut self.load.workers[usize::from(client)];
-                let Some(operation) = worker.open.remove(&handle.0) else { return };
-                worker.learn(&operation, &outcome);
-                match &outcome {
-                    Outcome::Done(_) if operation.is_write() => self.load.writes += 1,
-                    Outcome::Done(_) => self.load.reads += 1,
-                    Outcome::Unknown => {
-                        self.load.unknown += 1;
-                        self.marks.hit(crate::marks::Mark::UnknownOutcome);
-                    }
-                    Outcome::Failed(_) | Outcome::NotSent => {}
-                }
-                self.probe_answered(client, &outcome);
-            }
-            ClientEvent::Session(SessionEvent::Attached { .. }) => self.probe_attached(client),
-            ClientEvent::Session(SessionEvent::Ended(_)) => {
+        let ClientEvent::Said(output) = event else { return };
+        self.judge.recorder.saw(Micros(self.now), u32::from(client), &output);
+        match output {
+            Output::Completed { handle, outcome, .. } => self.completed(client, handle, &outcome),
+            Output::Session(SessionEvent::Attached { .. }) => self.probe_attached(client),
+            Output::Session(SessionEvent::Ended(_)) => {
                 if self.load.workers[usize::from(client)].role == (Role::Probe { done: false }) {
                     self.start_client(client);
                 }
             }
-            ClientEvent::Session(
+            Output::Session(
                 SessionEvent::Disconnected | SessionEvent::ServerWrong(_) | SessionEvent::WatchesRearmed { .. },
             )
-            | ClientEvent::Sent { .. }
-            | ClientEvent::Watch(_)
-            | ClientEvent::Received { .. }
-            | ClientEvent::Lost { .. } => {}
+            | Output::Sent { .. }
+            | Output::Watch(_)
+            | Output::Connect { .. }
+            | Output::Send(_)
+            | Output::Hang
+            | Output::Arm { .. }
+            | Output::Disarm { .. } => {}
         }
+    }
+
+    fn completed(&mut self, client: u16, handle: Handle, outcome: &Outcome) {
+        let worker = &mut self.load.workers[usize::from(client)];
+        let Some(operation) = worker.open.remove(&handle.0) else { return };
+        worker.learn(&operation, outcome);
+        match outcome {
+            Outcome::Done(_) if operation.is_write() => self.load.writes += 1,
+            Outcome::Done(_) => self.load.reads += 1,
+            Outcome::Unknown => {
+                self.load.unknown += 1;
+                self.marks.hit(crate::marks::Mark::UnknownOutcome);
+            }
+            Outcome::Failed(_) | Outcome::NotSent => {}
+        }
+        self.probe_answered(client, outcome);
     }
 
     fn probe_attached(&mut self, client: u16) {

@@ -129,8 +129,7 @@ impl Explorer<'_> {
     /// Every server loses power with nothing but what was synced, and starts again.
     fn begin_restarts(&mut self) {
         let deadline = self.now + u64::from(self.scenario.phases.end_ticks) * self.tick_us();
-        let ends = self.world.machines.iter().filter_map(|machine| Some(machine.view()?.history_end()));
-        let history_end = ends.max().unwrap_or(Zxid::ZERO);
+        let history_end = self.judge.applied();
         self.phase = Phase::Restarted { deadline, history_end };
         for server in self.world.servers() {
             self.crash_for(server, self.tick_us());

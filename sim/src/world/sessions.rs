@@ -86,14 +86,9 @@ impl World {
             }
             Output::Arm { timer, after_ms } => self.effects.push(Effect::ClientArmed { client, timer, after_ms }),
             Output::Disarm { timer } => self.effects.push(Effect::ClientDisarmed { client, timer }),
-            Output::Sent { handle, session, xid } => {
-                self.learned.push((client, ClientEvent::Sent { handle, session, xid }));
+            Output::Sent { .. } | Output::Completed { .. } | Output::Watch(_) | Output::Session(_) => {
+                self.learned.push((client, ClientEvent::Said(output)));
             }
-            Output::Completed { handle, session, xid, zxid, outcome } => {
-                self.learned.push((client, ClientEvent::Completed { handle, session, xid, zxid, outcome }));
-            }
-            Output::Watch(event) => self.learned.push((client, ClientEvent::Watch(event))),
-            Output::Session(event) => self.learned.push((client, ClientEvent::Session(event))),
         }
     }
 

@@ -5,6 +5,8 @@
 //! is the n-th oldest of its pair. A step that names nothing present is refused by
 //! [`crate::world::World::apply`] and changes nothing.
 
+pub mod text;
+
 use crate::client::ClientStep;
 use zabra_core::contract::{StorageError, Timer};
 use zabra_core::id::{ServerId, Stamp};
