@@ -81,6 +81,11 @@ pub enum ClientEvent {
     /// What a session machine put out beside its commands to the driver.
     Said(Output),
     /// Bytes that a raw client received.
-    Received { line: u32, bytes: Vec<u8> },
-    Lost { line: u32 },
+    Received {
+        line: u32,
+        bytes: Vec<u8>,
+    },
+    Lost {
+        line: u32,
+    },
 }

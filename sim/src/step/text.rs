@@ -249,8 +249,26 @@ impl<'a> Words<'a> {
 
 /// The verbs of single steps.
 pub const VERBS: &[&str] = &[
-    "deliver", "notify", "meet", "part", "break", "close", "fire", "durable", "checkpoint", "readlog", "fail", "crash",
-    "restart", "wipe", "pause", "resume", "cut", "heal", "stamp", "client",
+    "deliver",
+    "notify",
+    "meet",
+    "part",
+    "break",
+    "close",
+    "fire",
+    "durable",
+    "checkpoint",
+    "readlog",
+    "fail",
+    "crash",
+    "restart",
+    "wipe",
+    "pause",
+    "resume",
+    "cut",
+    "heal",
+    "stamp",
+    "client",
 ];
 
 /// One step from one line.

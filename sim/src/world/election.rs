@@ -83,6 +83,11 @@ impl World {
 
     pub(super) fn say(&mut self, from: ServerId, to: ServerId, notification: Arc<Notification>) {
         let Some(at) = self.pair_index(from, to) else { return };
+        let notification = if self.encode {
+            Arc::new(super::perform::notification_through_bytes(&notification))
+        } else {
+            notification
+        };
         let pair = &mut self.pairs[at];
         let (way, state) = (pair.way(from), pair.state());
         let message = pair.outboxes[way].send(notification, state);

@@ -18,6 +18,9 @@ impl World {
         self.end_process(server);
         self.machine_mut(server).fault = None;
         self.machine_mut(server).lose(survivors);
+        if let Some(printer) = &mut self.printer {
+            printer.life(server, "crashes");
+        }
         self.happened = Happened::Crashed(server);
         Ok(())
     }
@@ -50,7 +53,12 @@ impl World {
             return Err(Inapplicable);
         }
         let machine = &mut self.machines[usize::from(server.0) - 1];
-        match machine.start(&mut self.out) {
+        let started = machine.start(&mut self.out);
+        if let (Some(printer), Ok(recovered)) = (&mut self.printer, &started) {
+            let history_end = recovered.log.last().map_or(recovered.image.zxid(), |record| record.zxid);
+            printer.life(server, &format!("starts at {history_end}"));
+        }
+        match started {
             Ok(recovered) => {
                 self.happened = Happened::Booted(server, Box::new(recovered));
                 self.perform(server);

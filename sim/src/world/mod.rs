@@ -19,6 +19,7 @@ use crate::link::{Link, Side};
 use crate::machine::{Machine, Slots};
 use crate::rules::Without;
 use crate::step::{Job, Step};
+use crate::trace::print::Printer;
 use std::sync::Arc;
 use zabra_core::config::{Config, Ensemble};
 use zabra_core::contract::{Action, Actions, Fault, Input, Timer};
@@ -161,6 +162,8 @@ pub struct World {
     pub happened: Happened,
     /// What clients learned in the last step.
     pub learned: Vec<(u16, ClientEvent)>,
+    /// Told of everything that servers and clients do, if somebody reads.
+    pub printer: Option<Printer>,
     /// Why the last store that refused to start did so.
     pub refusal: String,
     todo: Vec<Action>,
@@ -187,6 +190,7 @@ impl World {
             effects: Vec::new(),
             happened: Happened::Nothing,
             learned: Vec::new(),
+            printer: None,
             refusal: String::new(),
             todo: Vec::new(),
         }

@@ -2,20 +2,44 @@
 
 use super::{Effect, World};
 use crate::disk::StorageAction;
+use crate::link::Side;
 use crate::machine::LogQuestion;
+use crate::trace::TraceHasher;
+use std::hash::Hash;
 use zabra_core::contract::{Action, Timer};
-use zabra_core::id::ServerId;
-use zabra_core::zab::Packet;
+use zabra_core::id::{ConnId, ServerId};
+use zabra_core::wire::election::End;
+use zabra_core::zab::codec::{self, ElectionItem, ElectionReader, PacketReader};
+use zabra_core::zab::{Notification, Packet};
 
 impl World {
     /// Performs what the last step of this server commanded.
     pub(super) fn perform(&mut self, server: ServerId) {
         let mut todo = std::mem::take(&mut self.todo);
         todo.extend(self.out.drain());
+        if self.printer.is_some() {
+            self.print(server, &todo);
+        }
         for action in todo.drain(..) {
             self.perform_one(server, action);
         }
         self.todo = todo;
+    }
+
+    /// Tells what the server reports and commands.
+    fn print(&mut self, server: ServerId, actions: &[Action]) {
+        let Some(mut printer) = self.printer.take() else { return };
+        for event in self.out.events() {
+            printer.event(server, event);
+        }
+        let peer = |conn: ConnId| {
+            let (cable, side) = *self.machine(server).conns.get(conn.0)?;
+            Some(self.cables.get(cable)?.ends[side.other() as usize])
+        };
+        for action in actions {
+            printer.action(server, action, &self.out, peer);
+        }
+        self.printer = Some(printer);
     }
 
     fn perform_one(&mut self, server: ServerId, action: Action) {
@@ -68,7 +92,33 @@ impl World {
     }
 }
 
-/// A packet as the other end decodes it.
-pub(super) fn through_bytes(packet: Packet) -> Packet {
-    packet
+/// A packet as the other end decodes it, out of a stream that was cut once, somewhere.
+pub(super) fn through_bytes(packet: &Packet, from: Side, limit: u32) -> Packet {
+    let (from, to) = match from {
+        Side::Dialer => (codec::Side::Learner, codec::Side::Leader),
+        Side::Listener => (codec::Side::Leader, codec::Side::Learner),
+    };
+    let mut bytes = Vec::new();
+    codec::encode_packet(packet, from, &mut bytes);
+    let mut hash = TraceHasher::default();
+    bytes.hash(&mut hash);
+    let (mut first, mut rest) = bytes.split_at(hash.value() as usize % bytes.len());
+    let mut reader = PacketReader::new(to, limit);
+    let early = reader.next(&mut first).expect("what was encoded can be read");
+    assert!(early.is_none(), "a packet is whole only when its last byte is there");
+    let whole = reader.next(&mut rest).expect("what was encoded can be read");
+    assert!(rest.is_empty(), "nothing follows a packet");
+    whole.expect("a packet is whole when its last byte is there")
+}
+
+/// A notification as the other end decodes it.
+pub(super) fn notification_through_bytes(notification: &Notification) -> Notification {
+    let mut bytes = Vec::new();
+    codec::encode_notification(notification, &mut bytes);
+    let mut reader = ElectionReader::new(End::Initiator);
+    let item = reader.next(&mut bytes.as_slice()).expect("what was encoded can be read");
+    match item {
+        Some(ElectionItem::Notification(decoded)) => decoded,
+        Some(ElectionItem::Handshake { .. }) | None => panic!("a notification was encoded, and is whole"),
+    }
 }

@@ -37,7 +37,8 @@ impl World {
 
     pub(super) fn send(&mut self, from: ServerId, conn: ConnId, packet: Packet) {
         let Some(&(cable, side)) = self.machine(from).conns.get(conn.0) else { return };
-        let packet = if self.encode { super::perform::through_bytes(packet) } else { packet };
+        let limit = self.machine(from).config.limits.packet_bytes;
+        let packet = if self.encode { super::perform::through_bytes(&packet, side, limit) } else { packet };
         let sent = self.cables.get_mut(cable).is_some_and(|c| c.link.send(side, packet));
         if sent {
             self.effects.push(Effect::Sent { cable, to: side.other() });

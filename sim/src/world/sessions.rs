@@ -69,6 +69,9 @@ impl World {
 
     fn client_output(&mut self, client: u16, output: Output) {
         let line = self.clients[usize::from(client)].line;
+        if let Some(printer) = &mut self.printer {
+            printer.client(client, &output);
+        }
         match output {
             Output::Connect { server } => {
                 let line = self.dial_line(client, ServerId(server as u8));
