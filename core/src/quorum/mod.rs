@@ -109,3 +109,6 @@ impl Hierarchy {
         won > groups / 2
     }
 }
+
+#[cfg(test)]
+mod tests;

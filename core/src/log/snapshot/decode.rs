@@ -49,6 +49,30 @@ impl From<Malformed> for DecodeError {
     }
 }
 
+impl DecodeError {
+    /// As the readers of connections tell it.
+    pub fn into_malformed(self) -> Malformed {
+        let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
+        match self {
+            DecodeError::Malformed(malformed) => malformed,
+            DecodeError::Tree { at, error } => {
+                let what = match error {
+                    BuildError::NoParent => "parent of a znode in a SNAP",
+                    BuildError::Twice => "znode that a SNAP has twice",
+                    BuildError::NoRoot => "root of a SNAP",
+                };
+                Malformed { what, at: place(at), problem: Problem::Value(0) }
+            }
+            DecodeError::Seal { at, found, .. } => {
+                Malformed { what: "seal", at: place(at), problem: Problem::Value(found as i64) }
+            }
+            DecodeError::Unfinished { at } => {
+                Malformed { what: "SNAP", at: place(at), problem: Problem::Short { needed: 1, left: 0 } }
+            }
+        }
+    }
+}
+
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

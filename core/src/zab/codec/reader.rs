@@ -3,9 +3,8 @@
 use super::packet::{Decoded, Side, decode};
 use crate::id::Zxid;
 use crate::log::snapshot::{DecodeError, Form, SnapshotDecoder};
-use crate::tree::BuildError;
+use crate::wire::Malformed;
 use crate::wire::quorum::QuorumPackets;
-use crate::wire::{Malformed, Problem};
 use crate::zab::Packet;
 use alloc::boxed::Box;
 
@@ -75,34 +74,13 @@ impl PacketReader {
         let Some(mut snap) = self.snap.take() else {
             return Ok(None);
         };
-        let used = snap.stream.push(input).map_err(malformed)?;
+        let used = snap.stream.push(input).map_err(DecodeError::into_malformed)?;
         *input = input.get(used..).unwrap_or_default();
         if !snap.stream.is_done() {
             self.snap = Some(snap);
             return Ok(None);
         }
-        let decoded = snap.stream.finish(snap.zxid).map_err(malformed)?;
+        let decoded = snap.stream.finish(snap.zxid).map_err(DecodeError::into_malformed)?;
         Ok(Some(Packet::Snap { zxid: snap.zxid, image: decoded.image }))
-    }
-}
-
-fn malformed(error: DecodeError) -> Malformed {
-    let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
-    match error {
-        DecodeError::Malformed(malformed) => malformed,
-        DecodeError::Tree { at, error } => {
-            let what = match error {
-                BuildError::NoParent => "parent of a znode in a SNAP",
-                BuildError::Twice => "znode that a SNAP has twice",
-                BuildError::NoRoot => "root of a SNAP",
-            };
-            Malformed { what, at: place(at), problem: Problem::Value(0) }
-        }
-        DecodeError::Seal { at, found, .. } => {
-            Malformed { what: "seal", at: place(at), problem: Problem::Value(found as i64) }
-        }
-        DecodeError::Unfinished { at } => {
-            Malformed { what: "SNAP", at: place(at), problem: Problem::Short { needed: 1, left: 0 } }
-        }
     }
 }
