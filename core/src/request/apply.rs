@@ -104,7 +104,9 @@ impl Service {
         if !is_own && connection.is_overtaken_by(cxid) {
             return self.drop_client(cx, client, DropReason::SessionMoved);
         }
-        self.drain(cx, client);
+        if is_own {
+            self.release(cx, client);
+        }
     }
 }
 

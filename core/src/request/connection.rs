@@ -199,14 +199,14 @@ impl Connection {
         writes.next().is_some_and(|oldest| oldest.xid < cxid && writes.all(|write| write.xid != cxid))
     }
 
-    /// The oldest `sync` that waits was answered by the leader.
-    pub(super) fn synced(&mut self) {
-        for pending in &mut self.queue {
-            if let Wait::Sync { answered: answered @ false, .. } = &mut pending.wait {
-                *answered = true;
-                return;
-            }
+    /// The oldest `sync` that waits was answered by the leader. Returns its place in the queue.
+    pub(super) fn synced(&mut self) -> usize {
+        let waits = |pending: &Pending| matches!(pending.wait, Wait::Sync { answered: false, .. });
+        let at = self.queue.iter().position(waits).expect("the leader answers what it was asked");
+        if let Wait::Sync { answered, .. } = &mut self.queue[at].wait {
+            *answered = true;
         }
+        at
     }
 }
 

@@ -32,7 +32,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use connection::{Connection, Pending, Phase, Then, Wait};
 use reply::Address;
-use role::Role;
+use role::{Role, Tail};
 
 /// What the service asks of the rest of the server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -178,25 +178,16 @@ impl Service {
                 return self.read(cx, Address { client, session, xid, op }, body);
             }
             Class::Read => Wait::Read { body: Arc::from(body) },
-            Class::Write => {
-                let request = request(body);
-                if self.role.serves() {
-                    wants.push(Want::Propose(request.clone()));
-                }
-                Wait::Write(request)
-            }
-            Class::Sync => {
-                let request = request(body);
-                if self.role.serves() {
-                    self.syncs.push_back(Some(client));
-                    wants.push(Want::Sync(request.clone()));
-                }
-                Wait::Sync { request, answered: false }
-            }
+            Class::Write => Wait::Write(request(body)),
+            Class::Sync => Wait::Sync { request: request(body), answered: false },
             Class::Later => Wait::Failed { err: Code::Unimplemented, then: Then::Continue },
             Class::Unknown => Wait::Failed { err: Code::Unimplemented, then: Then::Drop(DropReason::UnknownOperation) },
         };
         connection.queue.push_back(Pending { xid, op, wait });
+        if self.role.serves() && !self.syncs.contains(&Some(client)) {
+            let last = connection.queue.len() - 1;
+            self.ask(client, last, &Tail::default(), wants);
+        }
         self.drain(cx, client);
         self.press_back(cx, client);
     }
@@ -215,11 +206,32 @@ impl Service {
         }
     }
 
+    /// Asks for what a connection's requests need, from this place of its queue on. A write that
+    /// stands in the history (`tail`) may still commit, and is not asked for twice.
+    ///
+    /// Nothing behind a `sync` is asked for before that is answered: a write could be applied
+    /// first, and a read between the two would show it, though it was sent before the write.
+    fn ask(&mut self, client: ClientId, from: usize, tail: &Tail, wants: &mut Vec<Want>) {
+        for pending in self.clients[&client].queue.range(from..) {
+            match &pending.wait {
+                Wait::Write(request) if !tail.contains(request.session, request.cxid) => {
+                    wants.push(Want::Propose(request.clone()));
+                }
+                Wait::Sync { request, answered: false } => {
+                    self.syncs.push_back(Some(client));
+                    return wants.push(Want::Sync(request.clone()));
+                }
+                Wait::Write(_) | Wait::Sync { .. } | Wait::Failed { .. } | Wait::Read { .. } | Wait::Done(_) => {}
+            }
+        }
+    }
+
     /// The oldest `Want::Sync` was answered.
-    pub fn synced<R: Rules>(&mut self, cx: &mut Cx<'_, R>, _wants: &mut Vec<Want>) {
+    pub fn synced<R: Rules>(&mut self, cx: &mut Cx<'_, R>, wants: &mut Vec<Want>) {
         let Some(Some(client)) = self.syncs.pop_front() else { return };
         let connection = self.clients.get_mut(&client).expect("a connection that ended has left the queue");
-        connection.synced();
+        let behind = connection.synced() + 1;
+        self.ask(client, behind, &Tail::default(), wants);
         self.drain(cx, client);
     }
 }

@@ -52,11 +52,17 @@ pub(super) fn notify<R: Rules>(cx: &mut Cx<'_, R>, watchers: Vec<ClientId>, kind
 }
 
 impl Service {
-    /// Answers what may leave a connection's queue, head first.
+    /// Answers what may leave a connection's queue, if this server serves.
     pub(super) fn drain<R: Rules>(&mut self, cx: &mut Cx<'_, R>, client: ClientId) {
-        if !self.role.serves() {
-            return;
+        if self.role.serves() {
+            self.release(cx, client);
         }
+    }
+
+    /// Answers what may leave a connection's queue, head first. After a write that was found in
+    /// the history this happens also before the server serves: a read behind it runs now, for
+    /// later it would show the next write of the connection, which was sent after the read.
+    pub(super) fn release<R: Rules>(&mut self, cx: &mut Cx<'_, R>, client: ClientId) {
         let reach = if cx.enforces(Rule::OneOrder) { Reach::Head } else { Reach::Anywhere };
         while let Some(connection) = self.clients.get_mut(&client) {
             let Phase::Attached { session, .. } = connection.phase else { return };

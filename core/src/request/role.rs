@@ -3,7 +3,7 @@
 //! Connections, sessions, watches and waiting requests outlive a role (contract section 1). Without
 //! a leader everything waits; in the next role, what can never commit any more is wanted again.
 
-use super::connection::{Connection, Phase, Wait};
+use super::connection::{Connection, Phase};
 use super::{Service, Want};
 use crate::contract::{Cx, DropReason, Timer};
 use crate::id::{ClientId, ConnId, SessionId, Xid};
@@ -121,26 +121,9 @@ impl Service {
                 if tail.cxids(session).any(|cxid| connection.is_overtaken_by(cxid)) {
                     return self.drop_client(cx, client, DropReason::SessionMoved);
                 }
-                self.want_again(client, session, tail, wants);
+                self.ask(client, 0, tail, wants);
                 self.touch_one(cx, session, timeout_ms);
                 self.drain(cx, client);
-            }
-        }
-    }
-
-    /// What a connection's requests have asked of an earlier leader is asked of this one, in order.
-    /// A write that stands in the history may still commit, and is not proposed twice.
-    fn want_again(&mut self, client: ClientId, session: SessionId, tail: &Tail, wants: &mut Vec<Want>) {
-        for pending in &self.clients[&client].queue {
-            match &pending.wait {
-                Wait::Write(request) if !tail.contains(session, request.cxid) => {
-                    wants.push(Want::Propose(request.clone()));
-                }
-                Wait::Sync { request, answered: false } => {
-                    self.syncs.push_back(Some(client));
-                    wants.push(Want::Sync(request.clone()));
-                }
-                Wait::Write(_) | Wait::Sync { .. } | Wait::Failed { .. } | Wait::Read { .. } | Wait::Done(_) => {}
             }
         }
     }
@@ -170,7 +153,8 @@ impl Service {
 }
 
 /// Whose requests the records that are not applied came from.
-struct Tail(BTreeSet<(SessionId, Xid)>);
+#[derive(Default)]
+pub(super) struct Tail(BTreeSet<(SessionId, Xid)>);
 
 impl Tail {
     /// Records that cannot be read are left out: they stop the server when they are applied.
@@ -179,7 +163,7 @@ impl Tail {
         Tail(headers.map(|header| (SessionId(header.session), Xid(header.cxid))).collect())
     }
 
-    fn contains(&self, session: SessionId, cxid: Xid) -> bool {
+    pub(super) fn contains(&self, session: SessionId, cxid: Xid) -> bool {
         self.0.contains(&(session, cxid))
     }
 

@@ -85,6 +85,25 @@ fn a_sync_waits_for_the_leaders_answer_and_echoes_its_path() {
 }
 
 #[test]
+fn what_is_behind_a_sync_waits_for_it_so_that_no_read_shows_a_later_write() {
+    let mut bench = pipelined();
+    bench.send(1, 1, Op::SYNC, &PathRequest { path: b"/" });
+    bench.send(1, 2, Op::EXISTS, &read_request("/new"));
+    bench.send(1, 3, Op::CREATE, &create_request("/new", b"", 0));
+    bench.send(1, 4, Op::SYNC, &PathRequest { path: b"/" });
+    bench.send(1, 5, Op::CREATE, &create_request("/newer", b"", 0));
+    assert_eq!((bench.proposed.len(), bench.syncs), (0, 1));
+    bench.synced();
+    assert_eq!(order(&mut bench), ["1", "2:-101"]);
+    assert_eq!((bench.proposed.len(), bench.syncs), (1, 1));
+    bench.commit();
+    bench.synced();
+    assert_eq!((bench.proposed.len(), bench.syncs), (1, 0));
+    bench.commit();
+    assert_eq!(order(&mut bench), ["3", "4", "5"]);
+}
+
+#[test]
 fn the_answer_to_a_sync_whose_connection_is_gone_is_nobody_elses() {
     let mut bench = pipelined();
     bench.commits = Commits::AtOnce;
