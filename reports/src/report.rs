@@ -129,10 +129,11 @@ pub struct Event {
 
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Stats {
+    /// Messages that arrived: packets, notifications, client frames.
     pub delivered: u64,
-    pub elections: u64,
     pub writes: u64,
     pub reads: u64,
+    /// Operations whose outcome the client never learned.
     pub unknown: u64,
 }
 

@@ -89,6 +89,9 @@ impl Status {
         match event {
             Event::Role { state, leader } => {
                 let before = self.rows.insert(id, Row::Up { state: *state, epoch });
+                if before.is_some_and(|row| matches!(row, Row::Up { state: old, .. } if old == *state)) {
+                    return None;
+                }
                 let arrow = format!("{id} {} → {}", before.map_or("down", Row::word), word(*state));
                 let of = leader.filter(|l| *l != id).map_or(String::new(), |l| format!(" with {l}"));
                 let mark = if *state == ServerState::Looking { '?' } else { ' ' };

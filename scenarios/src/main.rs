@@ -1,2 +1,7 @@
 //! The `zabra-lab` command.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    zabra_lab::main()
+}

@@ -1,0 +1,184 @@
+//! The arguments of `zabra-lab`. Every verb takes the same words for the same things.
+
+use crate::seeds::{Seed, Seeds, Shard, Span};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+#[derive(Parser, Debug)]
+#[command(name = "zabra-lab", version, about = "Hunts a replayable ZooKeeper for violations, replays them, shrinks them", after_help = exit_help())]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    pub talk: Talk,
+}
+
+fn exit_help() -> String {
+    format!("Exit codes (the worst one wins):\n{}", zabra_reports::exit::table())
+}
+
+/// How results are told.
+#[derive(Args, Clone, Debug)]
+pub struct Talk {
+    /// One JSON document on stdout; talk stays on stderr
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    pub color: Color,
+    /// Say only what failed
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Say more; twice, everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// No bar and no lines every ten seconds
+    #[arg(long, global = true)]
+    pub no_progress: bool,
+    /// Where reports and stories of failures go
+    #[arg(long, global = true, default_value = "out", value_name = "DIR")]
+    pub out: PathBuf,
+    /// The folder with hunts/, stories/ and regressions/
+    #[arg(long, global = true, value_name = "DIR")]
+    pub library: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Run one hunt with one seed, or one story
+    Run(Run),
+    /// Run many seeds of many hunts, on all cores
+    Hunt(Hunt),
+    /// Run a saved failure or a story again and compare what happens with what was recorded
+    Replay(Replay),
+    /// Find the smallest schedule that still violates the same property
+    Shrink(Shrink),
+    /// Switch off every safety rule, one at a time: each must be caught
+    Rules(Rules),
+    /// Name what the library holds
+    List(List),
+    /// Print the JSON schema of hunt files
+    Schema,
+}
+
+/// Which rules are off.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Without {
+    /// Switch this safety rule off (may be repeated)
+    #[arg(long, value_name = "RULE")]
+    pub without: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct Run {
+    /// A name of the library, or a file
+    pub scenario: String,
+    /// 0x2a or 42; drawn and printed if not given
+    #[arg(long, allow_hyphen_values = true)]
+    pub seed: Option<Seed>,
+    #[command(flatten)]
+    pub without: Without,
+}
+
+#[derive(Args, Debug)]
+pub struct Hunt {
+    /// Names of the library, or files
+    pub scenarios: Vec<String>,
+    /// Every hunt of the library
+    #[arg(long, conflicts_with = "scenarios")]
+    pub all: bool,
+    /// The first seed; drawn and printed if not given
+    #[arg(long, allow_hyphen_values = true)]
+    pub seed: Option<Seed>,
+    /// N runs in total, dealt over the hunts; or the seeds A..B in each of them
+    #[arg(long, value_name = "N|A..B")]
+    pub seeds: Option<Seeds>,
+    /// Hunt for so long: 60s, 10m
+    #[arg(long = "for", value_name = "TIME")]
+    pub time: Option<Span>,
+    /// Threads; all cores if not given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+    /// Only the I-th of N parts of the runs
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
+    /// Stop at the first failure
+    #[arg(long)]
+    pub fail_fast: bool,
+    /// Stop after so many failures
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub max_failures: usize,
+    /// Run the same seeds again in a second process and compare the trace hashes
+    #[arg(long)]
+    pub check_determinism: bool,
+    /// List every run with its trace hash in the JSON document
+    #[arg(long)]
+    pub hashes: bool,
+    /// A hunt whose demanded marks stay at zero passes all the same
+    #[arg(long)]
+    pub no_demands: bool,
+    #[command(flatten)]
+    pub without: Without,
+}
+
+#[derive(Args, Debug)]
+pub struct Replay {
+    /// A story, a saved failure, or a hunt together with --seed
+    pub file: String,
+    #[arg(long, allow_hyphen_values = true)]
+    pub seed: Option<Seed>,
+    #[command(flatten)]
+    pub without: Without,
+}
+
+#[derive(Args, Debug)]
+pub struct Shrink {
+    /// A name of the library, or a file
+    pub scenario: String,
+    #[arg(long, allow_hyphen_values = true)]
+    pub seed: Seed,
+    /// Stop shrinking after so long
+    #[arg(long = "for", value_name = "TIME", default_value = "60s")]
+    pub time: Span,
+    #[command(flatten)]
+    pub without: Without,
+}
+
+#[derive(Args, Debug)]
+pub struct Rules {
+    /// Only these rules
+    pub rules: Vec<String>,
+    /// At most so many seeds for each rule
+    #[arg(long, value_name = "N", default_value_t = 2000)]
+    pub seeds: u64,
+    /// At most so much CPU time for each rule
+    #[arg(long = "for", value_name = "TIME", default_value = "60s")]
+    pub time: Span,
+    /// The first seed
+    #[arg(long, default_value = "0x0")]
+    pub seed: Seed,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+}
+
+#[derive(Args, Debug)]
+pub struct List {
+    /// hunt, story, regression, rule or mark; everything if not given
+    #[arg(value_enum)]
+    pub what: Option<What>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum What {
+    Hunt,
+    Story,
+    Regression,
+    Rule,
+    Mark,
+}

@@ -1,0 +1,181 @@
+//! The command as a user meets it: wrong words, wrong files, and what it answers.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// A folder of this test's own.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::create_dir_all(&folder).expect("the target folder is writable");
+    folder
+}
+
+fn lab(args: &[&str]) -> Output {
+    let out = folder("out");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_zabra-lab"));
+    command.args(args).arg("--out").arg(out).env("NO_COLOR", "1").env_remove("CLICOLOR_FORCE");
+    command.output().expect("the lab starts")
+}
+
+/// Checks the exit code, that all of `words` stand on stderr, and that nothing panicked.
+fn refuses(args: &[&str], code: i32, words: &[&str]) {
+    let output = lab(args);
+    let talk = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{args:?}\n{talk}");
+    assert!(!talk.contains("panicked"), "{args:?}\n{talk}");
+    for word in words {
+        assert!(talk.contains(word), "{args:?} does not say {word:?}\n{talk}");
+    }
+}
+
+fn file(name: &str, text: impl AsRef<[u8]>) -> String {
+    let path = folder("files").join(name);
+    fs::write(&path, text).expect("the target folder is writable");
+    path.display().to_string()
+}
+
+#[test]
+fn wrong_words_are_usage() {
+    refuses(&[], 2, &["Usage"]);
+    refuses(&["hunt"], 2, &["--all"]);
+    refuses(&["hunts", "--all"], 2, &["hunt"]);
+    refuses(&["hunt", "--all", "--sedes", "4"], 2, &["--sedes", "--seeds"]);
+    refuses(&["hunt", "--all", "mixed5"], 2, &["cannot be used with"]);
+    refuses(&["run"], 2, &["<SCENARIO>"]);
+    refuses(&["hunt", "--all", "--jobs", "0"], 2, &["--jobs"]);
+    refuses(&["hunt", "--all", "--for", "soon"], 2, &["no duration", "60s"]);
+    refuses(&["hunt", "--all", "--shard", "3/2"], 2, &["no shard", "I/N"]);
+    refuses(&["replay", "mixed5"], 2, &["--seed"]);
+    refuses(&["hunt", "--all", "--for", "1s", "--check-determinism"], 2, &["--seeds"]);
+    refuses(&["hunt", "--all", "--seeds", "0..2", "--seed", "1"], 2, &["--seeds A..B"]);
+}
+
+#[test]
+fn bad_seeds_are_usage() {
+    for seed in ["", "x", "-1", "0x", "1.5", "0x10000000000000000", "٣"] {
+        refuses(&["run", "mixed5", "--seed", seed], 2, &["seed"]);
+    }
+    refuses(&["hunt", "--all", "--seeds", "5..5"], 2, &["empty"]);
+    refuses(&["hunt", "--all", "--seeds", "9..2"], 2, &["empty"]);
+}
+
+#[test]
+fn unknown_rules_are_usage_with_a_suggestion() {
+    refuses(&["rules", "VoteOder"], 2, &["VoteOder", "did you mean VoteOrder?"]);
+    refuses(&["run", "mixed5", "--seed", "1", "--without", "Nonsense"], 2, &["Nonsense"]);
+}
+
+#[test]
+fn missing_scenarios_are_named_with_a_suggestion() {
+    refuses(&["run", "mixd5", "--seed", "1"], 3, &["mixd5", "did you mean mixed5?"]);
+    refuses(&["hunt", "mixed5", "no/such/file.toml", "--seeds", "1"], 3, &["no/such/file.toml", "no such file"]);
+    refuses(&["replay", "no/such/story.scn"], 3, &["no/such/story.scn"]);
+}
+
+#[test]
+fn wrong_hunt_files_are_refused_with_file_line_and_column() {
+    let cases: &[(&str, &str, &str, &[&str])] = &[
+        (
+            "key.toml",
+            "name = \"key\"\n[ensemble]\nvoter = 3\n",
+            ":3:1:",
+            &["unknown field `voter`", "did you mean voters?"],
+        ),
+        ("table.toml", "name = \"table\"\n\n[fautls]\n", ":3:2:", &["unknown field `fautls`", "did you mean faults?"]),
+        ("type.toml", "name = \"type\"\n[ensemble]\nvoters = \"3\"\n", ":3:10:", &["expected u8"]),
+        ("toml.toml", "name = \"toml\"\n[ensemble\n", ":2:10:", &[]),
+        ("none.toml", "name = \"none\"\n[ensemble]\nvoters = 0\n", ":3:10:", &["at least one voter"]),
+        ("many.toml", "name = \"many\"\n[ensemble]\nvoters = 200\nobservers = 100\n", ":2:2:", &["at most 63"]),
+        (
+            "groups.toml",
+            "name = \"groups\"\n[ensemble]\nvoters = 3\ngroups = [[1], [2], [9]]\n",
+            ":4:10:",
+            &["server 9 is no voter"],
+        ),
+        (
+            "weight.toml",
+            "name = \"weight\"\n[ensemble]\ngroups = [[1, 2, 3]]\nweights = { a = 1 }\n",
+            ":4:",
+            &["no server id"],
+        ),
+        ("tick.toml", "name = \"tick\"\n[ensemble]\ntick_ms = 0\n", ":3:11:", &["at least 1 ms"]),
+        ("range.toml", "name = \"range\"\n[phases]\nsafety_ms = [9, 1]\n", ":3:13:", &["[least, most]"]),
+        ("ppm.toml", "name = \"ppm\"\n[faults.crash]\non_ppm = 2_000_000\n", ":3:10:", &["at most 1000000"]),
+        ("mark.toml", "name = \"mark\"\ndemands = [\"elektion\"]\n", ":2:11:", &["did you mean election?"]),
+        ("other.toml", "name = \"another\"\n", ":1:8:", &["called as its file"]),
+        ("neg.toml", "name = \"neg\"\n[ensemble]\nvoters = -3\n", ":3:10:", &["-3"]),
+        ("raw.toml", "name = \"raw\"\n[clients]\ncount = 1\nraw = 2\n", ":4:7:", &["part of the count"]),
+    ];
+    for (name, text, place, words) in cases {
+        let path = file(name, text);
+        refuses(&["run", &path, "--seed", "1"], 3, &[&format!("{name}{place}")]);
+        refuses(&["hunt", &path, "--seeds", "1"], 3, words);
+    }
+}
+
+#[test]
+fn files_that_are_no_text_are_refused() {
+    let path = file("bytes.toml", b"name = \"bytes\"\nabout = \"\xff\xfe\"\n");
+    refuses(&["run", &path, "--seed", "1"], 3, &["bytes.toml:2:10:", "UTF-8"]);
+    let folder = folder("files").join("folder.toml");
+    fs::create_dir_all(&folder).expect("the target folder is writable");
+    refuses(&["run", &folder.display().to_string(), "--seed", "1"], 3, &["folder.toml"]);
+}
+
+#[test]
+fn an_empty_library_or_shard_runs_nothing() {
+    let empty = folder("empty").display().to_string();
+    refuses(&["hunt", "--all", "--seeds", "3", "--library", &empty], 4, &["no hunt"]);
+    refuses(&["hunt", "one", "--seeds", "1", "--shard", "2/2"], 4, &[]);
+    refuses(&["list", "story", "--library", &empty], 4, &[]);
+}
+
+#[test]
+fn the_seed_is_printed_before_the_run_and_json_is_one_document() {
+    let output = lab(&["run", "one", "--seed", "0x2a", "--json", "--quiet"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&output.stderr).starts_with("one seed 0x2a\n"));
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("stdout holds one document");
+    assert_eq!((document["schema"].as_str(), document["run"]["seed"].as_str()), (Some("zabra-report/1"), Some("0x2a")));
+    assert_eq!(document["run"]["verdict"], "pass");
+}
+
+#[test]
+fn a_hunt_ends_with_a_table_and_the_same_seeds_give_the_same_hashes() {
+    let hashes = |jobs: &str| {
+        let output = lab(&["hunt", "one", "three", "--seeds", "0..3", "--jobs", jobs, "--json", "--hashes"]);
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("stdout holds one document");
+        document["runs"].clone()
+    };
+    let first = hashes("1");
+    assert_eq!(first.as_array().map(Vec::len), Some(6));
+    assert_eq!(first, hashes("3"));
+    let table = lab(&["hunt", "one", "--seeds", "2"]);
+    let table = String::from_utf8_lossy(&table.stdout).into_owned();
+    assert!(table.starts_with("hunt ") && table.trim_end().ends_with("no violation"), "{table}");
+}
+
+#[test]
+fn two_processes_agree_on_every_hash() {
+    let output = lab(&["hunt", "three", "--seeds", "0..4", "--check-determinism"]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn the_library_lists_itself_and_the_schema_is_fresh() {
+    let list = lab(&["list", "hunt"]);
+    let list = String::from_utf8_lossy(&list.stdout).into_owned();
+    assert!(list.lines().count() >= 12 && list.contains("mixed5"), "{list}");
+    let schema = lab(&["schema"]);
+    let committed = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("hunt.schema.json"))
+        .expect("a schema is committed");
+    assert_eq!(String::from_utf8_lossy(&schema.stdout), committed, "cargo lab schema > scenarios/hunt.schema.json");
+}
+
+#[test]
+fn every_hunt_of_the_library_runs() {
+    let output = lab(&["hunt", "--all", "--seeds", "0..1", "--no-demands"]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+}
