@@ -7,6 +7,8 @@
 //! run `ZABRA_CRASH_IMAGES` crashes (default 2000; 100000 is the full count:
 //! `ZABRA_CRASH_IMAGES=100000 cargo test -p zabra-sim --test refinement random`).
 
+#![expect(clippy::disallowed_methods, reason = "the number of images is asked of the environment")]
+
 #[path = "storage/pair.rs"]
 mod pair;
 

@@ -1,6 +1,8 @@
 //! Damage that no crash explains is refused, with file, offset and what to do; a torn tail is cut
 //! (contract section 3).
 
+#![expect(clippy::disallowed_methods, reason = "golden files are read, outside any simulated run")]
+
 #[path = "storage/apache.rs"]
 mod apache;
 #[path = "storage/pair.rs"]

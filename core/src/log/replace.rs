@@ -8,9 +8,9 @@
 //! ```
 
 use super::Image;
-use super::error::{LoadError, StoreError};
+use super::error::StoreError;
 use super::name::{DIR, FileName, in_dir};
-use super::record::{FileSource, HEADER_BYTES, Item, MARK_BYTES, Scanner, TAIL_BYTES, encode_mark, slots};
+use super::record::{FileSource, Item, MARK_BYTES, Scanner, TAIL_BYTES, encode_mark, slots};
 use super::recovery::{list, remove_if_there};
 use super::snapshot::{Form, SnapshotEncoder};
 use super::vfs::{FileId, Vfs, VfsError};
@@ -106,7 +106,7 @@ fn truncations<V: Vfs>(vfs: &mut V) -> Result<Vec<FileName>, StoreError> {
 }
 
 /// The second half of a truncation: every record above `after` goes. Doing it again is harmless.
-pub(super) fn finish_truncate<V: Vfs>(vfs: &mut V, after: Zxid, record_bytes_max: u32) -> Result<(), LoadError> {
+pub(super) fn finish_truncate<V: Vfs>(vfs: &mut V, after: Zxid, record_bytes_max: u32) -> Result<(), StoreError> {
     let (segments, _) = list(vfs)?;
     for segment in segments.into_iter().rev() {
         let path = FileName::Log(segment).path();
@@ -122,21 +122,55 @@ pub(super) fn finish_truncate<V: Vfs>(vfs: &mut V, after: Zxid, record_bytes_max
         break;
     }
     remove_if_there(vfs, &FileName::Truncate(after).path())?;
-    Ok(sync_dir(vfs)?)
+    sync_dir(vfs)
 }
 
-/// Where the first record above `after` starts in a file; `None` if it has none.
-fn end_after<V: Vfs>(vfs: &mut V, path: &str, after: Zxid, record_bytes_max: u32) -> Result<Option<u64>, LoadError> {
+/// Where what is above `after` starts in a file; `None` if it has nothing of it.
+///
+/// 1. A crash tears the cut: the next record is half gone, the one behind it is whole.
+/// 2. Recovery does the truncation again. What follows `after` itself is what was being removed, so
+///    it goes, readable or not; otherwise it would be taken for rot.
+fn end_after<V: Vfs>(
+    vfs: &mut V,
+    path: &str,
+    after: Zxid,
+    record_bytes_max: u32,
+) -> Result<Option<u64>, StoreError> {
     let file = vfs.open(path).map_err(StoreError::at(path, "open"))?;
     let mut scanner = Scanner::new(FileSource { vfs: &mut *vfs, file }, record_bytes_max);
-    scanner.seek(HEADER_BYTES);
+    let mut last = None;
     let found = loop {
         match scanner.read_item() {
             Ok(Item::Record { zxid, at, .. }) if zxid > after => break Ok(Some(at)),
-            Ok(Item::Record { .. }) => {}
-            // What is damaged here is judged when the log is read.
-            Ok(Item::End { .. } | Item::Damage { .. }) => break Ok(None),
-            Err(error) => break Err(StoreError::at(path, "read")(error).into()),
+            Ok(Item::Record { zxid, .. }) => last = Some(zxid),
+            // Before `after`, what is damaged is judged when the log is read.
+            Ok(Item::End { at } | Item::Damage { at, .. }) => break Ok((last == Some(after)).then_some(at)),
+            Err(error) => break Err(StoreError::at(path, "read")(error)),
+        }
+    };
+    vfs.close(file);
+    found
+}
+
+/// The last record up to `after`: a truncation names it, so that doing it again finds its place.
+pub(super) fn last_up_to<V: Vfs>(
+    vfs: &mut V,
+    segments: &[Zxid],
+    after: Zxid,
+    record_bytes_max: u32,
+) -> Result<Zxid, StoreError> {
+    let Some(segment) = segments.iter().rev().find(|segment| **segment <= after) else {
+        return Ok(after);
+    };
+    let path = FileName::Log(*segment).path();
+    let file = vfs.open(&path).map_err(StoreError::at(&path, "open"))?;
+    let mut scanner = Scanner::new(FileSource { vfs: &mut *vfs, file }, record_bytes_max);
+    let mut last = after.min(*segment);
+    let found = loop {
+        match scanner.read_item() {
+            Ok(Item::Record { zxid, .. }) if zxid <= after => last = zxid,
+            Ok(Item::Record { .. } | Item::End { .. } | Item::Damage { .. }) => break Ok(last),
+            Err(error) => break Err(StoreError::at(&path, "read")(error)),
         }
     };
     vfs.close(file);

@@ -144,16 +144,13 @@ impl<V: Vfs> Store<V> {
     fn truncate(&mut self, after: Zxid) -> Result<(), StoreError> {
         self.sync()?;
         self.close_segment();
+        let after = replace::last_up_to(&mut self.vfs, &self.segments, after, self.limits.record_bytes)?;
         let announced = replace::truncation(after);
         remove_if_there(&mut self.vfs, &announced)?;
         let file = self.vfs.create(&announced).map_err(StoreError::at(&announced, "create"))?;
         self.vfs.close(file);
         replace::sync_dir(&mut self.vfs)?;
-        match replace::finish_truncate(&mut self.vfs, after, self.limits.record_bytes) {
-            Ok(()) => {}
-            Err(LoadError::File(error)) => return Err(error),
-            Err(other) => unreachable!("a truncation judges no content: {other}"),
-        }
+        replace::finish_truncate(&mut self.vfs, after, self.limits.record_bytes)?;
         self.segments.retain(|segment| *segment <= after);
         Ok(())
     }

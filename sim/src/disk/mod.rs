@@ -58,7 +58,6 @@ pub trait Disk {
 }
 
 /// Either disk, for a machine that is driven by both explorers.
-#[expect(clippy::large_enum_variant, reason = "there is one per machine")]
 pub enum AnyDisk {
     Record(RecordDisk),
     Stored(StoredDisk),

@@ -2,7 +2,7 @@
 
 use zabra_core::id::{Epoch, SessionId, Zxid};
 use zabra_core::log::name::INITIALIZE;
-use zabra_core::log::{Image, Record, Recovered, Store, StoreLimits};
+use zabra_core::log::{Image, Record, Recovered, Standing, Store, StoreLimits};
 use zabra_core::tree::Database;
 use zabra_core::wire::Jute;
 use zabra_core::wire::records::{Acl, Id};
@@ -211,9 +211,13 @@ impl Pair {
         self.floor
     }
 
-    /// The end of the history that was reported durable.
+    /// The end of the history that was reported durable. A lost server acknowledges nothing before
+    /// its synchronization is complete.
     pub fn acknowledged(&self) -> Zxid {
-        self.acknowledged
+        match self.model.recover().standing {
+            Standing::Intact => self.acknowledged,
+            Standing::Lost => Zxid::ZERO,
+        }
     }
 
     /// Every image that the record disk allows: any number of barriers completed, then any crash.
