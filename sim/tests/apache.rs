@@ -3,7 +3,11 @@
 //! The goldens are recorded by `core/tests/apache/record.sh`, from real servers. The other way round
 //! needs Java: set `ZABRA_APACHE_JARS` to a directory with ZooKeeper's jars, or the test is skipped.
 
-#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "golden files are read, and Apache's tools are run, outside any simulated run")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "golden files are read, and Apache's tools are run, outside any simulated run"
+)]
 
 #[path = "storage/apache.rs"]
 mod apache;

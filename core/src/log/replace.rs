@@ -130,12 +130,7 @@ pub(super) fn finish_truncate<V: Vfs>(vfs: &mut V, after: Zxid, record_bytes_max
 /// 1. A crash tears the cut: the next record is half gone, the one behind it is whole.
 /// 2. Recovery does the truncation again. What follows `after` itself is what was being removed, so
 ///    it goes, readable or not; otherwise it would be taken for rot.
-fn end_after<V: Vfs>(
-    vfs: &mut V,
-    path: &str,
-    after: Zxid,
-    record_bytes_max: u32,
-) -> Result<Option<u64>, StoreError> {
+fn end_after<V: Vfs>(vfs: &mut V, path: &str, after: Zxid, record_bytes_max: u32) -> Result<Option<u64>, StoreError> {
     let file = vfs.open(path).map_err(StoreError::at(path, "open"))?;
     let mut scanner = Scanner::new(FileSource { vfs: &mut *vfs, file }, record_bytes_max);
     let mut last = None;
