@@ -1,6 +1,7 @@
 //! The seeds of the fuzz targets, made from the encoders, so that fuzzing begins with valid input.
 //! They are committed under `fuzz/corpus`; `UPDATE=1 cargo test -p zabra-core --test fuzz_corpus`
 //! writes them anew.
+#![expect(clippy::disallowed_methods, reason = "a test reads and writes what is committed")]
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,6 +17,9 @@ use zabra_core::wire::{Jute, Op};
 use zabra_core::zab::codec::{Side, encode_notification, encode_packet};
 use zabra_core::zab::{Identity, LearnerInfo, Notification, Packet, Request, ServerState, Vote};
 
+/// Names and bytes.
+type Seeds = Vec<(&'static str, Vec<u8>)>;
+
 const EVERYONE: Acl<'static> = Acl { perms: 31, id: Id { scheme: b"world", id: b"anyone" } };
 
 fn framed(parts: &[Vec<u8>]) -> Vec<u8> {
@@ -23,7 +27,7 @@ fn framed(parts: &[Vec<u8>]) -> Vec<u8> {
     [&(body.len() as u32).to_be_bytes()[..], &body].concat()
 }
 
-fn client_port() -> Vec<(&'static str, Vec<u8>)> {
+fn client_port() -> Seeds {
     let connect = ConnectRequest {
         protocol: 0,
         last_zxid_seen: 0,
@@ -79,7 +83,7 @@ fn snapshot(form: Form) -> Vec<u8> {
     bytes
 }
 
-fn quorum_port() -> Vec<(&'static str, Vec<u8>)> {
+fn quorum_port() -> Seeds {
     let zxid = Zxid::new(Epoch(1), 1);
     let record = Record { zxid, bytes: Arc::from(transactions().remove(0)) };
     let info = LearnerInfo { server: ServerId(3), accepted: Epoch(1), config_version: 0 };
@@ -122,7 +126,7 @@ fn quorum_port() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-fn election_port() -> Vec<(&'static str, Vec<u8>)> {
+fn election_port() -> Seeds {
     let vote = Vote { epoch: Epoch(1), zxid: Zxid::new(Epoch(1), 5), leader: ServerId(3) };
     let config: Arc<[u8]> = Arc::from(&b"version=0"[..]);
     let mut messages = Vec::new();
@@ -134,7 +138,7 @@ fn election_port() -> Vec<(&'static str, Vec<u8>)> {
     vec![("dialled", messages.clone()), ("accepted", [handshake, messages].concat())]
 }
 
-fn log_file() -> Vec<(&'static str, Vec<u8>)> {
+fn log_file() -> Seeds {
     let mut log = encode_header().to_vec();
     for transaction in transactions() {
         encode_record(&transaction, &mut log);
@@ -145,7 +149,7 @@ fn log_file() -> Vec<(&'static str, Vec<u8>)> {
 #[test]
 fn the_seeds_of_the_fuzz_targets_are_what_the_encoders_write() {
     let transactions = ["create_session", "create", "multi", "close_session"].into_iter().zip(transactions()).collect();
-    let targets: [(&str, Vec<(&str, Vec<u8>)>); 7] = [
+    let targets: [(&str, Seeds); 7] = [
         ("client_port", client_port()),
         ("quorum_port", quorum_port()),
         ("election_port", election_port()),
