@@ -13,7 +13,7 @@ use zabra_core::replica::View;
 const HISTORY_EVENTS: usize = 200_000;
 
 /// The oracles of a run, and what the history checks need.
-pub(super) struct Judge {
+pub struct Judge {
     oracles: Oracles,
     pub recorder: Recorder,
     /// The committed log, as servers applied it.
@@ -37,7 +37,12 @@ impl Judge {
 
     pub fn end(&mut self, world: &World) -> Verdict {
         self.oracles.end(world)?;
-        let recorder = std::mem::replace(&mut self.recorder, Recorder::new(0));
+        self.histories()
+    }
+
+    /// What the clients did and saw so far, judged by its witnesses.
+    pub fn histories(&self) -> Verdict {
+        let recorder = self.recorder.clone();
         let unread = |error: String| Violation {
             oracle: "history",
             sentence: "a committed transaction cannot be read".to_owned(),

@@ -10,6 +10,7 @@ use crate::link::Item;
 use crate::random::{Draws, Purpose};
 use crate::scenario::Scenario;
 use crate::step::Step;
+use crate::story::client_config;
 use crate::time::Micros;
 use crate::world::World;
 use std::collections::BTreeMap;
@@ -46,6 +47,8 @@ struct Worker {
 
 pub(super) struct Load {
     workers: Vec<Worker>,
+    /// How each client was configured.
+    pub configs: Vec<zabra_client::Config>,
     seed: u64,
     /// Mean microseconds between two turns of a client.
     pause_us: u32,
@@ -64,6 +67,7 @@ impl Load {
         let mut draws = Draws::new(seed, Purpose::Workload);
         let mut load = Load {
             workers: Vec::new(),
+            configs: Vec::new(),
             seed,
             pause_us: (1_000_000_000 / u64::from(spec.millihertz.max(1))).min(u64::from(u32::MAX / 8)) as u32,
             regular: spec.count,
@@ -100,9 +104,9 @@ impl Load {
 
     fn add(&mut self, world: &mut World, role: Role, servers: Vec<u32>, timeout_ms: u32) -> u16 {
         let client = world.clients.len() as u16;
-        let mut config = zabra_client::Config::new(servers, timeout_ms);
-        config.retry_ms = (timeout_ms / 8).max(1);
-        world.clients.push(Client::session(config));
+        let config = client_config(servers, timeout_ms);
+        world.clients.push(Client::session(config.clone()));
+        self.configs.push(config);
         self.workers.push(Worker {
             role,
             draws: Draws::new(self.seed, Purpose::Client(u32::from(client))),

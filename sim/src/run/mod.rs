@@ -14,12 +14,14 @@ mod schedule;
 mod strike;
 
 pub use explorer::Explorer;
+pub use judge::Judge;
 pub use report::{Finding, Outcome, RunReport};
 
 use crate::oracle::Sight;
 use crate::plan::Plan;
 use crate::scenario::{Scenario, Unusable};
 use crate::step::Step;
+use crate::story::Start;
 use crate::time::Micros;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -39,14 +41,25 @@ pub fn run(scenario: &Scenario, seed: u64) -> Result<RunReport, Unusable> {
     Ok(run_plan(scenario, plan, None).0)
 }
 
-/// Runs one seed and records its steps, which [`crate::shrink`] makes small and
-/// [`crate::story`] makes readable.
-pub fn record(scenario: &Scenario, seed: u64) -> Result<(RunReport, Vec<Step>), Unusable> {
+/// A run as explicit steps, which need no seed.
+#[derive(Clone, Debug)]
+pub struct Recording {
+    pub report: RunReport,
+    pub start: Start,
+    pub steps: Vec<Step>,
+}
+
+/// Runs one seed and records its steps, which [`crate::shrink`] makes small and readable.
+pub fn record(scenario: &Scenario, seed: u64) -> Result<Recording, Unusable> {
     scenario.check()?;
     let plan = Plan::draw(scenario, seed);
     let mut recorder = Recorder::default();
-    let (report, _) = run_plan(scenario, plan, Some(&mut recorder));
-    Ok((report, recorder.0))
+    let (report, clients) = {
+        let (report, explorer) = run_plan(scenario, plan, Some(&mut recorder));
+        (report, explorer.load.configs.clone())
+    };
+    let start = Start { scenario: scenario.clone(), clients };
+    Ok(Recording { report, start, steps: recorder.0 })
 }
 
 /// Runs a plan (drawn, or edited) with an optional spectator.

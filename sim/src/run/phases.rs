@@ -7,6 +7,8 @@
 use super::agenda::Due;
 use super::explorer::Explorer;
 use super::report::Outcome;
+use crate::client::ClientStep;
+use crate::step::Step;
 
 use zabra_core::id::{ServerId, ServerSet, Zxid};
 
@@ -186,6 +188,10 @@ impl Explorer<'_> {
         for line in self.world.line_ages.clone() {
             let struck = self.world.lines.get(line).is_some_and(|held| barred.contains(held.server));
             if struck {
+                self.tell(|world| {
+                    let (client, nth) = world.name_line(line)?;
+                    Some(Step::Client { client, what: ClientStep::Break { nth, keep: [0, 0] } })
+                });
                 self.world.begin();
                 if self.world.sever_line(line, [0, 0]).is_ok() {
                     self.after();
