@@ -8,6 +8,9 @@ mod storage;
 
 pub use storage::Storage;
 
+use storage::Choice;
+
+use crate::disk::Disk;
 use crate::link::Side;
 use crate::oracle::DurableState;
 use crate::rules::Without;
@@ -32,14 +35,14 @@ pub struct LogQuestion {
     pub until: Zxid,
 }
 
-/// One server with its disk.
+/// One server with its disk. Over a [`crate::disk::RecordDisk`] it can be compared and hashed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Machine {
+pub struct Machine<D = Storage> {
     pub config: Arc<Config>,
     pub without: Option<Without>,
     /// `None` while the machine is down.
     pub replica: Option<Replica>,
-    pub storage: Storage,
+    pub storage: D,
     /// How often the machine was started.
     pub incarnation: u32,
     /// Announced by `Arm` and not yet fired or disarmed, in order.
@@ -54,13 +57,13 @@ pub struct Machine {
     pub fault: Option<Fault>,
 }
 
-impl Machine {
-    pub fn new(config: Arc<Config>, without: Option<Without>) -> Self {
+impl<D: Disk> Machine<D> {
+    pub fn new(config: Arc<Config>, without: Option<Without>, storage: D) -> Self {
         Machine {
             config,
             without,
             replica: None,
-            storage: Storage::default(),
+            storage,
             incarnation: 0,
             armed: Vec::new(),
             conns: Slots::default(),
@@ -106,7 +109,7 @@ impl Machine {
     /// the store refuses. What a process left un-synced when it ended on its own is all there.
     pub fn start(&mut self, out: &mut Actions) -> Result<Recovered, String> {
         assert!(self.replica.is_none(), "a machine is started when it is down");
-        self.storage.crash(Survivors::Everything);
+        self.lose(Survivors::Everything);
         let recovered = self.storage.recover()?;
         self.incarnation += 1;
         self.fault = None;
@@ -128,7 +131,8 @@ impl Machine {
 
     /// Power is gone: of what was not synced, a chosen part remains.
     pub fn lose(&mut self, survivors: Survivors) {
-        self.storage.crash(survivors);
+        let mut choice = Choice::of(survivors);
+        self.storage.crash(&mut |bound| choice.below(bound));
     }
 
     pub fn arm(&mut self, timer: Timer, after_ms: u32) {

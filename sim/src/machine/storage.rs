@@ -1,99 +1,120 @@
 //! A machine's disk: one of the two models, chosen by the scenario (contract section 3).
 
-use crate::disk::{Chooser, Disk, RecordDisk, StorageAction};
+use crate::disk::{Chooser, Disk, RecordDisk, StorageAction, StoredDisk};
 use crate::oracle::DurableState;
 use crate::random::{Draws, Purpose};
+use crate::scenario::DiskModel;
 use crate::step::Survivors;
+use std::fmt;
 use zabra_core::contract::StorageError;
 use zabra_core::id::{ServerId, Zxid};
-use zabra_core::log::{Record, Recovered};
+use zabra_core::log::{Record, Recovered, StoreLimits};
 
 /// A disk with the work that waits in it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::large_enum_variant, reason = "there is one per machine")]
 pub enum Storage {
     Record(RecordDisk),
+    Stored(StoredDisk),
 }
 
-impl Default for Storage {
-    fn default() -> Self {
-        Storage::Record(RecordDisk::new())
-    }
-}
+/// Small segments, so that runs roll, prepare and purge them.
+const SEGMENT_BYTES: u64 = 32 << 10;
 
 impl Storage {
-    fn disk(&mut self) -> &mut dyn Disk {
+    pub fn new(model: DiskModel, window_bytes: u64) -> Storage {
+        match model {
+            DiskModel::Record => Storage::Record(RecordDisk::new()),
+            DiskModel::Sector => Storage::Stored(StoredDisk::new(StoreLimits {
+                segment_bytes: SEGMENT_BYTES,
+                window_bytes,
+                piece_bytes: 4 << 10,
+                sync_bytes: 16 << 10,
+                ..StoreLimits::default()
+            })),
+        }
+    }
+
+    fn disk(&self) -> &dyn Disk {
         match self {
             Storage::Record(disk) => disk,
+            Storage::Stored(disk) => disk,
         }
     }
 
-    pub fn issue(&mut self, action: StorageAction) {
-        self.disk().issue(action);
-    }
-
-    pub fn completable(&self) -> bool {
+    fn disk_mut(&mut self) -> &mut dyn Disk {
         match self {
-            Storage::Record(disk) => disk.completable(),
+            Storage::Record(disk) => disk,
+            Storage::Stored(disk) => disk,
         }
     }
+}
 
-    pub fn complete(&mut self) -> Result<u32, StorageError> {
-        self.disk().complete()
+impl fmt::Debug for Storage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.durable())
+    }
+}
+
+impl Disk for Storage {
+    fn issue(&mut self, action: StorageAction) {
+        self.disk_mut().issue(action);
     }
 
-    pub fn checkpointing(&self) -> Option<Zxid> {
-        match self {
-            Storage::Record(disk) => disk.checkpointing(),
-        }
+    fn completable(&self) -> bool {
+        self.disk().completable()
     }
 
-    pub fn complete_checkpoint(&mut self) -> Result<(Zxid, u64), StorageError> {
-        self.disk().complete_checkpoint()
+    fn complete(&mut self) -> Result<u32, StorageError> {
+        self.disk_mut().complete()
     }
 
-    pub fn read_log(&mut self, after: Zxid, until: Zxid) -> Vec<Record> {
-        self.disk().read_log(after, until)
+    fn checkpointing(&self) -> Option<Zxid> {
+        self.disk().checkpointing()
     }
 
-    pub fn durable(&self) -> DurableState {
-        match self {
-            Storage::Record(disk) => disk.durable(),
-        }
+    fn complete_checkpoint(&mut self) -> Result<(Zxid, u64), StorageError> {
+        self.disk_mut().complete_checkpoint()
     }
 
-    pub fn crash(&mut self, survivors: Survivors) {
-        self.disk().crash(&mut Choice::of(survivors));
+    fn read_log(&mut self, after: Zxid, until: Zxid) -> Vec<Record> {
+        self.disk_mut().read_log(after, until)
     }
 
-    /// What a start finds, or why the store refuses to start.
-    pub fn recover(&mut self) -> Result<Recovered, String> {
-        self.disk().recover()
+    fn durable(&self) -> DurableState {
+        self.disk().durable()
     }
 
-    pub fn destroy(&mut self) {
-        self.disk().destroy();
+    fn crash(&mut self, choose: &mut dyn Chooser) {
+        self.disk_mut().crash(choose);
+    }
+
+    fn recover(&mut self) -> Result<Recovered, String> {
+        self.disk_mut().recover()
+    }
+
+    fn destroy(&mut self) {
+        self.disk_mut().destroy();
     }
 }
 
 /// Turns the survivors that a step names into the choices that a disk asks for.
-enum Choice {
+pub(super) enum Choice {
     Least,
     Most,
     Drawn(Draws),
 }
 
 impl Choice {
-    fn of(survivors: Survivors) -> Choice {
+    pub fn of(survivors: Survivors) -> Choice {
         match survivors {
             Survivors::Nothing => Choice::Least,
             Survivors::Everything => Choice::Most,
             Survivors::Drawn(number) => Choice::Drawn(Draws::new(number, Purpose::Disk(ServerId(0)))),
         }
     }
-}
 
-impl Chooser for Choice {
-    fn below(&mut self, bound: u64) -> u64 {
+    /// The choice of a disk that is asked for a number below `bound`.
+    pub fn below(&mut self, bound: u64) -> u64 {
         match self {
             Choice::Least => 0,
             Choice::Most => bound - 1,

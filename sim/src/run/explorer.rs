@@ -8,7 +8,9 @@ use super::load::Load;
 use super::phases::Phase;
 use super::report::{Finding, Outcome, RunReport, counts};
 use crate::client::ClientStep;
+use crate::disk::Disk as _;
 use crate::link::Side;
+use crate::machine::Storage;
 use crate::marks::{Mark, Marks};
 use crate::oracle::{Fact, Sight};
 use crate::plan::Plan;
@@ -99,7 +101,8 @@ impl<'a> Explorer<'a> {
         let configs = scenario.configs().expect("the scenario was checked");
         let without = scenario.without().expect("the scenario was checked");
         let seed = plan.seed;
-        let mut world = World::new(configs, without);
+        let (model, window) = (scenario.disk.model, scenario.ensemble.window_bytes);
+        let mut world = World::new(configs, without, || Storage::new(model, window));
         world.encode = plan.encode;
         let count = world.machines.len();
         let servers = world.servers().map(|server| Keeper {

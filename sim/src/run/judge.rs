@@ -66,7 +66,7 @@ impl Judge {
 
 impl Facts for World {
     fn servers(&self) -> ServerSet {
-        self.machines.iter().map(crate::machine::Machine::me).collect()
+        World::servers(self).collect()
     }
 
     fn view(&self, server: ServerId) -> Option<View<'_>> {

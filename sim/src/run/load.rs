@@ -5,6 +5,7 @@
 
 use super::agenda::Due;
 use super::explorer::Explorer;
+use super::raw::Raw;
 use crate::client::{Client, ClientEvent, ClientStep};
 use crate::link::Item;
 use crate::random::{Draws, Purpose};
@@ -25,6 +26,7 @@ enum Role {
     Queue,
     Ephemeral,
     Watcher,
+    Raw,
     /// One write through one server must succeed.
     Probe {
         done: bool,
@@ -43,6 +45,7 @@ struct Worker {
     /// A parent that turned out to be missing.
     wanted: Option<Vec<u8>>,
     serial: u32,
+    raw: Raw,
 }
 
 pub(super) struct Load {
@@ -87,7 +90,10 @@ impl Load {
             (Role::Watcher, mix.watches),
         ];
         let total = roles.iter().map(|(_, weight)| *weight).sum::<u32>().max(1);
-        for _ in 0..spec.count {
+        for _ in 0..spec.raw {
+            load.add_raw(world);
+        }
+        for _ in spec.raw..spec.count {
             let mut at = draws.below(total);
             let role = roles.iter().find(|(_, weight)| {
                 let here = at < *weight;
@@ -115,8 +121,36 @@ impl Load {
             child: None,
             wanted: None,
             serial: 0,
+            raw: Raw::default(),
         });
         client
+    }
+
+    fn add_raw(&mut self, world: &mut World) {
+        let client = world.clients.len() as u32;
+        world.clients.push(Client::raw());
+        self.configs.push(client_config(Vec::new(), 0));
+        self.workers.push(Worker {
+            role: Role::Raw,
+            draws: Draws::new(self.seed, Purpose::Client(client)),
+            open: BTreeMap::new(),
+            counter: None,
+            child: None,
+            wanted: None,
+            serial: 0,
+            raw: Raw::default(),
+        });
+    }
+
+    /// A raw client's draws, and what it knows.
+    pub fn raw(&mut self, client: u16) -> (&mut Draws, &mut Raw) {
+        let worker = &mut self.workers[usize::from(client)];
+        (&mut worker.draws, &mut worker.raw)
+    }
+
+    pub fn raw_clients(&self) -> Vec<u16> {
+        let raw = self.workers.iter().enumerate().filter(|(_, worker)| worker.role == Role::Raw);
+        raw.map(|(client, _)| client as u16).collect()
     }
 
     pub fn add_probe(&mut self, world: &mut World, server: ServerId) -> u16 {
@@ -185,7 +219,7 @@ impl Worker {
             Role::Queue => Some(self.queue(any, data)),
             Role::Ephemeral => self.ephemeral(any, data),
             Role::Watcher => Some(self.watcher(any, data)),
-            Role::Probe { .. } => None,
+            Role::Raw | Role::Probe { .. } => None,
         }
     }
 
@@ -253,7 +287,7 @@ impl Worker {
                     Role::Counter => Some(b"/counter".to_vec()),
                     Role::Queue => Some(b"/queue".to_vec()),
                     Role::Ephemeral => Some(b"/live".to_vec()),
-                    Role::Probe { .. } => None,
+                    Role::Raw | Role::Probe { .. } => None,
                 };
             }
             (_, Outcome::Done(_) | Outcome::Failed(_) | Outcome::Unknown | Outcome::NotSent) => {}
@@ -297,6 +331,9 @@ impl Explorer<'_> {
         let worker = &mut self.load.workers[usize::from(client)];
         let next = u64::from(worker.draws.tail(pause)).max(1);
         self.agenda.push(self.now + next, Due::ClientTurn { client });
+        if self.load.workers[usize::from(client)].role == Role::Raw {
+            return self.raw_turn(client);
+        }
         if self.world.clients[usize::from(client)].state().is_some_and(zabra_client::Session::is_over) {
             return self.start_client(client);
         }
@@ -345,7 +382,11 @@ impl Explorer<'_> {
     }
 
     fn hear(&mut self, client: u16, event: ClientEvent) {
-        let ClientEvent::Said(output) = event else { return };
+        let output = match event {
+            ClientEvent::Said(output) => output,
+            ClientEvent::Received { line, bytes } => return self.raw_received(client, line, &bytes),
+            ClientEvent::Lost { line } => return self.raw_lost(client, line),
+        };
         self.judge.recorder.saw(Micros(self.now), u32::from(client), &output);
         match output {
             Output::Completed { handle, outcome, .. } => self.completed(client, handle, &outcome),

@@ -9,6 +9,7 @@ mod explorer;
 mod judge;
 mod load;
 mod phases;
+mod raw;
 mod report;
 mod schedule;
 mod strike;

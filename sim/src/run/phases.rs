@@ -89,6 +89,7 @@ impl Explorer<'_> {
         self.complete_quorum();
         let quorum = self.quorum();
         self.load.stop();
+        self.silence_raw();
         self.resume_all();
         for from in self.world.servers() {
             for to in self.world.servers() {

@@ -4,6 +4,7 @@ use super::agenda::Due;
 use super::explorer::Explorer;
 use super::phases::Phase;
 use crate::client::ClientStep;
+use crate::disk::Disk as _;
 use crate::fault::{Fault, Target};
 use crate::link::Side;
 use crate::marks::Mark;

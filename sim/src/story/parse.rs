@@ -38,7 +38,7 @@ pub enum Command {
     },
     /// The groups of a hierarchical quorum.
     Groups(Vec<Vec<u8>>),
-    /// A client that knows these servers, in this order.
+    /// A client that knows these servers, in this order; none: a raw one.
     ClientIs {
         client: u16,
         servers: Vec<u32>,
@@ -79,6 +79,8 @@ pub enum Command {
 pub enum Key {
     WindowBytes,
     CheckpointRecords,
+    /// 1: the real store over sectors.
+    SectorDisk,
 }
 
 impl Key {
@@ -86,6 +88,7 @@ impl Key {
         match self {
             Key::WindowBytes => "window_bytes",
             Key::CheckpointRecords => "checkpoint_records",
+            Key::SectorDisk => "sector_disk",
         }
     }
 }
@@ -177,6 +180,7 @@ impl fmt::Display for Command {
             Command::Elect(server) => write!(f, "elect {server}"),
             Command::Settle => f.write_str("settle"),
             Command::ClientAt { client, server } => write!(f, "client {client} at {server}"),
+            Command::ClientIs { client, servers, .. } if servers.is_empty() => write!(f, "client {client} raw"),
             Command::ClientIs { client, servers, timeout_ms } => {
                 write!(f, "client {client} knows")?;
                 servers.iter().try_for_each(|server| write!(f, " {server}"))?;
@@ -235,6 +239,11 @@ fn command(line: &str) -> Result<Command, Expected> {
             words.next("at")?;
             Command::ClientAt { client, server: words.server()? }
         }
+        "client" if line.split_whitespace().nth(2) == Some("raw") => {
+            let client = words.number("a client's number")?;
+            words.next("raw")?;
+            Command::ClientIs { client, servers: Vec::new(), timeout_ms: 0 }
+        }
         "client" if line.split_whitespace().nth(2) == Some("knows") => {
             let client = words.number("a client's number")?;
             words.next("knows")?;
@@ -263,9 +272,10 @@ fn servers(words: &mut Words<'_>) -> Result<Command, Expected> {
 }
 
 fn set(words: &mut Words<'_>) -> Result<Command, Expected> {
-    let name = words.next("window_bytes or checkpoint_records")?;
-    let key = [Key::WindowBytes, Key::CheckpointRecords].into_iter().find(|key| key.name() == name);
-    let key = key.ok_or_else(|| Expected::new(format!("window_bytes or checkpoint_records; found {name:?}")))?;
+    let name = words.next("window_bytes, checkpoint_records or sector_disk")?;
+    let key = [Key::WindowBytes, Key::CheckpointRecords, Key::SectorDisk].into_iter().find(|key| key.name() == name);
+    let key =
+        key.ok_or_else(|| Expected::new(format!("window_bytes, checkpoint_records or sector_disk; found {name:?}")))?;
     Ok(Command::Set { key, value: words.number("a number")? })
 }
 
@@ -283,9 +293,6 @@ fn knows(client: u16, words: &mut Words<'_>) -> Result<Command, Expected> {
     let mut servers = Vec::new();
     while words.peek().is_some_and(|word| word != "timeout") {
         servers.push(u32::from(words.server()?.0));
-    }
-    if servers.is_empty() {
-        return Err(Expected::new("the servers that the client knows"));
     }
     let timeout_ms = if words.take("timeout") { words.number("milliseconds")? } else { 4000 };
     Ok(Command::ClientIs { client, servers, timeout_ms })

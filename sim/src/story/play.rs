@@ -4,9 +4,10 @@ use super::parse::{Command, Delivery, Expectation, Key, Story};
 use super::settle::{Stepper, elect, settle};
 use crate::client::{Client, ClientEvent, ClientStep};
 use crate::link::{Item, Side};
+use crate::machine::Storage;
 use crate::oracle::{Fact, Sight, Violation};
 use crate::run::Judge;
-use crate::scenario::{Scenario, Unusable};
+use crate::scenario::{DiskModel, Scenario, Unusable};
 use crate::step::Step;
 use crate::time::Micros;
 use crate::trace::print::{Printer, packet_name, word};
@@ -31,6 +32,11 @@ pub struct Start {
     pub clients: Vec<zabra_client::Config>,
 }
 
+/// A client without servers is a raw one.
+fn client_of(config: &zabra_client::Config) -> Client {
+    if config.servers.is_empty() { Client::raw() } else { Client::session(config.clone()) }
+}
+
 /// How the clients of a world are configured.
 pub fn client_config(servers: Vec<u32>, timeout_ms: u32) -> zabra_client::Config {
     let mut config = zabra_client::Config::new(servers, timeout_ms);
@@ -48,6 +54,9 @@ impl Start {
             }
             Command::Set { key: Key::WindowBytes, value } => ensemble.window_bytes = u64::from(*value),
             Command::Set { key: Key::CheckpointRecords, value } => ensemble.checkpoint_records = *value,
+            Command::Set { key: Key::SectorDisk, value } => {
+                self.scenario.disk.model = if *value == 0 { DiskModel::Record } else { DiskModel::Sector };
+            }
             Command::Groups(groups) => ensemble.groups.clone_from(groups),
             Command::Servers { voters, observers, down } => {
                 (ensemble.voters, ensemble.observers) = (*voters, *observers);
@@ -89,6 +98,9 @@ impl Start {
         if ensemble.checkpoint_records != usual.checkpoint_records {
             commands.push(Command::Set { key: Key::CheckpointRecords, value: ensemble.checkpoint_records });
         }
+        if self.scenario.disk.model == DiskModel::Sector {
+            commands.push(Command::Set { key: Key::SectorDisk, value: 1 });
+        }
         if !ensemble.groups.is_empty() {
             commands.push(Command::Groups(ensemble.groups.clone()));
         }
@@ -118,8 +130,10 @@ const STEP_US: u64 = 1000;
 impl Player {
     /// An ensemble, all servers down, with these clients. `voice`: whether the trace is written.
     pub fn new(start: &Start, voice: bool) -> Result<Player, Unusable> {
-        let mut world = World::new(start.scenario.configs()?, start.scenario.without()?);
-        world.clients.extend(start.clients.iter().map(|config| Client::session(config.clone())));
+        let (model, window) = (start.scenario.disk.model, start.scenario.ensemble.window_bytes);
+        let storage = || Storage::new(model, window);
+        let mut world = World::new(start.scenario.configs()?, start.scenario.without()?, storage);
+        world.clients.extend(start.clients.iter().map(client_of));
         if voice {
             world.printer = Some(Printer::new(world.machines.len()));
         }
@@ -266,7 +280,7 @@ impl Player {
         if let Some(server) = servers.iter().find(|s| **s == 0 || **s as usize > self.world.machines.len()) {
             return Err(format!("there is no server {server}"));
         }
-        self.world.clients.push(Client::session(client_config(servers.to_vec(), timeout_ms)));
+        self.world.clients.push(client_of(&client_config(servers.to_vec(), timeout_ms)));
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 
 use super::{Effect, Inapplicable, Line, World};
 use crate::client::ClientStep;
+use crate::disk::Disk;
 use crate::link::{End, Item, Link, Side};
 use crate::step::Step;
 use std::net::{IpAddr, Ipv4Addr};
@@ -10,7 +11,7 @@ use zabra_core::contract::{ClientOrigin, Input, Span};
 use zabra_core::id::{ClientId, ServerId};
 use zabra_core::wire::{Deframer, Item as DeframedItem};
 
-impl World {
+impl<D: Disk> World<D> {
     /// A client's n-th oldest connection.
     pub fn find_line(&self, client: u16, nth: u8) -> Option<u32> {
         let mine =

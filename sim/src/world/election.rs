@@ -3,6 +3,7 @@
 //! is decided by the core's [`Outbox`]; here it travels.
 
 use super::{Effect, Inapplicable, World};
+use crate::disk::Disk;
 use std::sync::Arc;
 use zabra_core::contract::Input;
 use zabra_core::id::ServerId;
@@ -66,7 +67,7 @@ impl Pair {
     }
 }
 
-impl World {
+impl<D: Disk> World<D> {
     fn pair_index(&self, a: ServerId, b: ServerId) -> Option<usize> {
         let (low, high) = (a.min(b), a.max(b));
         // Rows of an upper triangle: (1,2) (1,3) … (2,3) …

@@ -4,10 +4,11 @@
 //! belong to the holder; what is listed here is what the world does by itself.
 
 use super::World;
+use crate::disk::Disk;
 use crate::link::Side;
 use crate::step::{Job, Step};
 
-impl World {
+impl<D: Disk> World<D> {
     /// Deliveries, connections, storage completions and timers, in a fixed order.
     pub fn enabled(&self) -> Vec<Step> {
         let mut steps = self.deliveries();

@@ -1,12 +1,13 @@
 //! What goes wrong with machines and paths: crashes, restarts, pauses, cuts.
 
 use super::{Effect, Happened, Inapplicable, World};
+use crate::disk::Disk;
 use crate::link::Side;
 use crate::step::Survivors;
 use zabra_core::contract::{Fault, Input, StorageError};
 use zabra_core::id::ServerId;
 
-impl World {
+impl<D: Disk> World<D> {
     /// Power is gone: the process with everything in it, and of its disk what was not synced but
     /// for the survivors. What it had sent is still on its way.
     pub fn crash(&mut self, server: ServerId, survivors: Survivors) -> Result<(), Inapplicable> {

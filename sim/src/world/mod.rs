@@ -15,8 +15,9 @@ mod sessions;
 pub use election::Pair;
 
 use crate::client::{Client, ClientEvent};
+use crate::disk::Disk;
 use crate::link::{Link, Side};
-use crate::machine::{Machine, Slots};
+use crate::machine::{Machine, Slots, Storage};
 use crate::rules::Without;
 use crate::step::{Job, Step};
 use crate::trace::print::Printer;
@@ -141,8 +142,8 @@ pub enum Happened {
 
 /// Machines, links and clients.
 #[derive(Clone, Debug)]
-pub struct World {
-    pub machines: Vec<Machine>,
+pub struct World<D = Storage> {
+    pub machines: Vec<Machine<D>>,
     pub cables: Slots<Cable>,
     /// The live cables, oldest first.
     pub ages: Vec<u32>,
@@ -169,14 +170,14 @@ pub struct World {
     todo: Vec<Action>,
 }
 
-impl World {
+impl<D: Disk> World<D> {
     /// A world of these servers, all down, with new disks.
-    pub fn new(configs: Vec<Arc<Config>>, without: Option<Without>) -> World {
+    pub fn new(configs: Vec<Arc<Config>>, without: Option<Without>, disk: impl Fn() -> D) -> Self {
         assert!(!configs.is_empty(), "a world has a server");
         assert!(configs.iter().enumerate().all(|(i, c)| usize::from(c.me.0) == i + 1), "servers count from 1");
         let count = configs.len();
         World {
-            machines: configs.into_iter().map(|config| Machine::new(config, without)).collect(),
+            machines: configs.into_iter().map(|config| Machine::new(config, without, disk())).collect(),
             cables: Slots::default(),
             ages: Vec::new(),
             pairs: Pair::all(count),
@@ -200,15 +201,15 @@ impl World {
         &self.machines[0].config.ensemble
     }
 
-    pub fn servers(&self) -> impl Iterator<Item = ServerId> + use<> {
+    pub fn servers(&self) -> impl Iterator<Item = ServerId> + use<D> {
         (1..=self.machines.len() as u8).map(ServerId)
     }
 
-    pub fn machine(&self, server: ServerId) -> &Machine {
+    pub fn machine(&self, server: ServerId) -> &Machine<D> {
         &self.machines[usize::from(server.0) - 1]
     }
 
-    pub fn machine_mut(&mut self, server: ServerId) -> &mut Machine {
+    pub fn machine_mut(&mut self, server: ServerId) -> &mut Machine<D> {
         &mut self.machines[usize::from(server.0) - 1]
     }
 

@@ -1,6 +1,7 @@
 //! The commands of a server, performed in order.
 
 use super::{Effect, World};
+use crate::disk::Disk;
 use crate::disk::StorageAction;
 use crate::link::Side;
 use crate::machine::LogQuestion;
@@ -12,7 +13,7 @@ use zabra_core::wire::election::End;
 use zabra_core::zab::codec::{self, ElectionItem, ElectionReader, PacketReader};
 use zabra_core::zab::{Notification, Packet};
 
-impl World {
+impl<D: Disk> World<D> {
     /// Performs what the last step of this server commanded.
     pub(super) fn perform(&mut self, server: ServerId) {
         let mut todo = std::mem::take(&mut self.todo);

@@ -1,12 +1,13 @@
 //! Quorum connections: dialling, delivering, breaking.
 
 use super::{Cable, Effect, Inapplicable, World};
+use crate::disk::Disk;
 use crate::link::{End, Item, Link, Side};
 use zabra_core::contract::{Input, Origin};
 use zabra_core::id::{ConnId, ServerId};
 use zabra_core::zab::Packet;
 
-impl World {
+impl<D: Disk> World<D> {
     /// The cable and the receiving side of this direction of a pair's n-th oldest connection.
     pub fn find_cable(&self, from: ServerId, to: ServerId, nth: u8) -> Option<(u32, Side)> {
         let of_pair = self.ages.iter().copied().filter(|cable| {

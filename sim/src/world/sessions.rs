@@ -2,16 +2,17 @@
 
 use super::{Effect, Inapplicable, World};
 use crate::client::{ClientEvent, ClientKind, ClientStep};
+use crate::disk::Disk;
 use crate::link::Side;
 use zabra_client::{Handle, Input, Operation, Output, Timer};
 use zabra_core::id::ServerId;
 
-impl World {
+impl<D: Disk> World<D> {
     pub(super) fn client_step(&mut self, client: u16, what: &ClientStep) -> Result<(), Inapplicable> {
         if usize::from(client) >= self.clients.len() {
             return Err(Inapplicable);
         }
-        let line = |world: &World, nth| world.find_line(client, nth).ok_or(Inapplicable);
+        let line = |world: &Self, nth| world.find_line(client, nth).ok_or(Inapplicable);
         match what {
             ClientStep::Start => self.client_input(client, Input::Start),
             ClientStep::Submit(operation) => self.submit(client, operation.clone()),
