@@ -332,7 +332,7 @@ impl Made {
                     | Kind::Invoke { .. }
                     | Kind::Return { .. }
                     | Kind::Watch { .. }
-                    | Kind::Expired => None,
+                    | Kind::Expired | Kind::Wronged { .. } => None,
                 });
                 let call = asked.expect("it was invoked").clone();
                 if let Some(key) = watched(&call, &answer) {
@@ -343,7 +343,7 @@ impl Made {
                     self.clients[client] = Client::default();
                 }
             }
-            Kind::Attached { .. } | Kind::Disconnected | Kind::Invoke { .. } | Kind::Expired => {}
+            Kind::Attached { .. } | Kind::Disconnected | Kind::Invoke { .. } | Kind::Expired | Kind::Wronged { .. } => {}
         }
     }
 

@@ -66,6 +66,8 @@ pub enum Kind {
     Watch { path: Text, kind: Change, zxid: Option<u64> },
     /// The client was told that its session is no more.
     Expired,
+    /// The server sent what the protocol does not allow; the client left it.
+    Wronged { how: String },
 }
 
 /// What a watch event says.

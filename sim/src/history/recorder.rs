@@ -83,8 +83,9 @@ impl Recorder {
             SessionEvent::WatchesRearmed { zxid, last } => Kind::Rearmed { zxid: zxid.0, last: *last },
             SessionEvent::Disconnected => Kind::Disconnected,
             SessionEvent::Ended(Ended::Expired) => Kind::Expired,
+            SessionEvent::ServerWrong(wrong) => Kind::Wronged { how: format!("{wrong:?}") },
             // The reply to the close says the first; the disconnection before it the second.
-            SessionEvent::Ended(Ended::Closed | Ended::Abandoned) | SessionEvent::ServerWrong(_) => return,
+            SessionEvent::Ended(Ended::Closed | Ended::Abandoned) => return,
         };
         let session = self.session_of(client);
         if session != 0 {

@@ -42,7 +42,7 @@ fn run(index: &Index<'_>) -> Judged {
             | Kind::Disconnected
             | Kind::Invoke { .. }
             | Kind::Watch { .. }
-            | Kind::Expired => {}
+            | Kind::Expired | Kind::Wronged { .. } => {}
         }
     }
     Ok(())

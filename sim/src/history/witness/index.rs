@@ -78,7 +78,7 @@ impl<'a> Index<'a> {
                     self.operations[number].returned.get_or_insert(returned);
                 }
             }
-            Kind::Attached { .. } | Kind::Rearmed { .. } | Kind::Disconnected | Kind::Watch { .. } | Kind::Expired => {}
+            Kind::Attached { .. } | Kind::Rearmed { .. } | Kind::Disconnected | Kind::Watch { .. } | Kind::Expired | Kind::Wronged { .. } => {}
         }
     }
 
@@ -100,7 +100,7 @@ impl<'a> Index<'a> {
         match &event.kind {
             Kind::Return { zxid, .. } | Kind::Rearmed { zxid, .. } => Some(*zxid),
             Kind::Watch { zxid, .. } => *zxid,
-            Kind::Attached { .. } | Kind::Disconnected | Kind::Invoke { .. } | Kind::Expired => None,
+            Kind::Attached { .. } | Kind::Disconnected | Kind::Invoke { .. } | Kind::Expired | Kind::Wronged { .. } => None,
         }
     }
 
@@ -117,6 +117,7 @@ impl<'a> Index<'a> {
             Kind::Watch { path, kind, zxid: Some(zxid) } => format!("event {kind:?} {path} of {}", show(*zxid)),
             Kind::Watch { path, kind, zxid: None } => format!("event {kind:?} {path} of setWatches"),
             Kind::Expired => "told to be expired".to_string(),
+            Kind::Wronged { how } => format!("left its server, which sent {how}"),
         };
         format!("{}.{:03} ms, client {client}, session {session:#x}: {what}", micros / 1000, micros % 1000)
     }

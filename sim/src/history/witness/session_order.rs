@@ -85,6 +85,10 @@ impl<'a> Walk<'a> {
             Kind::Watch { zxid: Some(zxid), .. } => self.not_below_floor(at, *zxid)?,
             Kind::Watch { zxid: None, .. } => {}
             Kind::Expired => self.over = Some(at),
+            Kind::Wronged { .. } => {
+                let first = self.index.sessions[&self.session][0];
+                return self.fail("a server sent what the protocol does not allow", first, at);
+            }
         }
         Ok(())
     }

@@ -96,7 +96,7 @@ impl<'a> Stream<'a> {
                 self.lost.append(&mut self.armed);
                 Ok(())
             }
-            Kind::Attached { .. } | Kind::Invoke { .. } | Kind::Expired => Ok(()),
+            Kind::Attached { .. } | Kind::Invoke { .. } | Kind::Expired | Kind::Wronged { .. } => Ok(()),
         }
     }
 
