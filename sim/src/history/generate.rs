@@ -332,7 +332,8 @@ impl Made {
                     | Kind::Invoke { .. }
                     | Kind::Return { .. }
                     | Kind::Watch { .. }
-                    | Kind::Expired | Kind::Wronged { .. } => None,
+                    | Kind::Expired
+                    | Kind::Wronged { .. } => None,
                 });
                 let call = asked.expect("it was invoked").clone();
                 if let Some(key) = watched(&call, &answer) {
@@ -343,7 +344,8 @@ impl Made {
                     self.clients[client] = Client::default();
                 }
             }
-            Kind::Attached { .. } | Kind::Disconnected | Kind::Invoke { .. } | Kind::Expired | Kind::Wronged { .. } => {}
+            Kind::Attached { .. } | Kind::Disconnected | Kind::Invoke { .. } | Kind::Expired | Kind::Wronged { .. } => {
+            }
         }
     }
 

@@ -42,7 +42,8 @@ fn run(index: &Index<'_>) -> Judged {
             | Kind::Disconnected
             | Kind::Invoke { .. }
             | Kind::Watch { .. }
-            | Kind::Expired | Kind::Wronged { .. } => {}
+            | Kind::Expired
+            | Kind::Wronged { .. } => {}
         }
     }
     Ok(())

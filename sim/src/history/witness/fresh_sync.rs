@@ -33,7 +33,8 @@ fn run(index: &Index<'_>) -> Judged {
             | Kind::Disconnected
             | Kind::Invoke { .. }
             | Kind::Watch { .. }
-            | Kind::Expired | Kind::Wronged { .. } => {}
+            | Kind::Expired
+            | Kind::Wronged { .. } => {}
         }
         if let Some(zxid) = Index::zxid_shown(event)
             && floor.is_none_or(|(_, floor)| zxid > floor)

@@ -78,7 +78,12 @@ impl<'a> Index<'a> {
                     self.operations[number].returned.get_or_insert(returned);
                 }
             }
-            Kind::Attached { .. } | Kind::Rearmed { .. } | Kind::Disconnected | Kind::Watch { .. } | Kind::Expired | Kind::Wronged { .. } => {}
+            Kind::Attached { .. }
+            | Kind::Rearmed { .. }
+            | Kind::Disconnected
+            | Kind::Watch { .. }
+            | Kind::Expired
+            | Kind::Wronged { .. } => {}
         }
     }
 
@@ -100,7 +105,9 @@ impl<'a> Index<'a> {
         match &event.kind {
             Kind::Return { zxid, .. } | Kind::Rearmed { zxid, .. } => Some(*zxid),
             Kind::Watch { zxid, .. } => *zxid,
-            Kind::Attached { .. } | Kind::Disconnected | Kind::Invoke { .. } | Kind::Expired | Kind::Wronged { .. } => None,
+            Kind::Attached { .. } | Kind::Disconnected | Kind::Invoke { .. } | Kind::Expired | Kind::Wronged { .. } => {
+                None
+            }
         }
     }
 

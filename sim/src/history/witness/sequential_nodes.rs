@@ -92,7 +92,12 @@ fn in_real_time(index: &Index<'_>, given: &BTreeMap<usize, Given>) -> Judged {
                     *entry = (at, given.number);
                 }
             }
-            Kind::Attached { .. } | Kind::Rearmed { .. } | Kind::Disconnected | Kind::Watch { .. } | Kind::Expired | Kind::Wronged { .. } => {}
+            Kind::Attached { .. }
+            | Kind::Rearmed { .. }
+            | Kind::Disconnected
+            | Kind::Watch { .. }
+            | Kind::Expired
+            | Kind::Wronged { .. } => {}
         }
     }
     Ok(())
