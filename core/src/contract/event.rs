@@ -2,9 +2,8 @@
 //! nothing; events are part of a transition's output, not of the state.
 
 use super::Fault;
-use crate::id::{ClientId, Epoch, ServerId, ServerSet, SessionId, Xid, Zxid};
+use crate::id::{ClientId, ConnId, Epoch, ServerId, ServerSet, SessionId, Xid, Zxid};
 use crate::log::Record;
-use crate::request::RequestOrigin;
 use crate::zab::{ServerState, Vote};
 use alloc::vec::Vec;
 
@@ -86,6 +85,13 @@ pub enum Event {
     SyncAnswered { applied: Zxid },
     /// The server stops itself.
     Stopped { fault: Fault },
+}
+
+/// Where the leader heard a request: the owner of a session is one of these (rule `OwnerOnly`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RequestOrigin {
+    Local,
+    Learner(ConnId),
 }
 
 /// A vote as its sender cast it.

@@ -16,9 +16,11 @@ mod role;
 #[cfg(test)]
 mod tests;
 
+pub use crate::contract::RequestOrigin;
+
 use crate::config::Config;
 use crate::contract::{Action, ClientOrigin, Cx, DropReason, Event};
-use crate::id::{ClientId, ConnId, SessionId, Xid, Zxid};
+use crate::id::{ClientId, SessionId, Xid, Zxid};
 use crate::log::Image;
 use crate::rule::Rules;
 use crate::session::{SessionIds, Tracker};
@@ -44,13 +46,6 @@ pub enum Want {
     Sync(Request),
     /// As learner: ask the leader whether this session is alive.
     Revalidate { session: SessionId, timeout_ms: i32 },
-}
-
-/// Where the leader heard a request: the owner of a session is one of these (rule `OwnerOnly`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum RequestOrigin {
-    Local,
-    Learner(ConnId),
 }
 
 /// The service of one server.
