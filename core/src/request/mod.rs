@@ -60,6 +60,8 @@ pub struct Service {
     watches: Watches,
     /// Whose `sync` each `Want::Sync` is that was not answered; `None` if its connection ended.
     syncs: VecDeque<Option<ClientId>>,
+    /// As learner: how many `Want::Revalidate` of each session were not answered.
+    asked: BTreeMap<SessionId, u32>,
     /// As learner: the sessions heard of since the last PING was answered.
     touched: BTreeMap<SessionId, i32>,
     /// As leader: what is proposed and not applied.
@@ -79,6 +81,7 @@ impl Service {
             carriers: BTreeMap::new(),
             watches: Watches::default(),
             syncs: VecDeque::new(),
+            asked: BTreeMap::new(),
             touched: BTreeMap::new(),
             ahead: Ahead::default(),
             tracker: Tracker::default(),

@@ -88,7 +88,10 @@ impl Service {
         let Opening { session, timeout_ms, .. } = opening;
         match self.role {
             Role::Looking => unreachable!("without a leader a connection waits"),
-            Role::Learning => wants.push(Want::Revalidate { session, timeout_ms }),
+            Role::Learning => {
+                *self.asked.entry(session).or_default() += 1;
+                wants.push(Want::Revalidate { session, timeout_ms });
+            }
             Role::Leading if self.is_alive(session) => {
                 self.own(cx, session, RequestOrigin::Local);
                 self.attach(cx, client, opening, wants);
@@ -130,6 +133,15 @@ impl Service {
         valid: bool,
         wants: &mut Vec<Want>,
     ) {
+        // A client may have come back while the question for its earlier connection was on its way.
+        // Only the answer to the newest question attaches: the leader has heard that one too, so it
+        // cannot arrive there after the client has moved on, and take the session back.
+        let Some(asked) = self.asked.get_mut(&session) else { return };
+        *asked -= 1;
+        if *asked > 0 {
+            return;
+        }
+        self.asked.remove(&session);
         let Some(&client) = self.carriers.get(&session) else { return };
         let connection = self.clients.get(&client).expect("a carrier is a connection");
         match (&connection.phase, valid) {

@@ -66,6 +66,7 @@ impl Service {
         self.tracker.clear();
         self.touched.clear();
         self.syncs.clear();
+        self.asked.clear();
     }
 
     /// A connection begins to wait for a leader.

@@ -130,10 +130,11 @@ impl Learning {
         let own_end = ledger.end();
         let committed = staged.committed;
         self.log_staged(cx, ledger, staged, effects);
-        if cx.enforces(Rule::HistoryBeforeEpoch) && !ledger.is_durable() {
+        let is_new = ledger.current != epoch;
+        if !ledger.is_durable() && (cx.enforces(Rule::HistoryBeforeEpoch) || !is_new) {
             cx.act(Action::Sync);
         }
-        if ledger.current != epoch {
+        if is_new {
             ledger.save_current(cx, epoch);
         }
         self.phase =
@@ -184,6 +185,8 @@ impl Learning {
         if let Phase::Logging { acked, .. } = &mut self.phase {
             *acked = true;
         }
+        // History and epoch are durable: a disk that was lost holds everything chosen again.
+        ledger.standing = Standing::Intact;
         cx.report(Event::NewLeaderAcked { epoch, leader: self.leader, history_end: ledger.end() });
         self.send(cx, Packet::Ack(epoch.start()));
         Next::Stay
@@ -228,7 +231,6 @@ impl Learning {
         if !cx.enforces(Rule::WindowContiguous) {
             ledger.forget_synced(synced_from, ledger.committed);
         }
-        ledger.standing = Standing::Intact;
         effects.push(Effect::UpToDate);
         for packet in kept {
             let next = self.on_broadcast(cx, ledger, packet, effects);

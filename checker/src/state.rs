@@ -1,0 +1,101 @@
+//! A state of the model: the world's parts, the oracles' ghosts, and what may still go wrong.
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+use zabra_core::id::ServerId;
+use zabra_sim::disk::RecordDisk;
+use zabra_sim::oracle::{Fact, Oracles, Sight, Violation};
+use zabra_sim::step::Step;
+use zabra_sim::time::Micros;
+use zabra_sim::world::{Happened, World};
+
+/// What may still happen that the world does not do by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Budget {
+    pub writes: u8,
+    pub crashes: u8,
+    pub breaks: u8,
+    pub elections: u8,
+}
+
+/// One state.
+#[derive(Clone, Debug)]
+pub struct State {
+    pub world: World<RecordDisk>,
+    pub oracles: Oracles,
+    pub budget: Budget,
+    pub violation: Option<Arc<Violation>>,
+}
+
+impl State {
+    /// Applies a step and shows what happened to the oracles. False if the step does not apply.
+    pub fn take(&mut self, step: &Step) -> bool {
+        if self.world.apply(step).is_err() {
+            return false;
+        }
+        self.world.effects.clear();
+        self.judge();
+        true
+    }
+
+    fn judge(&mut self) {
+        match std::mem::take(&mut self.world.happened) {
+            Happened::Nothing => {}
+            Happened::Stepped(server) => self.judge_events(server),
+            Happened::Booted(server, recovered) => {
+                self.see(server, Fact::Booted { recovered: &recovered });
+                self.judge_events(server);
+            }
+            Happened::Crashed(server) => self.see(server, Fact::Crashed),
+            Happened::Destroyed(server) => self.see(server, Fact::Destroyed),
+        }
+    }
+
+    fn judge_events(&mut self, server: ServerId) {
+        let events = self.world.out.events().to_vec();
+        for event in &events {
+            self.see(server, Fact::Reported(event));
+        }
+    }
+
+    fn see(&mut self, server: ServerId, fact: Fact<'_>) {
+        let machine = self.world.machine(server);
+        let sight = Sight { now: Micros::ZERO, server, fact, view: machine.view(), disk: machine.durable() };
+        if let Err(violation) = self.oracles.see(&sight) {
+            self.violation.get_or_insert(Arc::new(violation));
+        }
+    }
+}
+
+// What the last step reported is no part of the state; everything that can influence the future is.
+impl PartialEq for State {
+    fn eq(&self, other: &Self) -> bool {
+        self.budget == other.budget
+            && self.world.machines == other.world.machines
+            && self.world.cables == other.world.cables
+            && self.world.ages == other.world.ages
+            && self.world.pairs == other.world.pairs
+            && self.world.lines == other.world.lines
+            && self.oracles == other.oracles
+            && self.violation == other.violation
+    }
+}
+
+impl Hash for State {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.budget.hash(hasher);
+        for machine in &self.world.machines {
+            machine.replica.hash(hasher);
+            machine.storage.hash(hasher);
+            machine.incarnation.hash(hasher);
+            machine.armed.hash(hasher);
+            machine.fault.is_some().hash(hasher);
+        }
+        self.world.cables.hash(hasher);
+        self.world.ages.hash(hasher);
+        self.world.pairs.hash(hasher);
+        self.world.lines.hash(hasher);
+        self.oracles.hash(hasher);
+        self.violation.is_some().hash(hasher);
+    }
+}
