@@ -25,3 +25,6 @@ pub use digest::node_digest;
 pub use path::Path;
 pub use stat::Owner;
 pub use view::{Entry, FrozenPage, FrozenPages, Znode};
+
+#[cfg(test)]
+mod tests;

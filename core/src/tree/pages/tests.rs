@@ -19,7 +19,7 @@ enum Change {
     Freeze,
 }
 
-fn changes() -> impl Strategy<Value = Vec<Change>> {
+fn changes() -> BoxedStrategy<Vec<Change>> {
     let data = prop_oneof![
         Just(None),
         proptest::collection::vec(any::<u8>(), 0..8).prop_map(Some),
@@ -32,19 +32,33 @@ fn changes() -> impl Strategy<Value = Vec<Change>> {
         1 => (0..6u8).prop_map(Change::RemoveParent),
         1 => Just(Change::Freeze),
     ];
-    proptest::collection::vec(change, 0..250)
+    proptest::collection::vec(change, 0..250).boxed()
 }
 
-fn metas() -> impl Strategy<Value = Meta> {
+fn metas() -> BoxedStrategy<Meta> {
     let long = prop_oneof![Just(0i64), 0..200i64, any::<i64>()];
     let int = prop_oneof![Just(0i32), any::<i32>()];
-    (proptest::array::uniform6(long), proptest::array::uniform3(int), any::<u32>(), 0..3u32).prop_map(
-        |([czxid, mzxid, pzxid, ctime, mtime, ephemeral_owner], [version, cversion, aversion], children, acl)| Meta {
-            stat: StatPersisted { czxid, mzxid, ctime, mtime, version, cversion, aversion, ephemeral_owner, pzxid },
-            acl: AclId(acl),
-            children,
-        },
-    )
+    (proptest::array::uniform6(long), proptest::array::uniform3(int), any::<u32>(), 0..3u32)
+        .prop_map(
+            |([czxid, mzxid, pzxid, ctime, mtime, ephemeral_owner], [version, cversion, aversion], children, acl)| {
+                Meta {
+                    stat: StatPersisted {
+                        czxid,
+                        mzxid,
+                        ctime,
+                        mtime,
+                        version,
+                        cversion,
+                        aversion,
+                        ephemeral_owner,
+                        pzxid,
+                    },
+                    acl: AclId(acl),
+                    children,
+                }
+            },
+        )
+        .boxed()
 }
 
 /// Few keys, some of them long, one parent the beginning of another.
