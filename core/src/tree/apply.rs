@@ -114,6 +114,12 @@ impl<'a> Changes<'a> {
 
 /// A decoded transaction.
 enum Body<'a> {
+    One(Operation<'a>),
+    Multi(Vec<(i32, Operation<'a>)>),
+}
+
+/// What stands alone or, some of it, in a multi.
+enum Operation<'a> {
     Create { path: &'a [u8], data: Option<&'a [u8]>, acl: RawAcl<'a>, owner: Owner, parent_cversion: i32 },
     Delete { path: &'a [u8] },
     SetData { path: &'a [u8], data: Option<&'a [u8]>, version: i32 },
@@ -122,7 +128,6 @@ enum Body<'a> {
     CreateSession { timeout_ms: i32 },
     CloseSession { paths: Vec<&'a [u8]> },
     Error { err: i32 },
-    Multi(Vec<(i32, Body<'a>)>),
 }
 
 impl Database {
@@ -148,25 +153,27 @@ impl Database {
         let mut applied = Applied { header, digest, outcome, multi: Vec::new(), changes: Changes::None };
         match body {
             Body::Multi(operations) => self.apply_multi(operations, &mut applied),
-            body => applied.outcome = self.apply_one(applied.header.op, body, &applied.header, &mut applied.changes),
+            Body::One(operation) => {
+                applied.outcome = self.apply_one(applied.header.op, operation, &applied.header, &mut applied.changes);
+            }
         }
         self.zxid = self.zxid.max(Zxid::from_wire(applied.header.zxid));
         Ok(applied)
     }
 
     /// A multi that holds an error applies nothing (section 1.8).
-    fn apply_multi<'a>(&mut self, operations: Vec<(i32, Body<'a>)>, applied: &mut Applied<'a>) {
-        let failed = operations.iter().any(|(_, body)| matches!(body, Body::Error { .. }));
+    fn apply_multi<'a>(&mut self, operations: Vec<(i32, Operation<'a>)>, applied: &mut Applied<'a>) {
+        let failed = operations.iter().any(|(_, operation)| matches!(operation, Operation::Error { .. }));
         applied.multi.reserve_exact(operations.len());
         let mut code = Code::Ok.to_wire();
-        for (op, body) in operations {
-            let outcome = match body {
-                Body::Error { err } => {
-                    code = Code::RuntimeInconsistency.to_wire();
-                    Outcome { op, err, path: &[], stat: None }
-                }
-                _ if failed => Outcome { op: Op::ERROR, err: code, path: &[], stat: None },
-                body => self.apply_one(op, body, &applied.header, &mut applied.changes),
+        for (op, operation) in operations {
+            let outcome = if let Operation::Error { err } = operation {
+                code = Code::RuntimeInconsistency.to_wire();
+                Outcome { op, err, path: &[], stat: None }
+            } else if failed {
+                Outcome { op: Op::ERROR, err: code, path: &[], stat: None }
+            } else {
+                self.apply_one(op, operation, &applied.header, &mut applied.changes)
             };
             if applied.outcome.err == 0 {
                 applied.outcome.err = outcome.err;
@@ -175,10 +182,16 @@ impl Database {
         }
     }
 
-    fn apply_one<'a>(&mut self, op: i32, body: Body<'a>, header: &TxnHeader, changes: &mut Changes<'a>) -> Outcome<'a> {
+    fn apply_one<'a>(
+        &mut self,
+        op: i32,
+        operation: Operation<'a>,
+        header: &TxnHeader,
+        changes: &mut Changes<'a>,
+    ) -> Outcome<'a> {
         let zxid = Zxid::from_wire(header.zxid);
-        let (path, result) = match body {
-            Body::Create { path, data, acl, owner, parent_cversion } => {
+        let (path, result) = match operation {
+            Operation::Create { path, data, acl, owner, parent_cversion } => {
                 let create = Create { path, data, owner, parent_cversion, zxid, time: header.time, acl };
                 let result = self.tree.create(&create);
                 if result.is_ok() {
@@ -186,34 +199,33 @@ impl Database {
                 }
                 (path, result.map(Some))
             }
-            Body::Delete { path } => (path, self.delete(path, zxid, changes).map(|()| None)),
-            Body::SetData { path, data, version } => {
+            Operation::Delete { path } => (path, self.delete(path, zxid, changes).map(|()| None)),
+            Operation::SetData { path, data, version } => {
                 let result = self.tree.set_data(path, data, version, zxid, header.time);
                 if result.is_ok() {
                     changes.push(Change::DataChanged { path });
                 }
                 (path, result.map(Some))
             }
-            Body::SetAcl { path, acl, version } => {
+            Operation::SetAcl { path, acl, version } => {
                 let result = self.tree.set_acl(path, acl, version);
                 if result.is_ok() {
                     changes.push(Change::AclChanged { path });
                 }
                 (path, result.map(Some))
             }
-            Body::Check { path } => (path, Ok(None)),
-            Body::CreateSession { timeout_ms } => {
+            Operation::Check { path } => (path, Ok(None)),
+            Operation::CreateSession { timeout_ms } => {
                 let session = SessionId(header.session);
                 self.insert_session(session, timeout_ms);
                 changes.push(Change::SessionCreated { session, timeout_ms });
                 (&[][..], Ok(None))
             }
-            Body::CloseSession { paths } => {
+            Operation::CloseSession { paths } => {
                 self.close_session(SessionId(header.session), &paths, zxid, changes);
                 (&[][..], Ok(None))
             }
-            Body::Error { err } => return Outcome { op, err, path: &[], stat: None },
-            Body::Multi(_) => unreachable!("a multi holds no multi, and is applied apart"),
+            Operation::Error { err } => return Outcome { op, err, path: &[], stat: None },
         };
         match result {
             Ok(stat) => Outcome { op, err: Code::Ok.to_wire(), path, stat },
@@ -250,46 +262,45 @@ impl Database {
 }
 
 fn decode_body<'a>(header: &TxnHeader, r: &mut Reader<'a>) -> Result<Body<'a>, Malformed> {
-    match header.op {
+    let operation = match header.op {
         Op::CREATE_SESSION => {
-            CreateSessionTxn::decode(r).map(|CreateSessionTxn { timeout_ms }| Body::CreateSession { timeout_ms })
+            CreateSessionTxn::decode(r).map(|CreateSessionTxn { timeout_ms }| Operation::CreateSession { timeout_ms })
         }
         Op::CLOSE_SESSION => decode_close_session(r),
-        Op::SET_ACL => RawSetAcl::decode(r).map(|RawSetAcl { path, acl, version }| Body::SetAcl { path, acl, version }),
+        Op::SET_ACL => {
+            RawSetAcl::decode(r).map(|RawSetAcl { path, acl, version }| Operation::SetAcl { path, acl, version })
+        }
         Op::RECONFIG => decode_operation(Op::SET_DATA, header, r),
-        Op::MULTI => decode_multi(header, r),
+        Op::MULTI => return decode_multi(header, r),
         op => decode_operation(op, header, r),
-    }
+    };
+    operation.map(Body::One)
 }
 
 /// What may stand alone or in a multi.
-fn decode_operation<'a>(op: i32, header: &TxnHeader, r: &mut Reader<'a>) -> Result<Body<'a>, Malformed> {
+fn decode_operation<'a>(op: i32, header: &TxnHeader, r: &mut Reader<'a>) -> Result<Operation<'a>, Malformed> {
     match op {
         Op::CREATE | Op::CREATE2 => decode_create(header, r),
         Op::CREATE_TTL => RawCreateTtl::decode(r).map(|RawCreateTtl { path, data, acl, parent_cversion, ttl }| {
-            Body::Create { path, data, acl, owner: Owner::Ttl { ms: ttl }, parent_cversion }
+            Operation::Create { path, data, acl, owner: Owner::Ttl { ms: ttl }, parent_cversion }
         }),
         Op::CREATE_CONTAINER => {
-            RawCreateContainer::decode(r).map(|RawCreateContainer { path, data, acl, parent_cversion }| Body::Create {
-                path,
-                data,
-                acl,
-                owner: Owner::Container,
-                parent_cversion,
+            RawCreateContainer::decode(r).map(|RawCreateContainer { path, data, acl, parent_cversion }| {
+                Operation::Create { path, data, acl, owner: Owner::Container, parent_cversion }
             })
         }
-        Op::DELETE | Op::DELETE_CONTAINER => DeleteTxn::decode(r).map(|DeleteTxn { path }| Body::Delete { path }),
+        Op::DELETE | Op::DELETE_CONTAINER => DeleteTxn::decode(r).map(|DeleteTxn { path }| Operation::Delete { path }),
         Op::SET_DATA => {
-            SetDataTxn::decode(r).map(|SetDataTxn { path, data, version }| Body::SetData { path, data, version })
+            SetDataTxn::decode(r).map(|SetDataTxn { path, data, version }| Operation::SetData { path, data, version })
         }
-        Op::CHECK => CheckVersionTxn::decode(r).map(|CheckVersionTxn { path, .. }| Body::Check { path }),
-        Op::ERROR => ErrorTxn::decode(r).map(|ErrorTxn { err }| Body::Error { err }),
+        Op::CHECK => CheckVersionTxn::decode(r).map(|CheckVersionTxn { path, .. }| Operation::Check { path }),
+        Op::ERROR => ErrorTxn::decode(r).map(|ErrorTxn { err }| Operation::Error { err }),
         other => Err(r.malformed("transaction type", Problem::Value(i64::from(other)))),
     }
 }
 
 /// Servers before 3.4 wrote creates without the parent's cversion: then it is one more.
-fn decode_create<'a>(header: &TxnHeader, r: &mut Reader<'a>) -> Result<Body<'a>, Malformed> {
+fn decode_create<'a>(header: &TxnHeader, r: &mut Reader<'a>) -> Result<Operation<'a>, Malformed> {
     let start = r.clone();
     let RawCreate { path, data, acl, ephemeral, parent_cversion } = RawCreate::decode(r).or_else(|malformed| {
         *r = start;
@@ -297,19 +308,19 @@ fn decode_create<'a>(header: &TxnHeader, r: &mut Reader<'a>) -> Result<Body<'a>,
         Ok(RawCreate { path, data, acl, ephemeral, parent_cversion: -1 })
     })?;
     let owner = if ephemeral { Owner::Session(SessionId(header.session)) } else { Owner::Nobody };
-    Ok(Body::Create { path, data, acl, owner, parent_cversion })
+    Ok(Operation::Create { path, data, acl, owner, parent_cversion })
 }
 
 /// Older servers, and those with `closeSessionTxn.enabled=false`, write no body; a digest may
 /// follow all the same, and is told apart by its length.
-fn decode_close_session<'a>(r: &mut Reader<'a>) -> Result<Body<'a>, Malformed> {
+fn decode_close_session<'a>(r: &mut Reader<'a>) -> Result<Operation<'a>, Malformed> {
     const DIGEST_BYTES: usize = 12;
     let start = r.clone();
     match CloseSessionTxn::decode(r) {
-        Ok(CloseSessionTxn { paths }) => Ok(Body::CloseSession { paths }),
+        Ok(CloseSessionTxn { paths }) => Ok(Operation::CloseSession { paths }),
         Err(_) if start.left() == 0 || start.left() == DIGEST_BYTES => {
             *r = start;
-            Ok(Body::CloseSession { paths: Vec::new() })
+            Ok(Operation::CloseSession { paths: Vec::new() })
         }
         Err(malformed) => Err(malformed),
     }

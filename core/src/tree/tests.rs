@@ -19,11 +19,16 @@ use proptest::prelude::*;
 /// One operation: type and body.
 type Operation = (i32, Vec<u8>);
 
+/// Never the znodes that every tree begins with: no leader lets them be deleted.
 fn paths() -> BoxedStrategy<Vec<u8>> {
-    let depth = proptest::collection::vec(proptest::sample::select(vec!["a", "b", "c", "a!", "zookeeper"]), 1..4);
-    depth
-        .prop_map(|names| names.iter().flat_map(|name| ["/", name]).collect::<alloc::string::String>().into_bytes())
-        .boxed()
+    let depth = proptest::collection::vec(proptest::sample::select(vec!["a", "b", "c", "a!", "zookeeper2"]), 1..4);
+    let below = prop_oneof![6 => Just(""), 1 => Just("/zookeeper")];
+    let join = |(below, names): (&str, Vec<&str>)| {
+        let mut path = below.as_bytes().to_vec();
+        names.iter().for_each(|name| path.extend([b"/", name.as_bytes()].concat()));
+        path
+    };
+    (below, depth).prop_map(join).boxed()
 }
 
 fn data() -> BoxedStrategy<Option<Vec<u8>>> {
@@ -183,10 +188,10 @@ proptest! {
         prop_assert_eq!(paged, database.tree().len());
     }
 
-    /// What a fuzzy snapshot needs (section 4.4): a snapshot that is ahead of the log by some
-    /// transactions ends, after their replay, with the same znodes as one that is not.
+    /// What a fuzzy snapshot needs (section 4.4): transactions whose effects are there already do
+    /// no harm, whatever they find.
     #[test]
-    fn a_replayed_suffix_changes_no_names_and_no_data(
+    fn a_replayed_suffix_leaves_a_tree(
         transactions in proptest::collection::vec(transactions(), 0..60),
         from in any::<proptest::sample::Index>(),
     ) {
