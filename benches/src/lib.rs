@@ -1,0 +1,1 @@
+//! What the parts of the core cost: see `benches/`.
