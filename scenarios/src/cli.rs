@@ -143,9 +143,9 @@ pub struct Shrink {
     pub scenario: String,
     #[arg(long, allow_hyphen_values = true)]
     pub seed: Seed,
-    /// Stop shrinking after so long
-    #[arg(long = "for", value_name = "TIME", default_value = "60s")]
-    pub time: Span,
+    /// Stop shrinking after so many replays
+    #[arg(long, value_name = "N", default_value_t = 4000)]
+    pub tries: usize,
     #[command(flatten)]
     pub without: Without,
 }

@@ -29,7 +29,7 @@ impl Bulk {
         assert!(self.takes(key), "records come in key order");
         self.last.insert(self.last.len(), key, meta, data, self.sizes.large);
         // An eighth stays free: the first change of a record makes it longer.
-        if let Some(next) = self.last.split_if_over(self.sizes.page / 8 * 7, Some(self.last.len() - 1)) {
+        if let Some(next) = self.last.split_if_over(self.sizes.page / 8 * 7, true) {
             self.close_last();
             self.last = next;
         }

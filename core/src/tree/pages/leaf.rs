@@ -18,9 +18,6 @@ pub(super) struct Leaf {
     /// How many of `bytes` are in use.
     live: usize,
     large: Vec<Option<Arc<[u8]>>>,
-    /// Behind the slot of the newest record: where the next one of an ascending run comes to
-    /// stand. A hint for splits.
-    next: usize,
 }
 
 /// Where the parts of a record stand.
@@ -105,13 +102,6 @@ impl Leaf {
         self.bytes.extend_from_slice(packed.as_bytes());
         self.write_data(kind, data, None);
         self.add_slot(slot, start);
-        self.next = slot + 1;
-    }
-
-    /// Whether a record inserted at this slot goes on with an ascending run: such a run fills its
-    /// pages if it is split off, also where other records stand behind it.
-    pub(super) fn ascends_at(&self, slot: usize) -> bool {
-        slot == self.len() || slot == self.next && slot * 2 > self.len()
     }
 
     /// Changes a record. It stays where it is if it does not grow.
@@ -173,21 +163,30 @@ impl Leaf {
         }
     }
 
-    /// What does not fit into a page of this size: the upper half by bytes, or what begins at
-    /// `at`, if an ascending run goes on there.
-    pub(super) fn split_if_over(&mut self, page: usize, at: Option<usize>) -> Option<Leaf> {
+    /// What does not fit into a page of this size: the upper half by bytes, or only the last
+    /// record if that is what was added, so that ascending keys fill their pages.
+    pub(super) fn split_if_over(&mut self, page: usize, at_end: bool) -> Option<Leaf> {
         if self.bytes.len() <= page {
             return None;
         }
-        if self.live < self.bytes.len() {
+        // In key order and without garbage: what stands last in the order stands last in the page.
+        if self.live < self.bytes.len() || at_end && self.slots.last() != self.slots.iter().max() {
             *self = self.copied(0..self.len());
         }
         if self.live <= page || self.len() == 1 {
             return None;
         }
-        let at = at.unwrap_or_else(|| self.half()).clamp(1, self.len() - 1);
-        let right = self.copied(at..self.len());
-        *self = self.copied(0..at);
+        if at_end {
+            let last = self.len() - 1;
+            let right = self.copied(last..self.len());
+            let start = self.slots[last] as usize;
+            self.remove(last);
+            self.bytes.truncate(start);
+            return Some(right);
+        }
+        let half = self.half();
+        let right = self.copied(half..self.len());
+        *self = self.copied(0..half);
         Some(right)
     }
 

@@ -177,9 +177,9 @@ fn edit<R>(
     match Arc::make_mut(node) {
         Node::Leaf(leaf) => {
             let found = leaf.search(key);
-            let run = found.err().filter(|&slot| leaf.ascends_at(slot));
+            let at_end = found == Err(leaf.len());
             let result = change(leaf, found);
-            let right = leaf.split_if_over(sizes.page, run);
+            let right = leaf.split_if_over(sizes.page, at_end);
             (result, right.map(|right| (inner::Key::of(right.key(0)), Arc::new(Node::Leaf(right)))))
         }
         Node::Inner(inner) => {

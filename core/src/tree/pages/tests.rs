@@ -237,21 +237,6 @@ fn pages_stay_full_when_keys_ascend_and_half_full_otherwise() {
 }
 
 #[test]
-fn pages_stay_full_when_keys_ascend_before_others() {
-    let mut store = Store::new(1024);
-    let meta = Meta { stat: ZERO, acl: AclId(0), children: 0 };
-    for behind in [&b"config"[..], b"quota"] {
-        store.insert((b"/zookeeper", behind), &meta, Some(b""));
-    }
-    for name in 0..2000 {
-        store.insert((b"/a", format!("{name:06}").as_bytes()), &meta, Some(b"0123456789"));
-    }
-    check_structure(&store);
-    let pages = store.into_pages().count();
-    assert!(2000 / pages * 26 > 1024 * 9 / 10, "{pages} pages for 2000 records of 25 bytes");
-}
-
-#[test]
 fn a_queue_keeps_no_pages_of_what_was_taken() {
     let mut store = Store::new(256);
     let meta = Meta { stat: ZERO, acl: AclId(0), children: 0 };
