@@ -21,7 +21,7 @@ use crate::time::Micros;
 use crate::trace::TraceHash;
 use crate::world::{Happened, World};
 use std::collections::{BTreeMap, BTreeSet};
-use zabra_core::contract::Timer;
+use zabra_core::contract::{Event, Timer};
 use zabra_core::id::{ServerId, ServerSet, Stamp};
 
 /// What the explorer keeps of a connection beside its link.
@@ -505,6 +505,11 @@ impl<'a> Explorer<'a> {
         let cut = !self.held.is_empty();
         for event in self.world.out.events() {
             self.marks.see(server, event, cut);
+            if let Event::SessionAttached { session, client, .. } | Event::Requested { session, client, .. } = event
+                && self.world.is_raw(server, *client)
+            {
+                self.judge.recorder.foreign(session.0);
+            }
             let view = self.world.machine(server).view();
             let sight = Sight { now: Micros(self.now), server, fact: Fact::Reported(event), view, disk };
             if let Some(spectator) = &mut self.spectator {

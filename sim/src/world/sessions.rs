@@ -5,7 +5,7 @@ use crate::client::{ClientEvent, ClientKind, ClientStep};
 use crate::disk::Disk;
 use crate::link::Side;
 use zabra_client::{Handle, Input, Operation, Output, Timer};
-use zabra_core::id::ServerId;
+use zabra_core::id::{ClientId, ServerId};
 
 impl<D: Disk> World<D> {
     pub(super) fn client_step(&mut self, client: u16, what: &ClientStep) -> Result<(), Inapplicable> {
@@ -94,6 +94,12 @@ impl<D: Disk> World<D> {
                 self.learned.push((client, ClientEvent::Said(output)));
             }
         }
+    }
+
+    /// Whether this connection of a server is a raw client's.
+    pub fn is_raw(&self, server: ServerId, client: ClientId) -> bool {
+        let line = self.machine(server).clients.get(client.0).and_then(|(line, _)| self.lines.get(*line));
+        line.is_some_and(|line| self.clients[usize::from(line.client)].kind == ClientKind::Raw)
     }
 
     /// Whether this connection is the one that a well-behaved client uses.
