@@ -11,7 +11,6 @@ use zabra_core::id::{ServerId, Zxid};
 use zabra_core::log::{Record, Recovered, StoreLimits};
 
 /// A disk with the work that waits in it.
-#[expect(clippy::large_enum_variant, reason = "there is one per machine")]
 pub enum Storage {
     Record(RecordDisk),
     Stored(StoredDisk),
@@ -98,6 +97,7 @@ impl Disk for Storage {
 }
 
 /// Turns the survivors that a step names into the choices that a disk asks for.
+#[expect(clippy::large_enum_variant, reason = "it lives for one call")]
 pub(super) enum Choice {
     Least,
     Most,

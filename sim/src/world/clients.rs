@@ -186,7 +186,7 @@ impl<D: Disk> World<D> {
         Ok(())
     }
 
-    fn to_client(&mut self, server: ServerId, client: ClientId, frame: Span) {
+    fn send_to_client(&mut self, server: ServerId, client: ClientId, frame: Span) {
         let Some(&(line, side)) = self.machine(server).clients.get(client.0) else { return };
         let bytes = self.out.bytes(frame).to_vec();
         if self.lines.get_mut(line).is_some_and(|l| l.link.send(side, bytes)) {
@@ -195,13 +195,13 @@ impl<D: Disk> World<D> {
     }
 
     pub(super) fn reply(&mut self, server: ServerId, client: ClientId, frame: Span) {
-        self.to_client(server, client, frame);
+        self.send_to_client(server, client, frame);
     }
 
     pub(super) fn watch(&mut self, server: ServerId, clients: Span, frame: Span) {
         let clients = self.out.watchers(clients).to_vec();
         for client in clients {
-            self.to_client(server, client, frame);
+            self.send_to_client(server, client, frame);
         }
     }
 
