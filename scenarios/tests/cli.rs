@@ -132,6 +132,56 @@ fn an_empty_library_or_shard_runs_nothing() {
 }
 
 #[test]
+fn a_report_that_cannot_be_written_is_the_tools_fault() {
+    let blocked = file("blocked", "a file where a folder should be");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_zabra-lab"));
+    command.args([
+        "hunt",
+        "three",
+        "--seeds",
+        "0..20",
+        "--without",
+        "VoteQuorum",
+        "--without",
+        "CommitQuorum",
+        "--out",
+        &blocked,
+    ]);
+    let output = command.output().expect("the lab starts");
+    let talk = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{talk}");
+    assert!(talk.contains("cannot be written") && !talk.contains("panicked"), "{talk}");
+}
+
+#[test]
+fn a_rule_that_is_off_is_caught_shrunk_and_replayed_without_the_seed() {
+    let out = folder("killed").display().to_string();
+    let lab = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_zabra-lab"));
+        command.args(args).args(["--out", &out]).env("NO_COLOR", "1").output().expect("the lab starts")
+    };
+    let shrunk = lab(&["shrink", "mixed5", "--seed", "0", "--without", "AckAfterDurable"]);
+    let card = String::from_utf8_lossy(&shrunk.stdout).into_owned();
+    assert_eq!(shrunk.status.code(), Some(20), "{card}");
+    assert!(card.lines().count() <= 25 && card.contains("ack_durability") && card.contains("shrunk"), "{card}");
+    let story = Path::new(&out).join("mixed5-0x0").join("story.scn").display().to_string();
+    let text = fs::read_to_string(&story).expect("the story was saved");
+    assert!(text.lines().take_while(|line| *line != "---").count() <= 40, "{text}");
+    assert_eq!(lab(&["replay", &story]).status.code(), Some(20));
+    // With another trace recorded, the failure did not happen again.
+    let other = file("other.scn", text.replace("\n---\n", "\n---\nnothing of the kind\n"));
+    refuses(&["replay", &other], 25, &[]);
+}
+
+#[test]
+fn wrong_stories_are_refused_with_file_and_line() {
+    refuses(&["run", &file("verb.scn", "servers 3\nexplode 2\n")], 3, &["verb.scn:2:", "explode"]);
+    refuses(&["run", &file("none.scn", "servers 0\n")], 3, &["none.scn:1:"]);
+    refuses(&["run", &file("bytes.scn", b"servers 3\n\xff\n")], 3, &["bytes.scn:2:", "UTF-8"]);
+    refuses(&["replay", &file("late.scn", "servers 3\n"), "--seed", "1"], 2, &["--seed"]);
+}
+
+#[test]
 fn the_seed_is_printed_before_the_run_and_json_is_one_document() {
     let output = lab(&["run", "one", "--seed", "0x2a", "--json", "--quiet"]);
     assert_eq!(output.status.code(), Some(0));
