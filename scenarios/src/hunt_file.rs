@@ -73,10 +73,7 @@ fn span_of(text: &str, path: &str) -> Range<usize> {
     let (mut here, mut found) = (table.into_inner(), 0..0);
     for part in path.split('.') {
         let Some((key, value)) = here.iter().find(|(key, _)| key.get_ref() == part) else { break };
-        found = match value.get_ref() {
-            DeValue::Table(_) => key.span(),
-            _ => value.span(),
-        };
+        found = if value.get_ref().is_table() { key.span() } else { value.span() };
         let DeValue::Table(inner) = value.get_ref() else { break };
         here = inner.clone();
     }

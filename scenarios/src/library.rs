@@ -81,7 +81,8 @@ impl Library {
         let path = Path::new(word);
         if path.is_file() {
             let kind = if path.extension().is_some_and(|e| e == "toml") { Kind::Hunt } else { Kind::Story };
-            if !kinds.contains(&kind) && !(kind == Kind::Story && kinds.contains(&Kind::Regression)) {
+            let wanted = kinds.contains(&kind) || (kind == Kind::Story && kinds.contains(&Kind::Regression));
+            if !wanted {
                 return Err(Misfit::whole(word, format!("this is a {}; expected a {}", kind.word(), words(kinds))));
             }
             return Ok(Item {

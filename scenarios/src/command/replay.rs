@@ -59,10 +59,7 @@ pub fn story(item: &Item, voice: &Voice) -> Result<Exit, Failed> {
     if voice.verbose > 0 {
         voice.say(&played.trace.join("\n"));
     }
-    let word = match exit {
-        Exit::Pass => voice.paint.good("PASS"),
-        _ => voice.paint.bad("FAIL"),
-    };
+    let word = if exit == Exit::Pass { voice.paint.good("PASS") } else { voice.paint.bad("FAIL") };
     let facts = played.violation.iter().flat_map(|v| v.facts.iter()).map(|f| format!("\n  · {f}")).collect::<String>();
     voice.tell(&format!("{word}  {}  {words}{facts}", item.name));
     let document = json!({

@@ -145,7 +145,7 @@ impl Tally {
 
     pub fn fail(&mut self, hunt: usize, failure: Failure) {
         self.failures.push((hunt, failure));
-        self.failures.sort_by(|a, b| (a.0, a.1.seed).cmp(&(b.0, b.1.seed)));
+        self.failures.sort_by_key(|(hunt, failure)| (*hunt, failure.seed));
     }
 
     pub fn runs(&self) -> u64 {
@@ -229,9 +229,11 @@ impl Tally {
         if self.interrupted {
             text += &(paint.warn("interrupted") + "\n");
         }
-        let verdict = match self.exit() {
-            Exit::Pass => paint.good("no violation"),
-            exit => paint.bad(&format!("{} failed, exit {} ({})", total.failed, exit.code(), exit.means())),
+        let exit = self.exit();
+        let verdict = if exit == Exit::Pass {
+            paint.good("no violation")
+        } else {
+            paint.bad(&format!("{} failed, exit {} ({})", total.failed, exit.code(), exit.means()))
         };
         let per_core = format!(
             "{} simulated s and {} messages per busy second",
@@ -239,9 +241,9 @@ impl Tally {
             rate(total.messages, total.millis)
         );
         let seconds = format!("{}.{} s", self.wall_ms / 1000, self.wall_ms % 1000 / 100);
-        write!(
+        writeln!(
             text,
-            "{} runs in {seconds}, {} runs/s; {per_core}: {verdict}\n",
+            "{} runs in {seconds}, {} runs/s; {per_core}: {verdict}",
             total.runs,
             rate(total.runs, self.wall_ms)
         )
