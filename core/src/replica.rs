@@ -180,14 +180,15 @@ impl Replica {
         self.checkpoints.on_applied(record.bytes.len() as u64);
     }
 
-    /// A leader is established, or a learner up to date: requests that waited go on.
+    /// A leader is established, or a learner up to date: requests that waited go on. What is committed
+    /// but not applied yet counts as not applied: a COMMIT may have come right behind UPTODATE.
     fn start_service<R: Rules>(
         &mut self,
         cx: &mut Cx<'_, R>,
         todo: &mut Pending,
         start: fn(&mut Service, &mut Cx<'_, R>, &[Record], &mut Vec<Want>),
     ) {
-        let tail: Vec<Record> = self.peer.ledger.uncommitted().cloned().collect();
+        let tail: Vec<Record> = self.peer.ledger.history().above(self.service.applied()).cloned().collect();
         start(&mut self.service, cx, &tail, &mut todo.wants);
     }
 

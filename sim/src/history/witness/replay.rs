@@ -105,7 +105,9 @@ fn follows(before: u64, next: u64) -> bool {
 }
 
 /// A request that arrived over a connection which its session had left fails, whatever it asked
-/// for. The log does not tell owners, but then nobody was answered anything else.
+/// for. The log does not tell owners, but then nobody was answered anything else. A client that was
+/// never answered lost its connection: the attempt to open the session again moves it, also when
+/// that attempt is not answered either. Who owned the session is the white-box oracle's question.
 fn was_moved(index: &Index<'_>, operation: &Operation<'_>, body: &Body) -> bool {
     let moved = Code::SessionMoved.to_wire();
     let answered = operation.returned.map(|returned| returned.answer);
@@ -113,7 +115,6 @@ fn was_moved(index: &Index<'_>, operation: &Operation<'_>, body: &Body) -> bool 
         let kinds = positions.iter().map(|at| &index.history.events[*at].kind);
         kinds.filter(|kind| matches!(kind, crate::history::Kind::Attached { .. })).take(2).count()
     });
-    *body == Body::Error { code: moved }
-        && answered.is_none_or(|answer| *answer == Answer::Error(moved))
-        && attachments > 1
+    let rightly = answered.is_none_or(|answer| *answer == Answer::Error(moved) && attachments > 1);
+    *body == Body::Error { code: moved } && rightly
 }
