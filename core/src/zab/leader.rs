@@ -59,6 +59,10 @@ pub struct Learner {
     pub acked: Zxid,
     /// PINGs sent and not yet answered.
     pub pings: u32,
+    /// The end of the leader's history when the learner was synchronized. An observer hears of
+    /// proposals only when they are committed, so it serves only when these are: else it could not
+    /// tell which of its clients' writes are already on their way, and would forward them again.
+    pub in_flight: Zxid,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -137,8 +141,14 @@ impl Leading {
     }
 
     pub fn on_opened<R: Rules>(&mut self, cx: &mut Cx<'_, R>, conn: ConnId) {
-        let learner =
-            Learner { server: None, kind: Kind::Observer, stage: LearnerStage::Opened, acked: Zxid::ZERO, pings: 0 };
+        let learner = Learner {
+            server: None,
+            kind: Kind::Observer,
+            stage: LearnerStage::Opened,
+            acked: Zxid::ZERO,
+            pings: 0,
+            in_flight: Zxid::ZERO,
+        };
         self.learners.insert(conn, learner);
         cx.arm(Timer::Learner(conn), cx.config.tick_ms.saturating_mul(cx.config.init_limit));
     }

@@ -149,6 +149,7 @@ impl Leading {
             cx.act(Action::Send { conn: *conn, packet });
         }
         let zxid = record.zxid;
+        self.serve_synced(cx, zxid);
         effects.push(Effect::Deliver(record));
         self.note_commit_in_syncs(cx, zxid, effects);
     }

@@ -6,7 +6,7 @@ use crate::id::{ConnId, Epoch, Zxid};
 use crate::log::{Image, Record};
 use crate::rule::{Rule, Rules};
 use crate::zab::effect::{Effect, Next};
-use crate::zab::leader::{Kind, Leading, LearnerStage, Stage};
+use crate::zab::leader::{Kind, Leading, Learner, LearnerStage, Stage};
 use crate::zab::ledger::Ledger;
 use crate::zab::message::Packet;
 use alloc::sync::Arc;
@@ -150,6 +150,7 @@ impl Leading {
         cx.act(Action::Send { conn, packet: Packet::NewLeader { epoch, config } });
         let learner = self.learners.get_mut(&conn).expect("the caller looked the learner up");
         learner.stage = LearnerStage::Syncing { known };
+        learner.in_flight = ledger.end();
         if let Some(server) = learner.server {
             let mode: SyncMode = mode(plan, sent);
             cx.report(Event::SyncPlanned { learner: server, mode, peer, end: ledger.end() });
@@ -180,7 +181,7 @@ impl Leading {
         match self.stage {
             Stage::Synchronization(epoch) => self.establish_with_quorum(cx, ledger, epoch, effects),
             Stage::Broadcast(_) => {
-                self.send_up_to_date(cx, conn);
+                self.serve_synced(cx, ledger.committed);
                 self.commit_acknowledged(cx, ledger, effects)
             }
             Stage::Discovery | Stage::Accepting(_) | Stage::Acknowledging(_) | Stage::Recording(_) => Next::Stay,
@@ -219,6 +220,16 @@ impl Leading {
         }
         cx.arm(Timer::Ping, cx.config.tick_ms / 2);
         Next::Stay
+    }
+
+    /// UPTODATE to every synced learner that knows what is in flight.
+    pub(in crate::zab) fn serve_synced<R: Rules>(&mut self, cx: &mut Cx<'_, R>, committed: Zxid) {
+        let knows = |l: &Learner| l.kind == Kind::Follower || l.in_flight <= committed;
+        let ready = self.learners.iter().filter(|(_, l)| l.stage == LearnerStage::Synced && knows(l));
+        let ready: Vec<ConnId> = ready.map(|(conn, _)| *conn).collect();
+        for conn in ready {
+            self.send_up_to_date(cx, conn);
+        }
     }
 
     fn send_up_to_date<R: Rules>(&mut self, cx: &mut Cx<'_, R>, conn: ConnId) {
