@@ -147,8 +147,6 @@ impl Service {
         match (&connection.phase, valid) {
             (&Phase::Revalidating(opening), true) => self.attach(cx, client, opening, wants),
             (&Phase::Revalidating(opening), false) => self.refuse(cx, client, opening),
-            // An answer to an earlier connection of the session, which came back meanwhile.
-            (Phase::Attached { .. }, false) => self.drop_client(cx, client, DropReason::SessionExpired),
             (Phase::New | Phase::Creating(_) | Phase::Attached { .. }, _) => {}
         }
     }

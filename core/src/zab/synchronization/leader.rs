@@ -213,11 +213,7 @@ impl Leading {
         }
         effects.extend(initial.into_iter().map(Effect::Deliver));
         effects.push(Effect::Established);
-        let synced: Vec<ConnId> =
-            self.learners.iter().filter(|(_, l)| l.stage == LearnerStage::Synced).map(|(conn, _)| *conn).collect();
-        for conn in synced {
-            self.send_up_to_date(cx, conn);
-        }
+        self.serve_synced(cx, ledger.committed);
         cx.arm(Timer::Ping, cx.config.tick_ms / 2);
         Next::Stay
     }
