@@ -29,7 +29,8 @@ fn dies(rule: Rule, budget: Budget, oracle: &str) {
 
 #[test]
 fn one_write_agrees_in_every_order() {
-    exhausts(WRITE, 7253, 18885, 0);
+    // A leader notes what was in flight when it synchronized a learner: 600 more states than without.
+    exhausts(WRITE, 7853, 20_269, 0);
 }
 
 #[test]
