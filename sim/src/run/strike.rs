@@ -391,13 +391,16 @@ impl Explorer<'_> {
         self.destroyed.iter().filter(empty).collect()
     }
 
-    /// Within the budget of the contract (section 7, clause 2), the disk is lost.
+    /// Within the budget of the contract (section 7, clause 2), the disk is lost: the voters that are
+    /// whole stay a quorum. Of n equal voters at most ⌊(n−1)/2⌋ are then destroyed; weights and groups
+    /// allow fewer.
     fn wipe(&mut self, server: ServerId, for_us: u64) {
         self.destroyed = self.lost();
-        let voters = self.world.ensemble().voters();
-        let budget = (voters.len() - 1) / 2;
-        let spent = self.destroyed.intersection(voters);
-        if voters.contains(server) && !spent.contains(server) && spent.len() >= budget {
+        let mut gone = self.destroyed;
+        gone.insert(server);
+        let ensemble = self.world.ensemble();
+        let whole = ensemble.voters().difference(gone);
+        if ensemble.voters().contains(server) && !ensemble.quorum.contains(whole) {
             return;
         }
         self.crash_for(server, for_us);
