@@ -252,7 +252,7 @@ fn write(state: &mut State, leader: ServerId) -> bool {
 }
 
 /// A ConnectRequest for a new session, in its frame (reference/zookeeper.md section 1.3).
-fn connect_frame() -> Vec<u8> {
+pub fn connect_frame() -> Vec<u8> {
     let mut payload = Vec::new();
     payload.extend(0i32.to_be_bytes());
     payload.extend(0i64.to_be_bytes());

@@ -7,9 +7,11 @@
 
 mod broadcast;
 mod election;
+mod interned;
 mod state;
 
-pub use broadcast::{Bound, Broadcast, Move};
+pub use broadcast::{Bound, Broadcast, Move, SAFE};
+pub use interned::{Counterexample, End, Explored, Go, Interned, Progress, Sizes, explore};
 pub use state::{Budget, State};
 
 use stateright::{Checker, Model};
@@ -34,7 +36,7 @@ pub struct Found {
 /// Searches a bound breadth first, until it is exhausted or a violation is found.
 pub fn search(model: Broadcast) -> Found {
     let checker = model.checker().finish_when(stateright::HasDiscoveries::AnyFailures).spawn_bfs().join();
-    let violation = checker.discovery(broadcast::SAFE).map(|path| {
+    let violation = checker.discovery(SAFE).map(|path| {
         let oracle = path
             .last_state()
             .violation

@@ -58,6 +58,40 @@ impl Pair {
         !self.up && self.outboxes.iter().any(Outbox::wants_link)
     }
 
+    /// An end says something. Whether it is on its way now; else it waits.
+    pub fn say(&mut self, from: ServerId, notification: Arc<Notification>) -> bool {
+        let (way, state) = (self.way(from), self.state());
+        let message = self.outboxes[way].send(notification, state);
+        self.up && self.launch(from, message)
+    }
+
+    /// What is on its way from this end arrives; and whether the next one is on its way now.
+    pub fn arrive(&mut self, from: ServerId) -> Option<(Arc<Notification>, bool)> {
+        let way = self.way(from);
+        let notification = self.flying[way].take()?;
+        let next = self.outboxes[way].sent();
+        Some((notification, self.launch(from, next)))
+    }
+
+    /// The connection comes up: whether each end, `a` first, says its last message again.
+    pub fn connect(&mut self) -> [bool; 2] {
+        self.up = true;
+        [self.a, self.b].map(|from| {
+            let way = self.way(from);
+            let message = self.outboxes[way].connected();
+            self.launch(from, message)
+        })
+    }
+
+    /// A server is gone: the connection, and what it had to say with it.
+    pub fn end(&mut self, gone: ServerId) {
+        if self.a == gone || self.b == gone {
+            self.disconnect();
+            let way = self.way(gone);
+            self.outboxes[way] = Outbox::default();
+        }
+    }
+
     fn disconnect(&mut self) {
         self.up = false;
         self.flying = Default::default();
@@ -90,11 +124,10 @@ impl<D: Disk> World<D> {
             notification
         };
         let pair = &mut self.pairs[at];
-        let (way, state) = (pair.way(from), pair.state());
-        let message = pair.outboxes[way].send(notification, state);
+        let launched = pair.say(from, notification);
         if !pair.up {
             self.effects.push(Effect::Apart { a: from.min(to), b: from.max(to) });
-        } else if pair.launch(from, message) {
+        } else if launched {
             self.effects.push(Effect::Noted { from, to });
         }
     }
@@ -112,11 +145,8 @@ impl<D: Disk> World<D> {
             return Err(Inapplicable);
         }
         let at = self.pair_index(from, to).ok_or(Inapplicable)?;
-        let pair = &mut self.pairs[at];
-        let way = pair.way(from);
-        let notification = pair.flying[way].take().ok_or(Inapplicable)?;
-        let next = pair.outboxes[way].sent();
-        if pair.launch(from, next) {
+        let (notification, launched) = self.pairs[at].arrive(from).ok_or(Inapplicable)?;
+        if launched {
             self.effects.push(Effect::Noted { from, to });
         }
         self.input(to, Input::Notified { from, notification });
@@ -138,12 +168,10 @@ impl<D: Disk> World<D> {
             return Err(Inapplicable);
         }
         let at = self.pair_index(a, b).ok_or(Inapplicable)?;
-        self.pairs[at].up = true;
-        for (from, to) in [(a, b), (b, a)] {
-            let pair = &mut self.pairs[at];
-            let way = pair.way(from);
-            let message = pair.outboxes[way].connected();
-            if pair.launch(from, message) {
+        let (a, b) = (a.min(b), a.max(b));
+        let launched = self.pairs[at].connect();
+        for ((from, to), launched) in [(a, b), (b, a)].into_iter().zip(launched) {
+            if launched {
                 self.effects.push(Effect::Noted { from, to });
             }
         }
@@ -164,13 +192,8 @@ impl<D: Disk> World<D> {
 
     /// A server is gone: its connections and what it had to say with it.
     pub(super) fn part_all(&mut self, gone: ServerId) {
-        for at in 0..self.pairs.len() {
-            let pair = &mut self.pairs[at];
-            if pair.a == gone || pair.b == gone {
-                pair.disconnect();
-                let way = pair.way(gone);
-                pair.outboxes[way] = Outbox::default();
-            }
+        for pair in &mut self.pairs {
+            pair.end(gone);
         }
     }
 }

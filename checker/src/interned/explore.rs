@@ -1,0 +1,337 @@
+//! The explorer of our own: level by level, so that the first violation is a nearest one and counts
+//! are exact; on interned states, so that the core runs once for each thing that can happen to it.
+//!
+//! A batch of the level is expanded by all threads, which only look things up; what was not worked
+//! out yet is done by one of them; then each thread adds the new states of its shard.
+
+use super::index::Id;
+use super::parts::{Ghost, Known, Learner, Miss, Parts, Reader, Sizes};
+use super::store::{Batch, Shard, place};
+use super::walk::{Act, Came, Now, WORDS_MAX};
+use crate::broadcast::{Broadcast, Move, SOMETIMES};
+use crate::state::State;
+use stateright::Model;
+use zabra_sim::oracle::Violation;
+
+/// So many states are expanded before the new ones are added.
+const BATCH: usize = 1 << 14;
+const NO_PARENT: u32 = u32::MAX;
+
+/// How a search is going.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    pub states: usize,
+    pub transitions: u64,
+    /// The level that is being expanded; its states, and those found for the next.
+    pub depth: usize,
+    pub frontier: usize,
+    /// What states and their index take.
+    pub bytes: usize,
+    /// Steps of the core so far.
+    pub core_steps: usize,
+}
+
+/// Whether a search goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Go {
+    On,
+    Stop,
+}
+
+/// How a search ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Nothing is left to expand.
+    Exhausted,
+    Violated,
+    /// It was stopped: states were left.
+    Stopped,
+}
+
+/// What a search found.
+#[derive(Clone, Debug)]
+pub struct Explored {
+    pub end: End,
+    pub progress: Progress,
+    /// Elections that the budget cut off.
+    pub cut: u64,
+    pub reached: Vec<&'static str>,
+    pub counterexample: Option<Counterexample>,
+    pub sizes: Sizes,
+    /// Reactions that came out differently when worked out again at the end.
+    pub unequal: usize,
+}
+
+/// A nearest violation, as the plain model tells it.
+#[derive(Clone, Debug)]
+pub struct Counterexample {
+    pub violation: Violation,
+    pub moves: Vec<Move>,
+}
+
+/// A search on its way.
+struct Explorer {
+    parts: Parts,
+    shards: Vec<Shard>,
+    /// For each shard, the states of the level.
+    level: Vec<std::ops::Range<usize>>,
+    servers: usize,
+    tally: Tally,
+    depth: usize,
+}
+
+/// What expanding came to.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    transitions: u64,
+    cut: u64,
+    reached: u8,
+}
+
+/// A thread's own: what it found for each shard, and whom it could not expand.
+#[derive(Default)]
+struct Hand {
+    found: Vec<Batch>,
+    missed: Vec<u32>,
+    tally: Tally,
+    acts: Vec<Act>,
+}
+
+/// The numbers of a plain state's parts.
+pub fn intern(state: &State, parts: &mut Parts) -> Now {
+    let machines: Vec<Id> = state.world.machines.iter().map(|m| parts.intern_machine(m.clone())).collect();
+    let pairs = parts.intern_pairs(state.world.pairs.clone());
+    let ghost = Ghost { oracles: state.oracles.clone(), violation: state.violation.clone() };
+    let ghost = parts.intern_ghost(ghost);
+    let mut now = Now::new(&machines, pairs, ghost, state.budget);
+    for slot in &state.world.ages {
+        let cable = state.world.cables.get(*slot).expect("a cable of an age is there").clone();
+        now.put(*slot as u8, parts.intern_cable(cable));
+    }
+    now
+}
+
+/// Searches until nothing is left, a violation is found, or `watch` stops it.
+pub fn explore(model: &Broadcast, threads: usize, mut watch: impl FnMut(&Progress) -> Go) -> Explored {
+    let threads = threads.max(1);
+    let mut parts = Parts::new();
+    let start = model.init_states().pop().expect("a model has an initial state");
+    let first = intern(&start, &mut parts);
+    let mut explorer = Explorer {
+        parts,
+        shards: (0..threads).map(|_| Shard::default()).collect(),
+        level: vec![0..0; threads],
+        servers: first.machines().len(),
+        tally: Tally::default(),
+        depth: 0,
+    };
+    let mut words = [0; WORDS_MAX];
+    let packed = first.pack(&mut words);
+    let (hash, shard) = place(packed, threads);
+    explorer.shards[shard].add(hash, NO_PARENT, packed);
+    explorer.tally.transitions = 1;
+    let (end, violated) = explorer.run(&mut watch);
+    let counterexample = violated.map(|state| explorer.tell(model, state));
+    let reached = SOMETIMES.iter().enumerate().filter(|(at, _)| explorer.tally.reached & 1 << at != 0);
+    Explored {
+        end,
+        progress: explorer.progress(),
+        cut: explorer.tally.cut,
+        reached: reached.map(|(_, name)| *name).collect(),
+        counterexample,
+        sizes: explorer.parts.sizes(),
+        unequal: explorer.parts.unequal_reactions(),
+    }
+}
+
+impl Explorer {
+    fn run(&mut self, watch: &mut impl FnMut(&Progress) -> Go) -> (End, Option<u32>) {
+        let mut hands: Vec<Hand> = self.shards.iter().map(|_| self.hand()).collect();
+        loop {
+            self.level = self.shards.iter().zip(&self.level).map(|(s, l)| l.end..s.len()).collect();
+            if self.level.iter().all(std::ops::Range::is_empty) {
+                return (End::Exhausted, None);
+            }
+            for shard in 0..self.shards.len() {
+                let range = self.level[shard].clone();
+                for start in range.clone().step_by(BATCH) {
+                    let batch = start..(start + BATCH).min(range.end);
+                    let before: Vec<usize> = self.shards.iter().map(Shard::len).collect();
+                    self.expand(shard, batch, &mut hands);
+                    self.add(&mut hands);
+                    if let Some(violated) = self.violated(&before) {
+                        return (End::Violated, Some(violated));
+                    }
+                    if watch(&self.progress()) == Go::Stop {
+                        return (End::Stopped, None);
+                    }
+                }
+            }
+            self.depth += 1;
+        }
+    }
+
+    fn hand(&self) -> Hand {
+        Hand { found: self.shards.iter().map(|_| Batch::default()).collect(), ..Hand::default() }
+    }
+
+    fn progress(&self) -> Progress {
+        Progress {
+            states: self.shards.iter().map(Shard::len).sum(),
+            transitions: self.tally.transitions,
+            depth: self.depth,
+            frontier: self.shards.iter().zip(&self.level).map(|(s, l)| s.len() - l.start).sum(),
+            bytes: self.shards.iter().map(Shard::bytes).sum(),
+            core_steps: self.parts.sizes().reactions,
+        }
+    }
+
+    /// The number of a state among all shards.
+    fn name(&self, shard: usize, local: usize) -> u32 {
+        u32::try_from(local * self.shards.len() + shard).expect("states are numbered in 32 bits")
+    }
+
+    fn words(&self, state: u32) -> &[u32] {
+        let shards = self.shards.len() as u32;
+        self.shards[(state % shards) as usize].get(state / shards)
+    }
+
+    /// Expands some states of one shard.
+    #[expect(clippy::disallowed_methods, reason = "which thread expands a state changes nothing that is reported")]
+    fn expand(&mut self, shard: usize, batch: std::ops::Range<usize>, hands: &mut [Hand]) {
+        let states: Vec<u32> = batch.map(|local| self.name(shard, local)).collect();
+        if hands.len() > 1 {
+            let (explorer, share) = (&*self, states.len().div_ceil(hands.len()));
+            std::thread::scope(|scope| {
+                for (hand, states) in hands.iter_mut().zip(states.chunks(share.max(1))) {
+                    scope.spawn(move || {
+                        for state in states {
+                            hand.expand(*state, explorer.words(*state), explorer, &mut Reader(&explorer.parts));
+                        }
+                    });
+                }
+            });
+        } else {
+            hands[0].missed.extend(states);
+        }
+        for hand in hands.iter_mut() {
+            for state in std::mem::take(&mut hand.missed) {
+                let shards = self.shards.len() as u32;
+                let words = self.shards[(state % shards) as usize].get(state / shards);
+                hand.expand_with(state, words, self.servers, &mut Learner(&mut self.parts));
+            }
+            let tally = std::mem::take(&mut hand.tally);
+            self.tally.transitions += tally.transitions;
+            self.tally.cut += tally.cut;
+            self.tally.reached |= tally.reached;
+        }
+    }
+
+    /// Adds what the hands have found, each thread to its shard.
+    #[expect(clippy::disallowed_methods, reason = "shards are disjoint: the order among them changes nothing")]
+    fn add(&mut self, hands: &mut [Hand]) {
+        if hands.len() == 1 {
+            self.shards[0].take(&hands[0].found[0]);
+        } else {
+            let found = &*hands;
+            std::thread::scope(|scope| {
+                for (at, shard) in self.shards.iter_mut().enumerate() {
+                    scope.spawn(move || found.iter().for_each(|hand| shard.take(&hand.found[at])));
+                }
+            });
+        }
+        hands.iter_mut().flat_map(|hand| &mut hand.found).for_each(Batch::clear);
+    }
+
+    /// The first of the new states that an oracle objected to.
+    fn violated(&self, before: &[usize]) -> Option<u32> {
+        before.iter().enumerate().find_map(|(at, before)| {
+            let shard = &self.shards[at];
+            let objected = |local: &usize| self.parts.violated(shard.get(*local as u32)[self.servers + 1]);
+            (*before..shard.len()).find(objected).map(|local| self.name(at, local))
+        })
+    }
+
+    /// The way to a state, in the words of the plain model, which walks it as well.
+    fn tell(&mut self, model: &Broadcast, state: u32) -> Counterexample {
+        let shards = self.shards.len() as u32;
+        let mut way = vec![state];
+        while let Some(parent) = way.last().map(|s| self.shards[(s % shards) as usize].parent(s / shards))
+            && parent != NO_PARENT
+        {
+            way.push(parent);
+        }
+        way.reverse();
+        let mut plain = model.init_states().pop().expect("a model has an initial state");
+        let mut moves = Vec::new();
+        for pair in way.windows(2) {
+            let child = self.words(pair[1]).to_vec();
+            let at = self.act_between(pair[0], &child);
+            let mut actions = Vec::new();
+            model.actions(&plain, &mut actions);
+            let action = actions.swap_remove(at);
+            plain = model.next_state(&plain, action.clone()).expect("the plain model makes the same move");
+            moves.push(action);
+        }
+        let violation = plain.violation.as_deref().expect("the plain model comes to the same violation").clone();
+        Counterexample { violation, moves }
+    }
+
+    /// Which of a state's moves leads to this child.
+    fn act_between(&mut self, parent: u32, child: &[u32]) -> usize {
+        let now = Now::unpack(self.words(parent), self.servers);
+        let learner = &mut Learner(&mut self.parts);
+        let mut acts = Vec::new();
+        now.acts(learner, &mut acts);
+        let leads = |act: &Act| {
+            let mut next = now;
+            let came = next.make(*act, learner);
+            came == Ok(Came::State) && next.pack(&mut [0; WORDS_MAX]) == child
+        };
+        acts.iter().position(leads).expect("a state is reached from its parent")
+    }
+}
+
+impl Hand {
+    /// Expands a state with what is known; if that is not enough, later.
+    fn expand(&mut self, state: u32, words: &[u32], explorer: &Explorer, known: &mut Reader<'_>) {
+        let (tally, lens) = (self.tally, self.found.iter().map(Batch::len).collect::<Vec<_>>());
+        if self.try_expand(state, words, explorer.servers, known).is_err() {
+            self.tally = tally;
+            self.found.iter_mut().zip(lens).for_each(|(batch, len)| batch.truncate(len));
+            self.missed.push(state);
+        }
+    }
+
+    fn expand_with(&mut self, state: u32, words: &[u32], servers: usize, known: &mut Learner<'_>) {
+        self.try_expand(state, words, servers, known).expect("a learner knows everything");
+    }
+
+    fn try_expand<K: Known>(&mut self, state: u32, words: &[u32], servers: usize, known: &mut K) -> Result<(), Miss> {
+        let now = Now::unpack(words, servers);
+        let mut acts = std::mem::take(&mut self.acts);
+        now.acts(known, &mut acts);
+        self.tally.reached |= now.reached(known);
+        let mut result = Ok(());
+        for act in &acts {
+            let mut next = now;
+            match next.make(*act, known) {
+                Ok(Came::State) => {
+                    self.tally.transitions += 1;
+                    let mut buffer = [0; WORDS_MAX];
+                    let words = next.pack(&mut buffer);
+                    let (hash, shard) = place(words, self.found.len());
+                    self.found[shard].push(hash, state, words);
+                }
+                Ok(Came::Nothing) => {}
+                Ok(Came::Cut) => self.tally.cut += 1,
+                Err(Miss) => {
+                    result = Err(Miss);
+                    break;
+                }
+            }
+        }
+        self.acts = acts;
+        result
+    }
+}

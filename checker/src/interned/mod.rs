@@ -1,0 +1,17 @@
+//! The same model on interned states: each part of the world by its number in a table of everything
+//! seen, each transition of a part worked out once (design section 3).
+//!
+//! A number stands for full equality, so a search on these states is exact. The core runs once for
+//! each (machine, stimulus); the rest is looking up.
+
+mod explore;
+mod index;
+mod model;
+mod parts;
+mod react;
+mod store;
+mod walk;
+
+pub use explore::{Counterexample, End, Explored, Go, Progress, explore};
+pub use model::Interned;
+pub use parts::Sizes;

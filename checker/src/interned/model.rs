@@ -1,0 +1,83 @@
+//! The interned model under `stateright`, so that its searches drive it too.
+
+use super::explore::intern;
+use super::parts::{Learner, Parts};
+use super::walk::{Act, Came, Now, WORDS_MAX};
+use crate::broadcast::{Broadcast, SAFE, SOMETIMES};
+use stateright::{Model, Property};
+#[expect(clippy::disallowed_types, reason = "stateright shares a model among its threads; what it holds is only a memory")]
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The model `broadcast`, its states interned.
+pub struct Interned {
+    servers: usize,
+    first: Box<[u32]>,
+    cuts: AtomicU64,
+    #[expect(clippy::disallowed_types, reason = "see its import")]
+    parts: Mutex<Parts>,
+}
+
+impl Interned {
+    pub fn new(model: &Broadcast) -> Interned {
+        let mut parts = Parts::new();
+        let start = model.init_states().pop().expect("a model has an initial state");
+        let now = intern(&start, &mut parts);
+        let first = now.pack(&mut [0; WORDS_MAX]).into();
+        #[expect(clippy::disallowed_types, reason = "see its import")]
+        let parts = Mutex::new(parts);
+        Interned { servers: now.machines().len(), first, cuts: AtomicU64::new(0), parts }
+    }
+
+    /// How many elections a budget cut off.
+    pub fn cuts(&self) -> u64 {
+        self.cuts.load(Ordering::Relaxed)
+    }
+
+    fn with<T>(&self, look: impl FnOnce(&mut Learner<'_>) -> T) -> T {
+        let mut parts = self.parts.lock().expect("no thread has panicked");
+        look(&mut Learner(&mut parts))
+    }
+
+    fn reaches(&self, state: &[u32], bit: usize) -> bool {
+        self.with(|learner| Now::unpack(state, self.servers).reached(learner)) & 1 << bit != 0
+    }
+}
+
+impl Model for Interned {
+    type State = Box<[u32]>;
+    type Action = Act;
+
+    fn init_states(&self) -> Vec<Self::State> {
+        vec![self.first.clone()]
+    }
+
+    fn actions(&self, state: &Self::State, actions: &mut Vec<Act>) {
+        self.with(|learner| Now::unpack(state, self.servers).acts(learner, actions));
+    }
+
+    fn next_state(&self, state: &Self::State, act: Act) -> Option<Self::State> {
+        let mut now = Now::unpack(state, self.servers);
+        let came = self.with(|learner| now.make(act, learner)).expect("a learner knows everything");
+        match came {
+            Came::State => Some(now.pack(&mut [0; WORDS_MAX]).into()),
+            Came::Nothing => None,
+            Came::Cut => {
+                self.cuts.fetch_add(1, Ordering::Relaxed);
+                None
+            }
+        }
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        let safe = |model: &Self, state: &Self::State| {
+            !model.with(|learner| super::parts::Known::parts(learner).violated(state[model.servers + 1]))
+        };
+        vec![
+            Property::always(SAFE, safe),
+            Property::sometimes(SOMETIMES[0], |model: &Self, state: &Self::State| model.reaches(state, 0)),
+            Property::sometimes(SOMETIMES[1], |model: &Self, state: &Self::State| model.reaches(state, 1)),
+            Property::sometimes(SOMETIMES[2], |model: &Self, state: &Self::State| model.reaches(state, 2)),
+        ]
+    }
+}

@@ -1,0 +1,496 @@
+//! The tables of a search: every machine, cable, set of election pairs and oracle ghost that was
+//! ever seen, and what each did under each stimulus, worked out once.
+
+use super::index::{Id, Memo, Table};
+use super::react::{Fact, Letters, Machine, Out, Reaction, Stimulus, react};
+use super::walk::Elected;
+use std::sync::Arc;
+use zabra_core::contract::Timer;
+use zabra_core::id::{ServerId, ServerSet};
+use zabra_core::rule::Rule;
+use zabra_core::zab::{Packet, ServerState};
+use zabra_sim::disk::Survivors;
+use zabra_sim::link::{End, Item, Link, Side};
+use zabra_sim::oracle::{self, Oracles, Sight, Violation};
+use zabra_sim::time::Micros;
+use zabra_sim::world::{Cable, Pair};
+
+/// Something was not worked out yet, and may not be worked out here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Miss;
+
+/// What happens to a cable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CableOp {
+    Take(Side),
+    Send(Side, Id),
+    Close(Side),
+    Accept(u32),
+    Refuse,
+    Open(u32),
+    Sever([u16; 2]),
+}
+
+/// What happens to the election pairs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PairsOp {
+    Say { from: ServerId, to: ServerId, notification: Id },
+    Arrive { from: ServerId, to: ServerId },
+    Connect { a: ServerId, b: ServerId },
+    End(ServerId),
+}
+
+/// The pairs afterwards; whether anything happened, and what arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Talked {
+    pub pairs: Id,
+    pub happened: bool,
+    pub notification: Id,
+}
+
+/// The head of one direction of a cable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Front {
+    Syn,
+    Accept,
+    Refuse,
+    Carry(Id),
+    End,
+    Lost,
+}
+
+/// What is read of a cable on the way.
+#[derive(Clone, Copy, Debug)]
+pub struct CableFacts {
+    pub ends: [ServerId; 2],
+    pub fronts: [Option<Front>; 2],
+    pub states: [End; 2],
+    pub carried: [u16; 2],
+    pub dead: bool,
+}
+
+/// What is read of a machine on the way.
+#[derive(Clone, Debug)]
+pub struct MachineFacts {
+    pub up: bool,
+    pub looking: bool,
+    pub drained: bool,
+    pub syncs: bool,
+    pub checkpoints: bool,
+    pub reads: bool,
+    pub limit: bool,
+    pub leads: bool,
+    pub applied: bool,
+    pub serves_second: bool,
+    pub crashes: Box<[Survivors]>,
+}
+
+/// The oracles, and what they objected to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Ghost {
+    pub oracles: Oracles,
+    pub violation: Option<Arc<Violation>>,
+}
+
+/// How much work the tables hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sizes {
+    pub machines: usize,
+    pub cables: usize,
+    pub pairs: usize,
+    pub ghosts: usize,
+    /// Steps of the core: distinct (machine, stimulus).
+    pub reactions: usize,
+    /// Distinct (ghost, facts).
+    pub judged: usize,
+    pub elections: usize,
+}
+
+#[derive(Debug)]
+pub struct Parts {
+    letters: Letters,
+    machines: Table<Machine>,
+    machine_facts: Vec<MachineFacts>,
+    cables: Table<Cable>,
+    cable_facts: Vec<CableFacts>,
+    pairs: Table<Vec<Pair>>,
+    ghosts: Table<Ghost>,
+    violated: Vec<bool>,
+    reactions: Vec<Reaction>,
+    elected: Vec<Elected>,
+    talked: Vec<Talked>,
+    react: Memo<(Id, Stimulus)>,
+    cable: Memo<(Id, CableOp)>,
+    talk: Memo<(Id, PairsOp)>,
+    judge: Memo<(Id, Id)>,
+    judge_election: Memo<(Id, Id)>,
+    elect: Memo<(Box<[Id]>, ServerSet)>,
+}
+
+impl Parts {
+    pub fn new() -> Parts {
+        Parts {
+            letters: Letters { packets: Table::new(), notifications: Table::new() },
+            machines: Table::new(),
+            machine_facts: Vec::new(),
+            cables: Table::new(),
+            cable_facts: Vec::new(),
+            pairs: Table::new(),
+            ghosts: Table::new(),
+            violated: Vec::new(),
+            reactions: Vec::new(),
+            elected: Vec::new(),
+            talked: Vec::new(),
+            react: Memo::new(),
+            cable: Memo::new(),
+            talk: Memo::new(),
+            judge: Memo::new(),
+            judge_election: Memo::new(),
+            elect: Memo::new(),
+        }
+    }
+
+    pub fn machine(&self, id: Id) -> &MachineFacts {
+        &self.machine_facts[id as usize]
+    }
+
+    pub fn cable(&self, id: Id) -> &CableFacts {
+        &self.cable_facts[id as usize]
+    }
+
+    pub fn violated(&self, ghost: Id) -> bool {
+        self.violated[ghost as usize]
+    }
+
+    pub fn reaction(&self, id: Id) -> &Reaction {
+        &self.reactions[id as usize]
+    }
+
+    pub fn elected(&self, id: Id) -> &Elected {
+        &self.elected[id as usize]
+    }
+
+    pub fn talked(&self, id: Id) -> Talked {
+        self.talked[id as usize]
+    }
+
+    pub fn sizes(&self) -> Sizes {
+        Sizes {
+            machines: self.machines.len(),
+            cables: self.cables.len(),
+            pairs: self.pairs.len(),
+            ghosts: self.ghosts.len(),
+            reactions: self.reactions.len(),
+            judged: self.judge.entries().len() + self.judge_election.entries().len(),
+            elections: self.elected.len(),
+        }
+    }
+
+    pub fn intern_machine(&mut self, machine: Machine) -> Id {
+        let (id, new) = self.machines.intern(machine);
+        if new {
+            self.machine_facts.push(MachineFacts::of(self.machines.get(id)));
+        }
+        id
+    }
+
+    pub fn intern_pairs(&mut self, pairs: Vec<Pair>) -> Id {
+        self.pairs.intern(pairs).0
+    }
+
+    pub fn intern_ghost(&mut self, ghost: Ghost) -> Id {
+        let violated = ghost.violation.is_some();
+        let (id, new) = self.ghosts.intern(ghost);
+        if new {
+            self.violated.push(violated);
+        }
+        id
+    }
+
+    pub fn intern_cable(&mut self, cable: Cable) -> Id {
+        let (id, new) = self.cables.intern(cable);
+        if new {
+            self.cable_facts.push(CableFacts::of(self.cables.get(id), &mut self.letters));
+        }
+        id
+    }
+
+    /// Works every reaction out again: how many differ from what was remembered.
+    pub fn unequal_reactions(&mut self) -> usize {
+        let mut unequal = 0;
+        for &((machine, stimulus), known) in self.react.entries() {
+            let (after, reaction) = react(self.machines.get(machine), stimulus, &mut self.letters);
+            let known = &self.reactions[known as usize];
+            let same = **self.machines.get(known.machine) == after;
+            unequal += usize::from(!same || Reaction { machine: known.machine, ..reaction } != *known);
+        }
+        unequal
+    }
+
+    fn work_react(&mut self, machine: Id, stimulus: Stimulus) -> Id {
+        let (after, mut reaction) = react(self.machines.get(machine), stimulus, &mut self.letters);
+        reaction.machine = self.intern_machine(after);
+        self.reactions.push(reaction);
+        self.reactions.len() as Id - 1
+    }
+
+    fn work_cable(&mut self, cable: Id, op: CableOp) -> Id {
+        let mut cable = Cable::clone(self.cables.get(cable));
+        match op {
+            CableOp::Take(side) => {
+                cable.link.take(side);
+            }
+            CableOp::Send(side, packet) => {
+                cable.link.send(side, Packet::clone(self.letters.packets.get(packet)));
+            }
+            CableOp::Close(side) => {
+                cable.link.close(side);
+            }
+            CableOp::Accept(slot) => {
+                cable.link.accept(slot);
+            }
+            CableOp::Refuse => {
+                cable.link.refuse();
+            }
+            CableOp::Open(slot) => cable.link.open(slot),
+            CableOp::Sever(keep) => {
+                cable.link.sever(keep.map(usize::from));
+            }
+        }
+        self.intern_cable(cable)
+    }
+
+    fn work_talk(&mut self, pairs: Id, op: PairsOp) -> Id {
+        let mut after = Vec::clone(self.pairs.get(pairs));
+        let of = |x: ServerId, y: ServerId| move |pair: &&mut Pair| pair.a == x.min(y) && pair.b == x.max(y);
+        let mut talked = Talked { pairs, happened: false, notification: 0 };
+        match op {
+            PairsOp::Say { from, to, notification } => {
+                if let Some(pair) = after.iter_mut().find(of(from, to)) {
+                    pair.say(from, Arc::clone(self.letters.notifications.get(notification).as_ref()));
+                    talked.happened = true;
+                }
+            }
+            PairsOp::Arrive { from, to } => {
+                let arrived = after.iter_mut().find(of(from, to)).and_then(|pair| pair.arrive(from));
+                if let Some((notification, _)) = arrived {
+                    talked.notification = self.letters.notifications.intern(notification).0;
+                    talked.happened = true;
+                }
+            }
+            PairsOp::Connect { a, b } => {
+                if let Some(pair) = after.iter_mut().find(of(a, b)).filter(|pair| !pair.up) {
+                    pair.connect();
+                    talked.happened = true;
+                }
+            }
+            PairsOp::End(gone) => {
+                after.iter_mut().for_each(|pair| pair.end(gone));
+                talked.happened = true;
+            }
+        }
+        talked.pairs = self.pairs.intern(after).0;
+        self.talked.push(talked);
+        self.talked.len() as Id - 1
+    }
+
+    fn work_judge(&mut self, ghost: Id, reaction: Id) -> Id {
+        let mut ghost = Ghost::clone(self.ghosts.get(ghost));
+        let reaction = &self.reactions[reaction as usize];
+        let machine = self.machines.get(reaction.machine);
+        let mut see = |fact| {
+            let (view, disk) = (machine.view(), machine.durable());
+            let sight = Sight { now: Micros::ZERO, server: reaction.server, fact, view, disk };
+            if let Err(violation) = ghost.oracles.see(&sight) {
+                ghost.violation.get_or_insert(Arc::new(violation));
+            }
+        };
+        match &reaction.fact {
+            Fact::Nothing | Fact::Stepped => {}
+            Fact::Booted(recovered) => see(oracle::Fact::Booted { recovered }),
+            Fact::Crashed => see(oracle::Fact::Crashed),
+        }
+        if matches!(reaction.fact, Fact::Stepped | Fact::Booted(_)) {
+            reaction.events.iter().for_each(|event| see(oracle::Fact::Reported(event)));
+        }
+        self.intern_ghost(ghost)
+    }
+}
+
+/// Who may look things up; and perhaps work them out.
+pub trait Known {
+    fn parts(&self) -> &Parts;
+    fn react(&mut self, machine: Id, stimulus: Stimulus) -> Result<Id, Miss>;
+    fn cable(&mut self, cable: Id, op: CableOp) -> Result<Id, Miss>;
+    fn dial(&mut self, from: ServerId, peer: ServerId) -> Result<Id, Miss>;
+    fn talk(&mut self, pairs: Id, op: PairsOp) -> Result<Talked, Miss>;
+    fn judge(&mut self, ghost: Id, reaction: Id) -> Result<Id, Miss>;
+    fn judge_election(&mut self, ghost: Id, election: Id) -> Result<Id, Miss>;
+    /// The election of `who` among these machines, the pairs being the last of `state`.
+    fn elect(&mut self, state: &[Id], who: ServerSet) -> Result<Id, Miss>;
+}
+
+/// Looks things up only: many may at once.
+pub struct Reader<'a>(pub &'a Parts);
+
+/// Looks things up and works out what is missing.
+pub struct Learner<'a>(pub &'a mut Parts);
+
+impl Known for Reader<'_> {
+    fn parts(&self) -> &Parts {
+        self.0
+    }
+
+    fn react(&mut self, machine: Id, stimulus: Stimulus) -> Result<Id, Miss> {
+        self.0.react.get(&(machine, stimulus)).ok_or(Miss)
+    }
+
+    fn cable(&mut self, cable: Id, op: CableOp) -> Result<Id, Miss> {
+        self.0.cable.get(&(cable, op)).ok_or(Miss)
+    }
+
+    fn dial(&mut self, from: ServerId, peer: ServerId) -> Result<Id, Miss> {
+        let fresh = Cable { ends: [from, peer], link: Link::dial() };
+        self.0.cables.find(&fresh).ok_or(Miss)
+    }
+
+    fn talk(&mut self, pairs: Id, op: PairsOp) -> Result<Talked, Miss> {
+        self.0.talk.get(&(pairs, op)).map(|at| self.0.talked(at)).ok_or(Miss)
+    }
+
+    fn judge(&mut self, ghost: Id, reaction: Id) -> Result<Id, Miss> {
+        if self.0.reaction(reaction).is_silent() {
+            return Ok(ghost);
+        }
+        self.0.judge.get(&(ghost, reaction)).ok_or(Miss)
+    }
+
+    fn judge_election(&mut self, ghost: Id, election: Id) -> Result<Id, Miss> {
+        self.0.judge_election.get(&(ghost, election)).ok_or(Miss)
+    }
+
+    fn elect(&mut self, state: &[Id], who: ServerSet) -> Result<Id, Miss> {
+        // A boxed key is built only for a question that was not asked before.
+        self.0.elect.find((state, who), |(known, set)| **known == *state && *set == who).ok_or(Miss)
+    }
+}
+
+impl Known for Learner<'_> {
+    fn parts(&self) -> &Parts {
+        self.0
+    }
+
+    fn react(&mut self, machine: Id, stimulus: Stimulus) -> Result<Id, Miss> {
+        Reader(self.0).react(machine, stimulus).or_else(|Miss| {
+            let reaction = self.0.work_react(machine, stimulus);
+            self.0.react.insert((machine, stimulus), reaction);
+            Ok(reaction)
+        })
+    }
+
+    fn cable(&mut self, cable: Id, op: CableOp) -> Result<Id, Miss> {
+        Reader(self.0).cable(cable, op).or_else(|Miss| {
+            let after = self.0.work_cable(cable, op);
+            self.0.cable.insert((cable, op), after);
+            Ok(after)
+        })
+    }
+
+    fn dial(&mut self, from: ServerId, peer: ServerId) -> Result<Id, Miss> {
+        Ok(self.0.intern_cable(Cable { ends: [from, peer], link: Link::dial() }))
+    }
+
+    fn talk(&mut self, pairs: Id, op: PairsOp) -> Result<Talked, Miss> {
+        Reader(self.0).talk(pairs, op).or_else(|Miss| {
+            let talked = self.0.work_talk(pairs, op);
+            self.0.talk.insert((pairs, op), talked);
+            Ok(self.0.talked(talked))
+        })
+    }
+
+    fn judge(&mut self, ghost: Id, reaction: Id) -> Result<Id, Miss> {
+        Reader(self.0).judge(ghost, reaction).or_else(|Miss| {
+            let after = self.0.work_judge(ghost, reaction);
+            self.0.judge.insert((ghost, reaction), after);
+            Ok(after)
+        })
+    }
+
+    fn judge_election(&mut self, ghost: Id, election: Id) -> Result<Id, Miss> {
+        Reader(self.0).judge_election(ghost, election).or_else(|Miss| {
+            let reactions = self.0.elected(election).reactions.clone();
+            let after = reactions.iter().try_fold(ghost, |ghost, reaction| self.judge(ghost, *reaction))?;
+            self.0.judge_election.insert((ghost, election), after);
+            Ok(after)
+        })
+    }
+
+    fn elect(&mut self, state: &[Id], who: ServerSet) -> Result<Id, Miss> {
+        Reader(self.0).elect(state, who).or_else(|Miss| {
+            let elected = super::walk::election(self, state, who)?;
+            self.0.elected.push(elected);
+            let id = self.0.elected.len() as Id - 1;
+            self.0.elect.insert((state.into(), who), id);
+            Ok(id)
+        })
+    }
+}
+
+impl Reaction {
+    /// Whether the oracles are shown nothing.
+    fn is_silent(&self) -> bool {
+        match self.fact {
+            Fact::Nothing => true,
+            Fact::Stepped => self.events.is_empty(),
+            Fact::Booted(_) | Fact::Crashed => false,
+        }
+    }
+
+    pub fn died(&self) -> bool {
+        self.outs.last() == Some(&Out::Died)
+    }
+}
+
+impl MachineFacts {
+    fn of(machine: &Machine) -> MachineFacts {
+        let view = machine.view();
+        let rule_off = machine.without.is_some_and(|w| w.0.contains(Rule::DrainBeforeVote));
+        let runs = machine.runs();
+        MachineFacts {
+            up: machine.up(),
+            looking: view.is_some_and(|v| v.state() == ServerState::Looking),
+            drained: rule_off || view.is_some_and(|v| v.pending_writes() == 0),
+            syncs: runs && machine.storage.completable(),
+            checkpoints: runs && machine.storage.checkpointing().is_some(),
+            reads: runs && !machine.questions.is_empty(),
+            limit: machine.armed(Timer::InitLimit).is_some(),
+            leads: view.is_some_and(|v| v.serving() && v.leader() == Some(v.me())),
+            applied: view.is_some_and(|v| v.applied().counter() > 0),
+            serves_second: view.is_some_and(|v| v.serving() && v.current_epoch().0 == 2),
+            crashes: if machine.up() { machine.storage.crash_choices().into() } else { Box::default() },
+        }
+    }
+}
+
+impl CableFacts {
+    fn of(cable: &Cable, letters: &mut Letters) -> CableFacts {
+        let link = &cable.link;
+        let mut front = |side| {
+            link.inbound(side).front().map(|item| match item {
+                Item::Syn => Front::Syn,
+                Item::Accept => Front::Accept,
+                Item::Refuse => Front::Refuse,
+                Item::Carry(packet) => Front::Carry(letters.packets.intern(packet.clone()).0),
+                Item::End => Front::End,
+                Item::Lost => Front::Lost,
+            })
+        };
+        CableFacts {
+            ends: cable.ends,
+            fronts: Side::BOTH.map(&mut front),
+            states: Side::BOTH.map(|side| link.end(side)),
+            carried: Side::BOTH.map(|side| link.inbound(side).len() as u16),
+            dead: link.dead(),
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! The interned wrapping agrees with the plain one: states, transitions, cuts, verdicts.
+
+use stateright::{Checker, Model};
+use zabra_checker::{Bound, Broadcast, Budget, End, Explored, Go, Interned, explore};
+use zabra_core::rule::Rule;
+use zabra_sim::rules::RuleSet;
+
+const WRITE: Budget = Budget { writes: 1, crashes: 0, breaks: 0, elections: 3 };
+const CRASH: Budget = Budget { writes: 0, crashes: 1, breaks: 0, elections: 3 };
+const BREAK: Budget = Budget { writes: 0, crashes: 0, breaks: 1, elections: 3 };
+
+fn model(budget: Budget, without: &[Rule]) -> Broadcast {
+    Broadcast::new(Bound { servers: 3, budget }, without.iter().copied().collect::<RuleSet>())
+}
+
+fn search(budget: Budget, threads: usize) -> Explored {
+    explore(&model(budget, &[]), threads, |_| Go::On)
+}
+
+/// The golden counts of `broadcast.rs`, by the explorer of our own and by stateright's searches.
+fn agrees(budget: Budget, states: usize, transitions: u64, cut: u64) {
+    for threads in [1, 2] {
+        let found = search(budget, threads);
+        assert_eq!(found.end, End::Exhausted);
+        assert_eq!((found.progress.states, found.progress.transitions, found.cut), (states, transitions, cut));
+        assert_eq!(found.unequal, 0, "equal inputs give equal outputs");
+    }
+    let interned = Interned::new(&model(budget, &[]));
+    let checker = interned.checker().spawn_dfs().join();
+    assert_eq!((checker.unique_state_count(), checker.state_count() as u64), (states, transitions));
+    assert_eq!(checker.model().cuts(), cut);
+    checker.assert_no_discovery(zabra_checker::SAFE);
+    let interned = Interned::new(&model(budget, &[]));
+    let checker = interned.checker().spawn_bfs().join();
+    assert_eq!((checker.unique_state_count(), checker.state_count() as u64), (states, transitions));
+    assert_eq!(checker.model().cuts(), cut);
+}
+
+#[test]
+fn a_write_has_the_plain_models_states() {
+    agrees(WRITE, 7853, 20_269, 0);
+}
+
+#[test]
+fn a_crash_has_the_plain_models_states() {
+    agrees(CRASH, 129_484, 245_754, 7583);
+}
+
+#[test]
+fn a_break_has_the_plain_models_states() {
+    agrees(BREAK, 62_336, 126_733, 4197);
+}
