@@ -5,7 +5,10 @@ use super::parts::{Learner, Parts};
 use super::walk::{Act, Came, Now, WORDS_MAX};
 use crate::broadcast::{Broadcast, SAFE, SOMETIMES};
 use stateright::{Model, Property};
-#[expect(clippy::disallowed_types, reason = "stateright shares a model among its threads; what it holds is only a memory")]
+#[expect(
+    clippy::disallowed_types,
+    reason = "stateright shares a model among its threads; what it holds is only a memory"
+)]
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -22,13 +22,26 @@ pub type Machine = zabra_sim::machine::Machine<RecordDisk>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stimulus {
     /// This cable asks to be accepted.
-    Asked { cable: u8 },
+    Asked {
+        cable: u8,
+    },
     /// This cable, dialled from here, was accepted.
-    Accepted { cable: u8, peer: ServerId },
+    Accepted {
+        cable: u8,
+        peer: ServerId,
+    },
     Refused(ServerId),
-    Packet { slot: u32, packet: Id },
-    Broken { slot: u32 },
-    Notified { from: ServerId, notification: Id },
+    Packet {
+        slot: u32,
+        packet: Id,
+    },
+    Broken {
+        slot: u32,
+    },
+    Notified {
+        from: ServerId,
+        notification: Id,
+    },
     Fired(Timer),
     Complete(Job),
     ClientOpened,
@@ -41,10 +54,20 @@ pub enum Stimulus {
 /// What leaves a machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Out {
-    Say { to: ServerId, notification: Id },
+    Say {
+        to: ServerId,
+        notification: Id,
+    },
     Dial(ServerId),
-    Send { cable: u8, side: Side, packet: Id },
-    Close { cable: u8, side: Side },
+    Send {
+        cable: u8,
+        side: Side,
+        packet: Id,
+    },
+    Close {
+        cable: u8,
+        side: Side,
+    },
     /// The process is gone, with its end of everything.
     Died,
 }
