@@ -102,8 +102,10 @@ pub struct Epoch(pub u32);
 
 impl Epoch {
     pub const ZERO: Epoch = Epoch(0);
+    /// No epoch is above it, so nobody may accept it: no reign could follow.
+    pub const LAST: Epoch = Epoch(u32::MAX);
 
-    /// The epoch after this one. Panics after 2^32 − 1 epochs.
+    /// The epoch after this one. Panics after [`Epoch::LAST`].
     pub fn next(self) -> Epoch {
         Epoch(self.0.checked_add(1).expect("the epoch counter is exhausted"))
     }

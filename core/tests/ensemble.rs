@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use zabra_core::config::{Config, Ensemble};
-use zabra_core::contract::{Action, Actions, ClientOrigin, Event, Input, Origin, Timer};
+use zabra_core::contract::{Action, Actions, ClientOrigin, Event, Input, Origin, Resigned, Timer};
 use zabra_core::id::{ClientId, ConnId, Epoch, ServerId, ServerSet, SessionId, Stamp, Zxid};
 use zabra_core::log::{Recovered, Standing};
 use zabra_core::quorum::Quorum;
@@ -43,8 +43,15 @@ fn ensemble(voters: u8, observers: u8) -> Arc<Ensemble> {
 
 impl Net {
     fn boot(voters: u8, observers: u8) -> Net {
-        let ensemble = ensemble(voters, observers);
-        let mut net = Net {
+        let mut net = Net::empty();
+        for id in 1..=voters + observers {
+            net.start(id, &ensemble(voters, observers), Epoch::ZERO);
+        }
+        net
+    }
+
+    fn empty() -> Net {
+        Net {
             replicas: BTreeMap::new(),
             timers: BTreeSet::new(),
             inputs: VecDeque::new(),
@@ -52,22 +59,23 @@ impl Net {
             next_conn: 0,
             events: Vec::new(),
             sent: Vec::new(),
-        };
-        for id in 1..=voters + observers {
-            let config = Arc::new(Config::new(ServerId(id), Arc::clone(&ensemble)));
-            let recovered = Recovered {
-                accepted: Epoch::ZERO,
-                current: Epoch::ZERO,
-                image: Arc::new(Database::default()),
-                log: Vec::new(),
-                standing: Standing::Intact,
-            };
-            let mut out = Actions::new();
-            let base = SessionId(i64::from(id) << 56);
-            net.replicas.insert(ServerId(id), Replica::restore(config, recovered, base, Stamp(1), &mut out));
-            net.perform(ServerId(id), &mut out);
         }
-        net
+    }
+
+    /// A server starts whose disk holds no record, and this accepted epoch.
+    fn start(&mut self, id: u8, ensemble: &Arc<Ensemble>, accepted: Epoch) {
+        let config = Arc::new(Config::new(ServerId(id), Arc::clone(ensemble)));
+        let recovered = Recovered {
+            accepted,
+            current: Epoch::ZERO,
+            image: Arc::new(Database::default()),
+            log: Vec::new(),
+            standing: Standing::Intact,
+        };
+        let mut out = Actions::new();
+        let base = SessionId(i64::from(id) << 56);
+        self.replicas.insert(ServerId(id), Replica::restore(config, recovered, base, Stamp(1), &mut out));
+        self.perform(ServerId(id), &mut out);
     }
 
     /// Runs until nothing is in flight; then fires the timers that an idle ensemble has, and again.
@@ -255,6 +263,47 @@ fn a_follower_that_loses_its_leader_elects_again_in_a_higher_epoch() {
     assert_eq!(net.states(), [ServerState::Following, ServerState::Leading]);
     assert!(net.replicas.values().all(|r| r.view().current_epoch() == Epoch(2) && r.view().serving()));
     assert_eq!(net.replicas[&ServerId(1)].view().history_end(), Zxid::ZERO);
+}
+
+/// Servers 1 and 2 serve; then server 3 comes, a voter or an observer, that had accepted `late` of a
+/// leader that was lost before its reign began.
+fn late_comer(voters: u8, observers: u8, late: Epoch) -> Net {
+    let ensemble = ensemble(voters, observers);
+    let mut net = Net::empty();
+    net.start(1, &ensemble, Epoch::ZERO);
+    net.start(2, &ensemble, Epoch::ZERO);
+    net.settle();
+    assert_eq!(net.states(), [ServerState::Following, ServerState::Leading]);
+    net.start(3, &ensemble, late);
+    net
+}
+
+#[test]
+fn a_reign_ends_for_a_learner_that_accepted_a_later_epoch() {
+    for (voters, observers) in [(3, 0), (2, 1)] {
+        let mut net = late_comer(voters, observers, Epoch(9));
+        net.settle();
+        let passed = |(_, event): &&(_, Event)| matches!(event, Event::Resigned { why: Resigned::EpochPassed, .. });
+        assert_eq!(net.events.iter().filter(passed).count(), 1);
+        assert!(net.all_serve(), "{:?}", net.states());
+        assert!(net.replicas.values().all(|r| r.view().current_epoch() == Epoch(10)));
+    }
+}
+
+#[test]
+fn a_learner_that_accepted_the_last_epoch_is_turned_away() {
+    let mut net = late_comer(3, 0, Epoch::LAST);
+    net.step(ServerId(3), Input::Fired { timer: Timer::Notification });
+    // It comes again and again, so the net never rests.
+    for _ in 0..200 {
+        let Some((server, input)) = net.inputs.pop_front() else { break };
+        net.step(server, input);
+    }
+    let refused = net.events.iter().any(|(server, event)| {
+        *server == ServerId(2) && matches!(event, Event::PeerRefused { why } if why.contains("no reign can follow"))
+    });
+    assert!(refused);
+    assert!(net.replicas[&ServerId(1)].view().serving() && net.replicas[&ServerId(2)].view().serving());
 }
 
 fn create(path: &[u8], flags: i32) -> CreateRequest<'_> {

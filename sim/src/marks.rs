@@ -51,6 +51,7 @@ marks! {
     Rollover "rollover": "an epoch ended because its counter did";
     QuorumLost "quorum-lost": "a leader stepped down because it heard no quorum";
     FollowerAhead "follower-ahead": "a leadership ended because a follower was more recent";
+    EpochPassed "epoch-passed": "a leadership ended because a learner had accepted a later epoch";
     InitLimit "init-limit": "a leadership ended because it was not established in time";
     RoleChange "role-change": "a role ended without a crash";
     Committed "committed": "a transaction was committed";
@@ -130,6 +131,7 @@ impl Marks {
                     Resigned::QuorumLost => Mark::QuorumLost,
                     Resigned::InitLimit => Mark::InitLimit,
                     Resigned::FollowerAhead => Mark::FollowerAhead,
+                    Resigned::EpochPassed => Mark::EpochPassed,
                     Resigned::CounterExhausted => Mark::Rollover,
                 });
             }

@@ -171,6 +171,8 @@ pub enum Fault {
     },
     /// The epochs on disk contradict each other or the log (section 3.8).
     EpochsContradict,
+    /// The accepted epoch on disk is the last that there can be.
+    EpochsExhausted,
 }
 
 /// The actions and events of a step, with the arena that holds the bytes of replies.

@@ -18,7 +18,7 @@ pub enum Event {
     /// included in an election), as their senders cast them, and the round.
     Elected { vote: Vote, round: u64, ballots: Vec<Ballot>, joined: Joined },
     /// As leader: a quorum's FOLLOWERINFO was heard (this server's own included) and this epoch is
-    /// proposed.
+    /// proposed. Observers that were heard are named too: they count for the epoch, not for the quorum.
     EpochProposed { epoch: Epoch, informed: Vec<(ServerId, Epoch)> },
     /// As learner: ACKEPOCH leaves now. `vouches` is false if it answers −1, because the epoch had
     /// been accepted before.
@@ -132,6 +132,8 @@ pub enum Resigned {
     InitLimit,
     /// A follower has a more recent history.
     FollowerAhead,
+    /// A learner has accepted an epoch above this reign's, so it can never follow it.
+    EpochPassed,
     /// The zxid counter is exhausted.
     CounterExhausted,
 }

@@ -6,13 +6,18 @@ use super::leader::{Kind, Leading, LearnerStage, Stage};
 use super::learner::{Learning, Phase};
 use super::ledger::Ledger;
 use super::message::Packet;
-use crate::contract::{Action, Cx, Event, Resigned};
+use crate::contract::{Action, Cx, Event, Fault, Resigned};
 use crate::id::{ConnId, Epoch, ServerId, Zxid};
 use crate::rule::{Rule, Rules};
 use alloc::vec::Vec;
 
 impl Leading {
-    /// A learner told its accepted epoch, or the role was just taken: is there a quorum?
+    /// A learner told its accepted epoch: is there a quorum, or can it be asked at once?
+    ///
+    /// An accepted epoch above this reign's is of a leader that proposed it and was lost before its
+    /// reign began. Whoever accepted it refuses this one for ever, so the reign ends; this server
+    /// accepts that epoch too, so that the next one is above it, whoever is heard first. (Apache's
+    /// leader does not see it and the learner never comes back: section 3.4.)
     pub(super) fn on_informed<R: Rules>(
         &mut self,
         cx: &mut Cx<'_, R>,
@@ -20,6 +25,12 @@ impl Leading {
         conn: ConnId,
         effects: &mut Vec<Effect>,
     ) -> Next {
+        if let LearnerStage::Informed { accepted } = self.learners[&conn].stage
+            && self.epoch().is_some_and(|epoch| accepted > epoch)
+        {
+            ledger.save_accepted(cx, accepted);
+            return self.resign(cx, Resigned::EpochPassed);
+        }
         match self.stage {
             Stage::Discovery => self.propose_epoch(cx, ledger, effects),
             Stage::Accepting(_) => Next::Stay,
@@ -33,8 +44,8 @@ impl Leading {
         }
     }
 
-    /// With a quorum of voters' FOLLOWERINFO (this server included), the epoch above all of their
-    /// accepted epochs is proposed, first of all to this server's own disk.
+    /// With a quorum of voters' FOLLOWERINFO (this server included), the epoch above all accepted
+    /// epochs that were heard, observers' included, is proposed, first of all to this server's own disk.
     pub fn propose_epoch<R: Rules>(
         &mut self,
         cx: &mut Cx<'_, R>,
@@ -43,14 +54,18 @@ impl Leading {
     ) -> Next {
         let mut informed: Vec<(ServerId, Epoch)> = Vec::from([(cx.config.me, ledger.accepted)]);
         for learner in self.learners.values() {
-            if let (Kind::Follower, Some(server), LearnerStage::Informed { accepted }) =
-                (learner.kind, learner.server, learner.stage)
-            {
+            if let (Some(server), LearnerStage::Informed { accepted }) = (learner.server, learner.stage) {
                 informed.push((server, accepted));
             }
         }
-        let quorum = cx.config.ensemble.quorum.contains(informed.iter().map(|(s, _)| *s).collect());
+        let mut voters = self.followers(|l| matches!(l.stage, LearnerStage::Informed { .. }));
+        voters.insert(cx.config.me);
+        let quorum = cx.config.ensemble.quorum.contains(voters);
         if !quorum && cx.enforces(Rule::EpochQuorum) {
+            return Next::Stay;
+        }
+        if ledger.accepted == Epoch::LAST {
+            effects.push(Effect::Stop(Fault::EpochsExhausted));
             return Next::Stay;
         }
         let epoch = new_epoch(cx, &informed);
@@ -161,6 +176,10 @@ impl Learning {
     pub(super) fn on_leader_info<R: Rules>(&mut self, cx: &mut Cx<'_, R>, ledger: &mut Ledger, epoch: Epoch) -> Next {
         if epoch < ledger.accepted && cx.enforces(Rule::EpochNotLower) {
             cx.report(Event::PeerRefused { why: "an epoch below the accepted one" });
+            return Next::Look;
+        }
+        if epoch == Epoch::LAST {
+            cx.report(Event::PeerRefused { why: "an epoch that no reign can follow" });
             return Next::Look;
         }
         let vouches = epoch != ledger.accepted || !cx.enforces(Rule::EqualDoesNotVouch);

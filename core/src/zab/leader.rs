@@ -325,6 +325,9 @@ impl Leading {
         if info.server == cx.config.me {
             return self.refuse(cx, conn, "the leader's own id", effects);
         }
+        if info.accepted == Epoch::LAST {
+            return self.refuse(cx, conn, "an accepted epoch that no reign can follow", effects);
+        }
         // A server has one connection: an older one is half open, or the peer restarted.
         let older = self.learners.iter().find(|(_, l)| l.server == Some(info.server)).map(|(c, _)| *c);
         if let Some(older) = older {

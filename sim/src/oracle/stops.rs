@@ -22,6 +22,10 @@ impl Stops {
                 let sentence = "a disk that was written by the protocol contradicts itself";
                 Err(sight.breaks(Self::ID, sentence, stops, "its epochs contradict each other or its log"))
             }
+            Fault::EpochsExhausted => {
+                let sentence = "the epochs are exhausted";
+                Err(sight.breaks(Self::ID, sentence, stops, "its accepted epoch is the last that there can be"))
+            }
             Fault::TruncateCommitted { committed, after } => {
                 let asked = format!("its leader asked it to cut after {after}; committed is {committed}");
                 Err(sight.breaks(Self::ID, "a leader asked to cut what is committed", stops, asked).at(committed))
@@ -78,6 +82,7 @@ mod tests {
     #[test]
     fn every_other_stop_is_caught() {
         stage().caught(1, stopped(Fault::EpochsContradict), "contradicts itself");
+        stage().caught(1, stopped(Fault::EpochsExhausted), "exhausted");
         let fault = Fault::TruncateCommitted { committed: z(1, 2), after: z(1, 1) };
         stage().caught(1, stopped(fault), "cut what is committed");
         stage().caught(1, stopped(Fault::UnreadableTransaction { zxid: z(1, 2) }), "cannot be read");

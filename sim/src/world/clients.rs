@@ -82,9 +82,11 @@ impl<D: Disk> World<D> {
                 }
             }
             Item::End | Item::Lost => {
+                if let End::Open { slot } = end {
+                    self.release(server, ClientId(slot));
+                }
                 self.bury_line(line);
                 if let End::Open { slot } = end {
-                    self.machine_mut(server).clients.remove(slot);
                     self.input(server, Input::ClientClosed { client: ClientId(slot) });
                 }
             }
@@ -133,12 +135,21 @@ impl<D: Disk> World<D> {
             }
         };
         self.perform(server);
-        if over && self.machine_mut(server).clients.remove(client.0).is_some() {
+        if over && self.release(server, client).is_some() {
             self.close_server_end(line);
             if self.machine(server).up() {
                 self.input(server, Input::ClientClosed { client });
             }
         }
+    }
+
+    /// The server's name of this connection is free again; what the step reported of it still counts.
+    fn release(&mut self, server: ServerId, client: ClientId) -> Option<u32> {
+        let (line, _) = self.machine_mut(server).clients.remove(client.0)?;
+        if let Some(held) = self.lines.get(line) {
+            self.dropped.push((server, client, held.client));
+        }
+        Some(line)
     }
 
     fn close_server_end(&mut self, line: u32) {
@@ -206,7 +217,7 @@ impl<D: Disk> World<D> {
     }
 
     pub(super) fn drop_client(&mut self, server: ServerId, client: ClientId) {
-        if let Some((line, _)) = self.machine_mut(server).clients.remove(client.0) {
+        if let Some(line) = self.release(server, client) {
             self.close_server_end(line);
         }
     }

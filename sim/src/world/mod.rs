@@ -24,7 +24,7 @@ use crate::trace::print::Printer;
 use std::sync::Arc;
 use zabra_core::config::{Config, Ensemble};
 use zabra_core::contract::{Action, Actions, Fault, Input, Timer};
-use zabra_core::id::{ServerId, ServerSet, Stamp};
+use zabra_core::id::{ClientId, ServerId, ServerSet, Stamp};
 use zabra_core::log::Recovered;
 use zabra_core::wire::Deframer;
 use zabra_core::zab::Packet;
@@ -163,6 +163,8 @@ pub struct World<D = Storage> {
     pub happened: Happened,
     /// What clients learned in the last step.
     pub learned: Vec<(u16, ClientEvent)>,
+    /// The clients' connections that the last step took from a server, and whose they were.
+    dropped: Vec<(ServerId, ClientId, u16)>,
     /// Told of everything that servers and clients do, if somebody reads.
     pub printer: Option<Printer>,
     /// Why the last store that refused to start did so.
@@ -191,6 +193,7 @@ impl<D: Disk> World<D> {
             effects: Vec::new(),
             happened: Happened::Nothing,
             learned: Vec::new(),
+            dropped: Vec::new(),
             printer: None,
             refusal: String::new(),
             todo: Vec::new(),
@@ -250,6 +253,7 @@ impl<D: Disk> World<D> {
         self.out.clear();
         self.happened = Happened::Nothing;
         self.learned.clear();
+        self.dropped.clear();
     }
 
     fn known(&self, server: ServerId) -> Result<(), Inapplicable> {

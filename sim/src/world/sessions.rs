@@ -96,10 +96,12 @@ impl<D: Disk> World<D> {
         }
     }
 
-    /// Whether this connection of a server is a raw client's.
+    /// Whether this connection of a server is, or was before the last step ended it, a raw client's.
     pub fn is_raw(&self, server: ServerId, client: ClientId) -> bool {
         let line = self.machine(server).clients.get(client.0).and_then(|(line, _)| self.lines.get(*line));
-        line.is_some_and(|line| self.clients[usize::from(line.client)].kind == ClientKind::Raw)
+        let dropped = || self.dropped.iter().find(|d| (d.0, d.1) == (server, client)).map(|d| d.2);
+        let whose = line.map(|line| line.client).or_else(dropped);
+        whose.is_some_and(|whose| self.clients[usize::from(whose)].kind == ClientKind::Raw)
     }
 
     /// Whether this connection is the one that a well-behaved client uses.
