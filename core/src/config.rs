@@ -65,6 +65,9 @@ pub struct Limits {
     /// Records (or bytes) of log after which a checkpoint is taken (contract section 3).
     pub checkpoint_records: u32,
     pub checkpoint_bytes: u64,
+    /// The counter that no transaction has: it ends the epoch (ZOOKEEPER-1277). A zxid has room for
+    /// 32 bits; the explorers give it fewer, so that epochs end within a run.
+    pub counter_end: u32,
 }
 
 impl Default for Limits {
@@ -77,6 +80,7 @@ impl Default for Limits {
             proposals: 100_000,
             checkpoint_records: 200_000,
             checkpoint_bytes: 64 << 20,
+            counter_end: u32::MAX,
         }
     }
 }

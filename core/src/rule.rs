@@ -75,7 +75,7 @@ rules! {
     ImageBeforeAck: "installed image durable before the ACK", "ZOOKEEPER-2872", "ack_durability";
     KeepProposalsInSync: "proposals before UPTODATE are kept", "ZOOKEEPER-4394", "commit_matching";
     AbortedSyncForgotten: "an image without completed NEWLEADER is dropped", "ZOOKEEPER-3642", "vote";
-    TruncateNotCommitted: "refuse TRUNC below committed", "oracle 16", "commit_safety";
+    TruncateNotCommitted: "refuse TRUNC below committed", "oracle 16", "digest";
     EstablishedByQuorum: "serve and send UPTODATE after a quorum of ACK(NEWLEADER)", "Zab paper (DSN 2011)", "quorum";
     AckAfterDurable: "ACK(z) after z is durable", "reference/zookeeper.md 3.7", "ack_durability";
     LeaderAckAfterDurable: "the leader counts itself the same way", "reference/zookeeper.md 3.7", "ack_durability";
@@ -83,7 +83,7 @@ rules! {
     CommitOrder: "commit z after z−1", "Zab paper (DSN 2011)", "commit_safety";
     CommitMatches: "a COMMIT that is not the head of the queue stops the server", "reference/zookeeper.md 3.7", "commit_safety";
     ApplyCommitted: "apply only what is committed", "Zab paper (DSN 2011)", "commit_safety";
-    CurrentConnection: "packets of another connection or epoch are dropped", "oracle 18", "contiguity";
+    CurrentConnection: "packets of another connection or epoch are dropped", "oracle 18", "log_matching";
     StepDown: "no quorum heard within syncLimit ends leadership; observers don't count", "ZOOKEEPER-1294", "step_down";
     EpochEnds: "counter 0xffffffff ends the epoch", "ZOOKEEPER-1277", "zxid";
     FreshZxid: "every request that reaches preparation takes a fresh zxid", "reference/zookeeper.md 1.5", "zxid";

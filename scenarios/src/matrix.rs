@@ -20,9 +20,12 @@ struct File {
 #[serde(deny_unknown_fields, default)]
 struct Entry {
     hunts: Vec<String>,
+    /// Stories that are tried first: schedules that a random walk meets too seldom.
+    stories: Vec<String>,
     /// Why nothing need die when this rule alone is off.
     redundant: Option<String>,
-    /// With each of these off as well, something must die.
+    /// With each of these off as well, the rule's own oracle must object to what it lets pass with the
+    /// other one alone off.
     with: Vec<String>,
 }
 
@@ -34,13 +37,25 @@ pub struct Matrix {
 /// One line of the kill matrix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trial {
+    /// The rule, and in a pair what it is redundant beside.
     pub off: Vec<Rule>,
     pub hunts: Vec<String>,
+    pub stories: Vec<String>,
 }
 
 impl Trial {
     pub fn name(&self) -> String {
         self.off.iter().map(|r| r.entry().name).collect::<Vec<_>>().join(" + ")
+    }
+
+    /// What is off in the run that shows that this trial's kill is its own: in a pair the partner alone.
+    pub fn control(&self) -> &[Rule] {
+        &self.off[1..]
+    }
+
+    /// In a pair the partner's oracle would speak first, so the rule's own one alone is heeded.
+    pub fn heeds(&self) -> Option<&'static str> {
+        (self.off.len() > 1).then(|| self.off[0].entry().oracle)
     }
 }
 
@@ -55,8 +70,11 @@ impl Matrix {
     pub fn trials(&self, rule: Rule) -> Vec<Trial> {
         let entry = self.entries.get(&rule);
         let hunts = entry.map(|(e, _)| e.hunts.clone()).filter(|h| !h.is_empty()).unwrap_or(self.hunts.clone());
-        let pairs = entry.into_iter().flat_map(|(_, with)| with).map(|other| vec![rule, *other]);
-        std::iter::once(vec![rule]).chain(pairs).map(|off| Trial { off, hunts: hunts.clone() }).collect()
+        let stories = entry.map(|(e, _)| e.stories.clone()).unwrap_or_default();
+        let pairs = entry.into_iter().flat_map(|(_, with)| with);
+        let pairs = pairs.map(|other| Trial { off: vec![rule, *other], hunts: hunts.clone(), stories: Vec::new() });
+        let alone = Trial { off: vec![rule], hunts: hunts.clone(), stories };
+        std::iter::once(alone).chain(pairs).collect()
     }
 
     pub fn argument(&self, rule: Rule) -> Option<&str> {
@@ -101,6 +119,9 @@ mod tests {
         assert_eq!(names(Rule::VoteOrder), [("VoteOrder".into(), "mixed5".into())]);
         let pair = [("LeaderConfirms".into(), "three".into()), ("LeaderConfirms + EpochQuorum".into(), "three".into())];
         assert_eq!(names(Rule::LeaderConfirms), pair);
+        let trials = matrix.trials(Rule::LeaderConfirms);
+        assert_eq!((trials[0].control(), trials[0].heeds()), (&[][..], None));
+        assert_eq!((trials[1].control(), trials[1].heeds()), (&[Rule::EpochQuorum][..], Some("election")));
         assert_eq!(matrix.argument(Rule::LeaderConfirms), Some("r"));
     }
 

@@ -99,6 +99,11 @@ pub enum Fault {
         server: u8,
         for_us: u64,
     },
+    /// The connection of the next synchronization (of the next image, if `image`) breaks when its
+    /// first packet has arrived.
+    Interrupt {
+        image: bool,
+    },
     /// The next write or sync fails; the server is down so long.
     DiskError {
         server: u8,
@@ -128,6 +133,7 @@ impl Fault {
             Fault::Jump { .. } => "jump",
             Fault::DiskStall { .. } => "disk-stall",
             Fault::DiskError { .. } => "disk-error",
+            Fault::Interrupt { .. } => "interrupt",
         }
     }
 }

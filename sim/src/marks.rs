@@ -65,6 +65,7 @@ marks! {
     Crash "crash": "a server crashed";
     CrashWhileWriting "crash-while-writing": "a server crashed while writes were pending";
     TornTail "torn-tail": "a start found less than what had been written, and went on";
+    TornBatch "torn-batch": "a start cut a batch that a crash had torn in the middle";
     Restart "restart": "a server started again";
     Wiped "wiped": "a server lost its disk";
     DiskFailed "disk-failed": "a storage operation failed and the server stopped";

@@ -130,6 +130,7 @@ impl Drawer<'_> {
         self.kind(kinds.disk_stall, |d, for_us| Fault::DiskStall { server: d.server(), for_us });
         self.kind(kinds.disk_error, |d, for_us| Fault::DiskError { server: d.server(), full: false, for_us });
         self.kind(kinds.disk_full, |d, for_us| Fault::DiskError { server: d.server(), full: true, for_us });
+        self.kind(kinds.interrupt, |d, _| Fault::Interrupt { image: d.draws.chance(500_000) });
     }
 
     fn network(&mut self, kinds: &crate::scenario::FaultSpec) {

@@ -32,6 +32,8 @@ pub struct Scenario {
     pub demands: Vec<String>,
     /// Rules switched off.
     pub without: Vec<String>,
+    /// Only these oracles are heeded, and no histories of clients; none named: all are.
+    pub oracles: Vec<String>,
 }
 
 impl Default for Scenario {
@@ -47,6 +49,7 @@ impl Default for Scenario {
             phases: PhaseSpec::default(),
             demands: Vec::new(),
             without: Vec::new(),
+            oracles: Vec::new(),
         }
     }
 }
@@ -68,6 +71,8 @@ pub struct EnsembleSpec {
     pub notification_max_ms: u32,
     pub window_bytes: u64,
     pub checkpoint_records: u32,
+    /// The counter of a zxid that ends an epoch: 0xffffffff, or a small one to be reached.
+    pub counter_end: u32,
 }
 
 impl Default for EnsembleSpec {
@@ -84,6 +89,7 @@ impl Default for EnsembleSpec {
             notification_max_ms: 2000,
             window_bytes: 16 << 20,
             checkpoint_records: 500,
+            counter_end: u32::MAX,
         }
     }
 }
@@ -229,6 +235,8 @@ pub struct FaultSpec {
     pub disk_error: Kind,
     pub disk_full: Kind,
     pub wipe: Kind,
+    /// The next synchronization that begins is cut off in the middle.
+    pub interrupt: Kind,
 }
 
 impl Default for FaultSpec {
@@ -256,6 +264,7 @@ impl Default for FaultSpec {
             disk_error: kind(100_000, [5000, 20_000], [50, 2000]),
             disk_full: kind(60_000, [5000, 20_000], [50, 2000]),
             wipe: kind(60_000, [8000, 20_000], [50, 2000]),
+            interrupt: kind(150_000, [2000, 10_000], [0, 0]),
         }
     }
 }
@@ -308,6 +317,9 @@ impl Scenario {
         }
         if servers > u32::from(ServerId::MAX.0) {
             return Err(refuse("ensemble", format!("{servers} servers; at most {} are possible", ServerId::MAX)));
+        }
+        if spec.counter_end < 2 {
+            return Err(refuse("ensemble.counter_end", "an epoch has room for at least one transaction"));
         }
         if spec.tick_ms == 0 {
             return Err(refuse("ensemble.tick_ms", "a tick lasts at least 1 ms"));
@@ -366,6 +378,7 @@ impl Scenario {
         config.notification_max_ms = spec.notification_max_ms;
         config.limits.window_bytes = spec.window_bytes;
         config.limits.checkpoint_records = spec.checkpoint_records;
+        config.limits.counter_end = spec.counter_end;
         config
     }
 
@@ -385,6 +398,10 @@ impl Scenario {
         self.without()?;
         if let Some(mark) = self.demands.iter().find(|mark| crate::marks::Mark::named(mark).is_none()) {
             return Err(refuse("demands", format!("there is no mark {mark:?}")));
+        }
+        let known = crate::oracle::Oracles::catalogue();
+        if let Some(oracle) = self.oracles.iter().find(|id| known.iter().all(|oracle| oracle.id != id.as_str())) {
+            return Err(refuse("oracles", format!("there is no oracle {oracle:?}")));
         }
         if self.clients.raw > self.clients.count {
             return Err(refuse("clients.raw", "raw clients are a part of the count"));

@@ -2,13 +2,15 @@
 //!
 //! Which hunts are tried for a rule, and why a rule is redundant if it is, stands in `rules.toml`
 //! of the library. A seed that also fails with every rule on kills nothing. Survivors make the
-//! command fail, unless the file argues why the rule is redundant and a pair with it dies.
+//! command fail, unless the file argues why the rule is redundant and a pair with it dies: the rule's
+//! own oracle must then object to a seed at which it is content with the partner alone off.
 
 use super::Failed;
 use crate::cli::{Rules, Talk};
 use crate::engine;
-use crate::library::{Kind, Library};
+use crate::library::{Kind, Library, text};
 use crate::matrix::{Matrix, Trial};
+use crate::place::Misfit;
 use crate::pool::{self, Go};
 use crate::voice::Voice;
 use serde_json::json;
@@ -20,6 +22,7 @@ use zabra_reports::exit::Exit;
 use zabra_reports::paint::Paint;
 use zabra_reports::report::hex;
 use zabra_sim::scenario::Scenario;
+use zabra_sim::story::{Player, Story, WrongLine};
 
 /// What a trial came to.
 struct Tried {
@@ -31,8 +34,10 @@ struct Tried {
 }
 
 struct Kill {
+    /// The hunt, or the story.
     hunt: String,
-    seed: u64,
+    /// None for a story.
+    seed: Option<u64>,
     oracle: String,
     steps: u64,
     sentence: String,
@@ -69,25 +74,77 @@ pub fn rules(args: &Rules, talk: &Talk, voice: &Voice) -> Result<Exit, Failed> {
     })
 }
 
-/// Hunts with these rules off until something dies or the budget ends.
+/// Plays the trial's stories, then hunts, with these rules off until something dies or the budget ends.
 fn attempt(args: &Rules, trial: Trial, library: &Library) -> Result<Tried, Failed> {
-    let without: Vec<String> = trial.off.iter().map(|r| r.entry().name.to_string()).collect();
-    let hunt = |word: &String| engine::loaded(&library.named(word, &[Kind::Hunt])?, &without);
-    let hunts: Vec<Scenario> = trial.hunts.iter().map(hunt).collect::<Result<_, Failed>>()?;
     let began = Instant::now();
-    let mut tried = Tried { trial, runs: 0, busy_ms: 0, wall_ms: 0, killed: None };
+    let killed = told(&trial, library)?;
+    let wall_ms = || u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let mut tried = Tried { trial, runs: 1, busy_ms: wall_ms(), wall_ms: wall_ms(), killed };
+    if tried.killed.is_some() {
+        return Ok(tried);
+    }
+    tried.runs = 0;
+    hunt(args, &mut tried, library)?;
+    tried.wall_ms = wall_ms();
+    Ok(tried)
+}
+
+/// The names of rules, as a scenario has them.
+fn names(rules: &[Rule]) -> Vec<String> {
+    rules.iter().map(|r| r.entry().name.to_string()).collect()
+}
+
+/// The first of the trial's stories to which an oracle objects, as it does not with the rule on.
+fn told(trial: &Trial, library: &Library) -> Result<Option<Kill>, Failed> {
+    for word in &trial.stories {
+        let item = library.named(word, &[Kind::Story, Kind::Regression])?;
+        let file = item.path.display().to_string();
+        let text = text(&item.path)?;
+        let misfit =
+            |wrong: WrongLine| Misfit::on_line(&file, &text, wrong.line, format!("expected {}", wrong.expected));
+        let story = Story::parse(&file, &text).map_err(misfit)?;
+        let played = Player::play(&story.clone().with_rules_off(&trial.off));
+        let Some(violation) = played.violation else { continue };
+        if Player::play(&story.with_rules_off(trial.control())).violation.is_none() {
+            return Ok(Some(Kill {
+                hunt: item.name,
+                seed: None,
+                oracle: violation.oracle.to_owned(),
+                steps: played.steps,
+                sentence: violation.sentence,
+                trace_hash: 0,
+            }));
+        }
+    }
+    Ok(None)
+}
+
+fn hunt(args: &Rules, tried: &mut Tried, library: &Library) -> Result<(), Failed> {
+    let trial = &tried.trial;
+    let heeds: Vec<String> = trial.heeds().into_iter().map(str::to_owned).collect();
+    let hunt = |word: &String| {
+        let mut scenario = engine::loaded(&library.named(word, &[Kind::Hunt])?, &names(&trial.off))?;
+        scenario.oracles.clone_from(&heeds);
+        Ok(scenario)
+    };
+    let hunts: Vec<Scenario> = trial.hunts.iter().map(hunt).collect::<Result<_, Failed>>()?;
+    let control = names(trial.control());
+    let is_kill = |oracle: &str| trial.heeds().is_none_or(|heeded| oracle == heeded);
     let of = |index: u64| {
         (&hunts[(index % hunts.len() as u64) as usize], args.seed.0.wrapping_add(index / hunts.len() as u64))
     };
     let task = |index| {
         let (scenario, seed) = of(index);
         let played = engine::play(scenario, seed, None);
-        // A seed that fails with every rule on says nothing of this rule.
-        let sound =
-            || engine::play(&Scenario { without: Vec::new(), ..scenario.clone() }, seed, None).report.finding.is_none();
-        let kill = played.report.finding.as_ref().filter(|_| sound()).map(|finding| Kill {
+        // A seed that fails all the same with the rule on says nothing of this rule.
+        let sound = || {
+            let control = Scenario { without: control.clone(), ..scenario.clone() };
+            engine::play(&control, seed, None).report.finding.is_none_or(|finding| !is_kill(&finding.oracle))
+        };
+        let finding = played.report.finding.as_ref().filter(|finding| is_kill(&finding.oracle));
+        let kill = finding.filter(|_| sound()).map(|finding| Kill {
             hunt: scenario.name.clone(),
-            seed,
+            seed: Some(seed),
             oracle: finding.oracle.clone(),
             steps: played.report.steps,
             sentence: finding.sentence.clone(),
@@ -96,25 +153,25 @@ fn attempt(args: &Rules, trial: Trial, library: &Library) -> Result<Tried, Faile
         (played.millis, kill)
     };
     let mut first = u64::MAX;
+    let (mut runs, mut busy_ms, mut killed) = (0, tried.busy_ms, None);
     pool::run(args.jobs.unwrap_or_else(pool::cores), Some(args.seeds), task, |result| {
         if let Some((index, (millis, kill))) = result {
-            tried.runs += 1;
-            tried.busy_ms += millis;
+            runs += 1;
+            busy_ms += millis;
             if kill.is_some() && index < first {
-                (first, tried.killed) = (index, kill);
+                (first, killed) = (index, kill);
             }
         }
-        let over =
-            tried.killed.is_some() || tried.busy_ms >= args.time.0 || pool::interrupted().load(Ordering::Relaxed);
+        let over = killed.is_some() || busy_ms >= args.time.0 || pool::interrupted().load(Ordering::Relaxed);
         if over { Go::Stop } else { Go::On }
     });
-    tried.wall_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-    Ok(tried)
+    (tried.runs, tried.busy_ms, tried.killed) = (runs, busy_ms, killed);
+    Ok(())
 }
 
 fn header() -> String {
     format!(
-        "{:<44} {:<22} {:<14} {:>8} {:>7} {:>9} {:>8}",
+        "{:<44} {:<22} {:<22} {:>8} {:>7} {:>9} {:>8}",
         "rule off", "killed by", "hunt", "seed", "runs", "steps", "seconds"
     )
 }
@@ -126,9 +183,9 @@ impl Tried {
         match &self.killed {
             Some(kill) => {
                 let expected = self.trial.off[0].entry().oracle;
-                let other = if kill.oracle == expected || self.trial.off.len() > 1 { "" } else { " *" };
-                let (oracle, seed) = (format!("{}{other}", kill.oracle), hex(kill.seed));
-                format!("{name:<44} {oracle:<22} {:<14} {seed:>8} {runs:>7} {:>9} {seconds:>8}", kill.hunt, kill.steps)
+                let other = if kill.oracle == expected { "" } else { " *" };
+                let (oracle, seed) = (format!("{}{other}", kill.oracle), kill.seed.map_or("story".into(), hex));
+                format!("{name:<44} {oracle:<22} {:<22} {seed:>8} {runs:>7} {:>9} {seconds:>8}", kill.hunt, kill.steps)
             }
             None => {
                 let survives = paint.warn(&format!("{:<22}", "survives"));
@@ -173,7 +230,7 @@ fn document(args: &Rules, matrix: &Matrix, tried: &[Tried], survivors: &[String]
     let trial = |t: &Tried| {
         let kill = t.killed.as_ref().map(|k| {
             json!({
-                "oracle": k.oracle, "hunt": k.hunt, "seed": hex(k.seed), "steps": k.steps, "msg": k.sentence,
+                "oracle": k.oracle, "hunt": k.hunt, "seed": k.seed.map(hex), "steps": k.steps, "msg": k.sentence,
                 "trace_hash": hex(k.trace_hash),
             })
         });

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use zabra_core::contract::StorageError;
 use zabra_core::id::{Epoch, Zxid};
 use zabra_core::log::name::INITIALIZE;
-use zabra_core::log::{Record, Recovered, Standing, Store, StoreLimits};
+use zabra_core::log::{Note, Record, Recovered, Standing, Store, StoreLimits};
 
 /// A machine's data directory on a simulated disk.
 pub struct StoredDisk {
@@ -18,6 +18,7 @@ pub struct StoredDisk {
     pending: VecDeque<Pending>,
     durable: DurableState,
     standing: Standing,
+    torn: bool,
 }
 
 enum State {
@@ -59,7 +60,13 @@ impl StoredDisk {
             pending: VecDeque::new(),
             durable: DurableState::default(),
             standing: Standing::Lost,
+            torn: false,
         }
+    }
+
+    /// Whether the last start found a batch that a crash had torn.
+    pub fn torn(&self) -> bool {
+        self.torn
     }
 
     /// The files, for faults.
@@ -188,6 +195,7 @@ impl Disk for StoredDisk {
         };
         match Store::open(*disk, self.limits.clone()) {
             Ok((store, recovered)) => {
+                self.torn = store.notes().iter().any(|note| matches!(note, Note::TornTail { .. }));
                 self.state = State::Up(Box::new(store));
                 let position = self.sectors().position();
                 self.sectors().settle(position);

@@ -32,6 +32,17 @@ impl Chain {
         }
     }
 
+    /// How many records stand from `first` to `end`, both included, in the history that ends at `end`;
+    /// `None` if that is not known.
+    pub fn count(&self, first: Zxid, end: Zxid) -> Option<u64> {
+        let (mut end, mut count) = (end, 0);
+        while end.epoch() > first.epoch() {
+            count += u64::from(end.counter());
+            end = *self.joints.get(&end.epoch())?;
+        }
+        (end.epoch() == first.epoch() && end >= first).then(|| count + u64::from(end.counter() - first.counter()) + 1)
+    }
+
     /// Whether a history that ends at `end` holds `zxid`.
     pub fn holds(&self, end: Zxid, zxid: Zxid) -> bool {
         self.branch(end, zxid).is_some()

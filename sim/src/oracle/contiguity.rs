@@ -1,6 +1,6 @@
 //! Histories have no holes: in a log, on the wire, after a restart.
 
-use super::chain::Ends;
+use super::chain::{Chain, Ends};
 use super::{Fact, Oracle, Sight, Verdict};
 use zabra_core::contract::Event;
 use zabra_core::id::Zxid;
@@ -9,6 +9,7 @@ use zabra_core::log::Recovered;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Contiguity {
     ends: Ends,
+    chain: Chain,
 }
 
 impl Contiguity {
@@ -19,6 +20,22 @@ impl Contiguity {
         let sentence = if zxid <= end { "a record was taken that is already passed" } else { "a history has a hole" };
         let takes = format!("server {} takes {zxid}", sight.server);
         Err(sight.breaks(Self::ID, sentence, takes, format!("its history ends at {end}")).at(zxid))
+    }
+
+    /// What a synchronization brought stands in the learner's window: it may have to lead with it.
+    fn window(&self, sight: &Sight<'_>) -> Verdict {
+        let Some(view) = sight.view else { return Ok(()) };
+        let mut history = view.history();
+        let (held, end) = (history.len() as u64, view.history_end());
+        let Some(first) = history.next().map(|record| record.zxid) else { return Ok(()) };
+        match self.chain.count(first, end) {
+            Some(expected) if expected != held => {
+                let keeps = format!("server {} keeps {held} records from {first} to {end}", sight.server);
+                let stand = format!("{expected} stand there");
+                Err(sight.breaks(Self::ID, "a window has a hole", keeps, stand).at(end))
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// The recovered log is contiguous and reaches the image.
@@ -36,7 +53,7 @@ impl Contiguity {
 
 impl Oracle for Contiguity {
     const ID: &'static str = "contiguity";
-    const STATES: &'static str = "In every history zxids are consecutive within an epoch and a new epoch begins at counter 1: nothing is skipped, nothing is taken twice.";
+    const STATES: &'static str = "In every history zxids are consecutive within an epoch and a new epoch begins at counter 1: nothing is skipped, nothing is taken twice, on the wire, on disk, and in the window of a learner that was synchronized.";
     const SOURCE: &'static str = "catalogue 4 and 17, I-ZXID; ZOOKEEPER-4925, 2418, 962, 408";
 
     fn see(&mut self, sight: &Sight<'_>) -> Verdict {
@@ -44,9 +61,19 @@ impl Oracle for Contiguity {
             Fact::Reported(Event::Proposed { record } | Event::Accepted { record }) => {
                 Contiguity::follows(sight, self.ends.of(sight.server), record.zxid)
             }
+            Fact::Reported(Event::UpToDate { .. }) => self.window(sight),
             Fact::Booted { recovered } => Contiguity::recovered(sight, recovered),
             Fact::Reported(_) | Fact::Crashed | Fact::Destroyed => Ok(()),
         };
+        match sight.fact {
+            Fact::Reported(Event::Proposed { record } | Event::Accepted { record }) => {
+                self.chain.link(self.ends.of(sight.server), record.zxid);
+            }
+            Fact::Booted { recovered } => {
+                recovered.log.windows(2).for_each(|pair| self.chain.link(pair[0].zxid, pair[1].zxid));
+            }
+            Fact::Reported(_) | Fact::Crashed | Fact::Destroyed => {}
+        }
         self.ends.follow(sight);
         verdict
     }

@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use zabra_core::contract::Event;
 use zabra_core::id::{ServerId, Zxid};
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FreshZxids {
+    /// The counter that ends an epoch.
+    counter_end: u32,
     reigns: Reigns,
     /// What each established leader proposed last.
     proposed: BTreeMap<ServerId, Zxid>,
@@ -15,7 +17,24 @@ pub struct FreshZxids {
     prepared: BTreeMap<ServerId, Zxid>,
 }
 
+impl Default for FreshZxids {
+    fn default() -> Self {
+        FreshZxids {
+            counter_end: u32::MAX,
+            reigns: Reigns::default(),
+            proposed: BTreeMap::new(),
+            prepared: BTreeMap::new(),
+        }
+    }
+}
+
 impl FreshZxids {
+    /// In a world whose zxids have less room.
+    pub fn with_counter_end(mut self, counter_end: u32) -> Self {
+        self.counter_end = counter_end;
+        self
+    }
+
     fn prepared(&mut self, sight: &Sight<'_>, zxid: Zxid) -> Verdict {
         match self.prepared.insert(sight.server, zxid) {
             None => Ok(()),
@@ -39,9 +58,10 @@ impl FreshZxids {
             let was = format!("its last proposal in epoch {epoch} was {last}");
             return Err(sight.breaks(Self::ID, "a proposal does not take the next zxid", proposes(), was).at(zxid));
         }
-        if zxid.counter() == u32::MAX {
+        if zxid.counter() >= self.counter_end {
             let sentence = "the counter is used up and the epoch goes on";
-            return Err(sight.breaks(Self::ID, sentence, proposes(), "counter 0xffffffff ends an epoch").at(zxid));
+            let ends = format!("counter {:#x} ends an epoch", self.counter_end);
+            return Err(sight.breaks(Self::ID, sentence, proposes(), ends).at(zxid));
         }
         match self.prepared.remove(&me) {
             Some(prepared) if prepared != zxid => {

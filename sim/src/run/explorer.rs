@@ -9,7 +9,7 @@ use super::phases::Phase;
 use super::report::{Finding, Outcome, RunReport, counts};
 use crate::client::ClientStep;
 use crate::disk::Disk as _;
-use crate::link::Side;
+use crate::link::{Item, Side};
 use crate::machine::Storage;
 use crate::marks::{Mark, Marks};
 use crate::oracle::{Fact, Sight};
@@ -22,7 +22,9 @@ use crate::trace::TraceHash;
 use crate::world::{Happened, World};
 use std::collections::{BTreeMap, BTreeSet};
 use zabra_core::contract::{Event, Timer};
-use zabra_core::id::{ServerId, ServerSet, Stamp};
+use zabra_core::id::{ServerId, ServerSet, Stamp, Zxid};
+use zabra_core::log::Standing;
+use zabra_core::zab::Packet;
 
 /// What the explorer keeps of a connection beside its link.
 #[derive(Clone, Copy, Debug, Default)]
@@ -53,6 +55,8 @@ pub(super) struct Keeper {
     pub doomed: Option<u32>,
     /// What could not reach it while it was paused.
     pub held: Vec<Due>,
+    /// Where its history ended when it crashed, durable or not.
+    pub written: Zxid,
 }
 
 /// One seed's world on virtual time.
@@ -82,6 +86,8 @@ pub struct Explorer<'a> {
     pub(super) messages: u64,
     pub(super) struck: BTreeMap<String, u64>,
     pub(super) destroyed: ServerSet,
+    /// An interruption waits for a synchronization: of an image, or of any kind.
+    pub(super) ambush: Option<bool>,
     /// Silent crashes and flaps that last.
     pub(super) silenced: BTreeMap<u32, ServerId>,
     pub(super) flapping: BTreeSet<u32>,
@@ -116,9 +122,10 @@ impl<'a> Explorer<'a> {
             failing: None,
             doomed: None,
             held: Vec::new(),
+            written: Zxid::ZERO,
         });
         let servers = servers.collect();
-        let judge = Judge::new(&world);
+        let judge = Judge::new(&world, &scenario.oracles);
         let load = Load::new(scenario, seed, &mut world);
         Explorer {
             scenario,
@@ -142,6 +149,7 @@ impl<'a> Explorer<'a> {
             messages: 0,
             struck: BTreeMap::new(),
             destroyed: ServerSet::EMPTY,
+            ambush: None,
             silenced: BTreeMap::new(),
             flapping: BTreeSet::new(),
             spectator,
@@ -267,12 +275,16 @@ impl<'a> Explorer<'a> {
             return self.hold(from, at, due);
         }
         self.hash.event(self.now, 1, u16::from(from.0), u16::from(at.0), item);
+        let begins = self.ambush.and_then(|_| synchronization(item));
         self.tell(|world| world.name_cable(slot, to).map(|(from, to, nth)| Step::Deliver { from, to, nth }));
         self.messages += 1;
         self.set_clock(at);
         self.world.begin();
         if self.world.deliver(slot, to).is_ok() {
             self.after();
+        }
+        if let (Some(image), Phase::Safety) = (begins, self.phase) {
+            self.interrupt(slot, image);
         }
     }
 
@@ -486,6 +498,17 @@ impl<'a> Explorer<'a> {
             }
             Happened::Booted(server, recovered) => {
                 self.marks.hit(Mark::Restart);
+                if recovered.history_end() < std::mem::take(&mut self.side(*server).written) {
+                    self.marks.hit(Mark::TornTail);
+                }
+                if let Storage::Stored(disk) = &self.world.machine(*server).storage
+                    && disk.torn()
+                {
+                    self.marks.hit(Mark::TornBatch);
+                }
+                if recovered.standing == Standing::Intact {
+                    self.destroyed.remove(*server);
+                }
                 self.see(*server, Fact::Booted { recovered });
                 self.observe_events(*server);
             }
@@ -495,6 +518,7 @@ impl<'a> Explorer<'a> {
             }
             Happened::Destroyed(server) => {
                 self.marks.hit(Mark::Wiped);
+                self.side(*server).written = Zxid::ZERO;
                 self.see(*server, Fact::Destroyed);
             }
         }
@@ -505,6 +529,9 @@ impl<'a> Explorer<'a> {
         let cut = !self.held.is_empty();
         for event in self.world.out.events() {
             self.marks.see(server, event, cut);
+            if let Event::NewLeaderAcked { .. } = event {
+                self.destroyed.remove(server);
+            }
             if let Event::SessionAttached { session, client, .. } | Event::Requested { session, client, .. } = event
                 && self.world.is_raw(server, *client)
             {
@@ -530,5 +557,14 @@ impl<'a> Explorer<'a> {
         if let Err(violation) = self.judge.see(&sight) {
             self.ending.get_or_insert(Outcome::Safety(Box::new(violation)));
         }
+    }
+}
+
+/// Whether this packet begins a synchronization, and then whether by an image.
+fn synchronization(item: &Item<Packet>) -> Option<bool> {
+    match item {
+        Item::Carry(Packet::Snap { .. }) => Some(true),
+        Item::Carry(Packet::Diff(_) | Packet::Trunc(_)) => Some(false),
+        Item::Syn | Item::Accept | Item::Refuse | Item::Carry(_) | Item::End | Item::Lost => None,
     }
 }

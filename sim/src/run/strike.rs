@@ -11,7 +11,7 @@ use crate::marks::Mark;
 use crate::step::{Step, Survivors};
 use crate::time::Micros;
 use zabra_core::contract::StorageError;
-use zabra_core::id::{Epoch, ServerId, ServerSet};
+use zabra_core::id::{ServerId, ServerSet};
 use zabra_core::zab::ServerState;
 
 impl Explorer<'_> {
@@ -81,6 +81,7 @@ impl Explorer<'_> {
                 let error = if full { StorageError::Full } else { StorageError::Io };
                 self.side(ServerId(server)).failing = Some(error);
             }
+            Fault::Interrupt { image } => self.ambush = Some(image),
         }
     }
 
@@ -145,7 +146,8 @@ impl Explorer<'_> {
             | Fault::ClientReset { .. }
             | Fault::Jump { .. }
             | Fault::DiskStall { .. }
-            | Fault::DiskError { .. } => {}
+            | Fault::DiskError { .. }
+            | Fault::Interrupt { .. } => {}
         }
     }
 
@@ -175,6 +177,7 @@ impl Explorer<'_> {
         }
         self.hash.event(self.now, 21, u16::from(server.0), 0, &0u8);
         self.cut_streams(server);
+        self.note_written(server);
         self.tell(|_| Some(Step::Crash { server, survivors }));
         self.world.begin();
         if self.world.crash(server, survivors).is_ok() {
@@ -182,6 +185,11 @@ impl Explorer<'_> {
             self.after();
         }
         self.plan_restart(server, for_us);
+    }
+
+    fn note_written(&mut self, server: ServerId) {
+        let end = self.world.machine(server).view().map(|view| view.history_end());
+        self.side(server).written = end.unwrap_or_default();
     }
 
     fn draw_survivors(&mut self, server: ServerId) -> Survivors {
@@ -231,6 +239,7 @@ impl Explorer<'_> {
     /// again.
     pub(super) fn stopped(&mut self, server: ServerId) {
         let survivors = self.draw_survivors(server);
+        self.note_written(server);
         self.tell(|_| Some(Step::Crash { server, survivors }));
         self.world.begin();
         if self.world.crash(server, survivors).is_ok() {
@@ -342,6 +351,16 @@ impl Explorer<'_> {
         }
     }
 
+    /// A synchronization has begun on this connection: an interruption that waited for one strikes, now
+    /// or once a few more of its packets have arrived.
+    pub(super) fn interrupt(&mut self, cable: u32, image: bool) {
+        if self.ambush.is_some_and(|wanted| image || !wanted) {
+            self.ambush = None;
+            let keep = if self.network.chance(500_000) { [0, 0] } else { self.draw_keep(cable) };
+            self.break_cable(cable, keep);
+        }
+    }
+
     fn reset(&mut self, a: ServerId, b: ServerId) {
         for cable in self.world.ages.clone() {
             let ends = self.world.cables.get(cable).map(|held| held.ends);
@@ -385,17 +404,16 @@ impl Explorer<'_> {
         }
     }
 
-    /// The servers that were destroyed and have not been synced since: their disks hold no epoch.
+    /// The servers that were destroyed and have not been synced since: none has acknowledged NEWLEADER,
+    /// or started from a disk that held an epoch. Until then they abstain.
     pub(super) fn lost(&self) -> ServerSet {
-        let empty = |server: &ServerId| self.world.machine(*server).durable().current == Epoch::ZERO;
-        self.destroyed.iter().filter(empty).collect()
+        self.destroyed
     }
 
     /// Within the budget of the contract (section 7, clause 2), the disk is lost: the voters that are
     /// whole stay a quorum. Of n equal voters at most ⌊(n−1)/2⌋ are then destroyed; weights and groups
     /// allow fewer.
     fn wipe(&mut self, server: ServerId, for_us: u64) {
-        self.destroyed = self.lost();
         let mut gone = self.destroyed;
         gone.insert(server);
         let ensemble = self.world.ensemble();

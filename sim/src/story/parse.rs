@@ -79,15 +79,20 @@ pub enum Command {
 pub enum Key {
     WindowBytes,
     CheckpointRecords,
+    /// The counter that ends an epoch.
+    CounterEnd,
     /// 1: the real store over sectors.
     SectorDisk,
 }
 
 impl Key {
+    pub const ALL: [Key; 4] = [Key::WindowBytes, Key::CheckpointRecords, Key::CounterEnd, Key::SectorDisk];
+
     pub fn name(self) -> &'static str {
         match self {
             Key::WindowBytes => "window_bytes",
             Key::CheckpointRecords => "checkpoint_records",
+            Key::CounterEnd => "counter_end",
             Key::SectorDisk => "sector_disk",
         }
     }
@@ -146,6 +151,15 @@ impl Story {
             story.trace.pop();
         }
         Ok(story)
+    }
+}
+
+impl Story {
+    /// The same schedule with these rules off, and no others.
+    pub fn with_rules_off(mut self, rules: &[Rule]) -> Story {
+        self.commands.retain(|(_, command)| !matches!(command, Command::Without(_)));
+        self.commands.insert(0, (0, Command::Without(rules.to_vec())));
+        self
     }
 }
 
@@ -272,10 +286,10 @@ fn servers(words: &mut Words<'_>) -> Result<Command, Expected> {
 }
 
 fn set(words: &mut Words<'_>) -> Result<Command, Expected> {
-    let name = words.next("window_bytes, checkpoint_records or sector_disk")?;
-    let key = [Key::WindowBytes, Key::CheckpointRecords, Key::SectorDisk].into_iter().find(|key| key.name() == name);
-    let key =
-        key.ok_or_else(|| Expected::new(format!("window_bytes, checkpoint_records or sector_disk; found {name:?}")))?;
+    let known = Key::ALL.map(Key::name).join(", ");
+    let name = words.next(&format!("one of {known}"))?;
+    let key = Key::ALL.into_iter().find(|key| key.name() == name);
+    let key = key.ok_or_else(|| Expected::new(format!("one of {known}; found {name:?}")))?;
     Ok(Command::Set { key, value: words.number("a number")? })
 }
 

@@ -23,6 +23,7 @@ pub struct Played {
     /// The line of the command that could not be done, or of the expectation that did not hold.
     pub failed: Option<(usize, String)>,
     pub violation: Option<Violation>,
+    pub steps: u64,
 }
 
 /// What a schedule starts from: an ensemble with all servers down, and its clients.
@@ -54,6 +55,7 @@ impl Start {
             }
             Command::Set { key: Key::WindowBytes, value } => ensemble.window_bytes = u64::from(*value),
             Command::Set { key: Key::CheckpointRecords, value } => ensemble.checkpoint_records = *value,
+            Command::Set { key: Key::CounterEnd, value } => ensemble.counter_end = *value,
             Command::Set { key: Key::SectorDisk, value } => {
                 self.scenario.disk.model = if *value == 0 { DiskModel::Record } else { DiskModel::Sector };
             }
@@ -98,6 +100,9 @@ impl Start {
         if ensemble.checkpoint_records != usual.checkpoint_records {
             commands.push(Command::Set { key: Key::CheckpointRecords, value: ensemble.checkpoint_records });
         }
+        if ensemble.counter_end != usual.counter_end {
+            commands.push(Command::Set { key: Key::CounterEnd, value: ensemble.counter_end });
+        }
         if self.scenario.disk.model == DiskModel::Sector {
             commands.push(Command::Set { key: Key::SectorDisk, value: 1 });
         }
@@ -137,7 +142,7 @@ impl Player {
         if voice {
             world.printer = Some(Printer::new(world.machines.len()));
         }
-        let judge = Judge::new(&world);
+        let judge = Judge::new(&world, &start.scenario.oracles);
         Ok(Player { world, judge, violation: None, steps: 0, trace: Vec::new() })
     }
 
@@ -157,15 +162,16 @@ impl Player {
                 }
             };
             if let Err(why) = done {
-                let (trace, violation) = player.map_or_else(Default::default, |p| (p.trace, p.violation));
-                return Played { trace, failed: Some((*line, why)), violation };
+                let (trace, violation, steps) =
+                    player.map_or_else(Default::default, |p| (p.trace, p.violation, p.steps));
+                return Played { trace, failed: Some((*line, why)), violation, steps };
             }
         }
         let Some(player) = player else { return Played::default() };
         let last = story.commands.last().map_or(0, |(line, _)| *line);
         let unexpected = player.violation.as_ref().filter(|_| expected.is_none());
         let failed = unexpected.map(|violation| (last, format!("{}: {}", violation.oracle, violation.sentence)));
-        Played { trace: player.trace, failed, violation: player.violation }
+        Played { trace: player.trace, failed, violation: player.violation, steps: player.steps }
     }
 
     pub fn command(&mut self, command: &Command) -> Result<(), String> {

@@ -12,10 +12,10 @@ use alloc::vec::Vec;
 
 impl Leading {
     /// The zxid of the next proposal; `None` when the counter is exhausted: like Apache, no leader
-    /// proposes with counter 0xffffffff (ZOOKEEPER-1277).
+    /// proposes with counter 0xffffffff (ZOOKEEPER-1277; [`Limits::counter_end`](crate::config::Limits)).
     pub fn next_zxid<R: Rules>(&self, cx: &Cx<'_, R>) -> Option<Zxid> {
         let next = Zxid(self.proposed.0.wrapping_add(1));
-        (next.counter() != u32::MAX || !cx.enforces(Rule::EpochEnds)).then_some(next)
+        (next.counter() < cx.config.limits.counter_end || !cx.enforces(Rule::EpochEnds)).then_some(next)
     }
 
     /// The counter is exhausted: a new epoch is needed.
