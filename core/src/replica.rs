@@ -24,13 +24,28 @@ pub struct Replica {
     peer: Peer,
     service: Service,
     checkpoints: Checkpoints,
+    /// Empty between steps; kept so that a step finds room.
+    pending: Pending,
 }
 
-/// The consequences of a step that are still to be carried out.
-#[derive(Default)]
+/// The consequences of a step that are still to be carried out, and those that are being.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Pending {
     effects: Vec<Effect>,
     wants: Vec<Want>,
+    carried: Vec<Effect>,
+    granted: Vec<Want>,
+    durable: Vec<Write>,
+}
+
+impl Pending {
+    fn clear(&mut self) {
+        self.effects.clear();
+        self.wants.clear();
+        self.carried.clear();
+        self.granted.clear();
+        self.durable.clear();
+    }
 }
 
 impl Replica {
@@ -49,7 +64,7 @@ impl Replica {
         let peer = Peer::restore(&recovered, config.notification_min_ms);
         let checkpoints = Checkpoints::restore(recovered.image.zxid());
         let service = Service::restore(&config, recovered.image, session_base);
-        Replica { config, peer, service, checkpoints }
+        Replica { config, peer, service, checkpoints, pending: Pending::default() }
     }
 
     /// One thing happened: changes the server and appends what it commands and reports.
@@ -57,7 +72,7 @@ impl Replica {
     pub fn step<R: Rules>(&mut self, rules: R, at: Stamp, input: Input<'_>, out: &mut Actions) {
         let config = Arc::clone(&self.config);
         let cx = &mut Cx { rules, config: &config, at, out };
-        let mut todo = Pending::default();
+        let mut todo = core::mem::take(&mut self.pending);
         let (peer, service) = (&mut self.peer, &mut self.service);
         let next = match input {
             Input::Notified { from, notification } => peer.on_notified(cx, from, &notification),
@@ -68,13 +83,15 @@ impl Replica {
             Input::ClientOpened { client, from } => stay(service.client_opened(cx, client, from)),
             Input::ClientFrame { client, frame } => stay(service.client_frame(cx, client, frame, &mut todo.wants)),
             Input::ClientClosed { client } => stay(service.client_closed(cx, client)),
-            Input::Durable { count } => return self.on_durable(cx, count, todo),
+            Input::Durable { count } => self.on_durable(cx, count, &mut todo),
             Input::Checkpointed { zxid, .. } => stay(self.checkpoints.on_saved(zxid)),
             Input::LogRead { conn, records } => self.on_log_read(cx, conn, &records, &mut todo.effects),
             Input::StorageFailed { error } => stay(stop(cx, Fault::Storage(error))),
             Input::Fired { timer } => self.on_fired(cx, timer, &mut todo),
         };
         self.settle(cx, next, &mut todo);
+        todo.clear();
+        self.pending = todo;
         self.finish(cx);
     }
 
@@ -98,12 +115,15 @@ impl Replica {
     }
 
     /// What waited for the disk goes on, write by write, for each may change the role.
-    fn on_durable<R: Rules>(&mut self, cx: &mut Cx<'_, R>, count: u32, mut todo: Pending) {
-        for write in self.peer.ledger.take_durable(count) {
+    fn on_durable<R: Rules>(&mut self, cx: &mut Cx<'_, R>, count: u32, todo: &mut Pending) -> Next {
+        let mut durable = core::mem::take(&mut todo.durable);
+        self.peer.ledger.take_durable(count, &mut durable);
+        for write in durable.drain(..) {
             let next = self.peer.on_durable(cx, write, &mut todo.effects);
-            self.settle(cx, next, &mut todo);
+            self.settle(cx, next, todo);
         }
-        self.finish(cx);
+        todo.durable = durable;
+        Next::Stay
     }
 
     fn on_log_read<R: Rules>(
@@ -123,7 +143,9 @@ impl Replica {
     fn settle<R: Rules>(&mut self, cx: &mut Cx<'_, R>, next: Next, todo: &mut Pending) {
         let mut next = next;
         loop {
-            for effect in core::mem::take(&mut todo.effects) {
+            let mut effects = core::mem::take(&mut todo.carried);
+            core::mem::swap(&mut effects, &mut todo.effects);
+            for effect in effects.drain(..) {
                 if let Effect::Stop(fault) = effect {
                     return stop(cx, fault);
                 }
@@ -134,11 +156,15 @@ impl Replica {
                     let _ = self.carry_out(cx, effect, todo);
                 }
             }
-            for want in core::mem::take(&mut todo.wants) {
+            todo.carried = effects;
+            let mut wants = core::mem::take(&mut todo.granted);
+            core::mem::swap(&mut wants, &mut todo.wants);
+            for want in wants.drain(..) {
                 if next == Next::Stay {
                     next = self.grant(cx, want, &mut todo.effects);
                 }
             }
+            todo.granted = wants;
             if next != Next::Stay {
                 next = self.change_role(cx, next, todo);
             } else if todo.effects.is_empty() && todo.wants.is_empty() {

@@ -215,6 +215,12 @@ impl Actions {
         self.list.drain(..)
     }
 
+    /// The same, in exchange for an empty list, whose room the next step uses.
+    pub fn exchange(&mut self, list: &mut Vec<Action>) {
+        debug_assert!(list.is_empty(), "what is taken in has been performed");
+        core::mem::swap(&mut self.list, list);
+    }
+
     /// What the step reports to metrics, logs, oracles and marks; in the order it happened.
     pub fn events(&self) -> &[Event] {
         &self.events

@@ -6,7 +6,7 @@
 
 use super::acl::{AclList, RawAcl};
 use super::acl_table::AclTable;
-use super::digest::{Digests, parts};
+use super::digest::{Digests, Prefix, parts};
 use super::pages::{DataEdit, Meta, Parts, Record, Store};
 use super::path::{Path, split};
 use super::stat::{self, Owner};
@@ -98,7 +98,7 @@ impl DataTree {
     }
 
     pub fn contains(&self, path: &[u8]) -> bool {
-        split(path).is_some_and(|key| self.nodes.get(key).is_some())
+        split(path).is_some_and(|key| self.nodes.contains(key))
     }
 
     /// The names of a znode's children, sorted; none if it does not exist.
@@ -192,7 +192,7 @@ impl DataTree {
         if key == ROOT {
             return Err(Code::NodeExists);
         }
-        let exists = self.nodes.get(key).is_some();
+        let exists = self.nodes.contains(key);
         let parent = self.change(key.0, |meta| {
             stat::child_created(&mut meta.stat, parent_cversion, zxid);
             meta.children += u32::from(!exists);
@@ -280,7 +280,7 @@ impl DataTree {
         stat: StatPersisted,
     ) -> Result<(), Code> {
         let key = split(path).ok_or(Code::NoNode)?;
-        if self.nodes.get(key).is_some() {
+        if self.nodes.contains(key) {
             return Err(Code::NodeExists);
         }
         if key != ROOT {
@@ -291,15 +291,15 @@ impl DataTree {
         Ok(())
     }
 
-    /// Changes the stat or the child count of the znode at `path`, if it is there.
+    /// Changes the stat, but not the ACL, or the child count of the znode at `path`, if it is there.
     fn change(&mut self, path: &[u8], with: impl FnOnce(&mut Meta)) -> Option<()> {
         let key = split(path)?;
         let DataTree { nodes, acls, digests, .. } = self;
         nodes.update(key, DataEdit::Keep, |meta, data| {
-            let acl = acls.list(meta.acl);
-            digests.subtract(parts(key, data, acl, &meta.stat));
+            let parts = Prefix::new(key, data, acls.list(meta.acl));
+            digests.subtract(parts.with(&meta.stat));
             with(meta);
-            digests.add(parts(key, data, acl, &meta.stat));
+            digests.add(parts.with(&meta.stat));
         })
     }
 

@@ -46,12 +46,34 @@ pub(super) fn parts(
     acl: &AclList,
     stat: &StatPersisted,
 ) -> Digests {
-    Digests { apache: apache_part(parent, name, data, stat), state: state_part(parent, name, data, acl, stat) }
+    Prefix::new((parent, name), data, acl).with(stat)
+}
+
+/// Both parts as far as a change of the stat leaves them as they are.
+pub(super) struct Prefix {
+    apache: Option<crc32fast::Hasher>,
+    state: Mix,
+}
+
+impl Prefix {
+    pub(super) fn new((parent, name): (&[u8], &[u8]), data: Option<&[u8]>, acl: &AclList) -> Prefix {
+        Prefix { apache: apache_prefix(parent, name, data), state: state_prefix(parent, name, data, acl) }
+    }
+
+    pub(super) fn with(&self, stat: &StatPersisted) -> Digests {
+        let apache = self.apache.as_ref().map_or(0, |crc| apache_with(crc.clone(), stat));
+        Digests { apache, state: state_with(self.state, stat) }
+    }
 }
 
 fn apache_part(parent: &[u8], name: &[u8], data: Option<&[u8]>, stat: &StatPersisted) -> u64 {
+    apache_prefix(parent, name, data).map_or(0, |crc| apache_with(crc, stat))
+}
+
+/// `None` below `/zookeeper`, which the digest leaves out.
+fn apache_prefix(parent: &[u8], name: &[u8], data: Option<&[u8]>) -> Option<crc32fast::Hasher> {
     if parent.strip_prefix(b"/zookeeper").is_some_and(|rest| rest.is_empty() || rest[0] == b'/') {
-        return 0;
+        return None;
     }
     let mut crc = crc32fast::Hasher::new();
     let is_root = parent.is_empty() && name.is_empty();
@@ -61,6 +83,10 @@ fn apache_part(parent: &[u8], name: &[u8], data: Option<&[u8]>, stat: &StatPersi
         crc.update(name);
     }
     crc.update(data.unwrap_or(&[]));
+    Some(crc)
+}
+
+fn apache_with(mut crc: crc32fast::Hasher, stat: &StatPersisted) -> u64 {
     crc.update(&stat_bytes(stat));
     u64::from(crc.finalize())
 }
@@ -78,13 +104,17 @@ fn stat_bytes(stat: &StatPersisted) -> [u8; 60] {
     bytes
 }
 
-fn state_part(parent: &[u8], name: &[u8], data: Option<&[u8]>, acl: &AclList, stat: &StatPersisted) -> u64 {
+fn state_prefix(parent: &[u8], name: &[u8], data: Option<&[u8]>, acl: &AclList) -> Mix {
     let mut mix = Mix(0x5a4e_4f44_4500_0001);
     mix.bytes(parent);
     mix.bytes(name);
     mix.word(u64::from(data.is_some()));
     mix.bytes(data.unwrap_or(&[]));
     mix.bytes(acl.as_bytes());
+    mix
+}
+
+fn state_with(mut mix: Mix, stat: &StatPersisted) -> u64 {
     for long in [stat.czxid, stat.mzxid, stat.pzxid, stat.ctime, stat.mtime, stat.ephemeral_owner] {
         mix.word(long as u64);
     }
@@ -102,6 +132,7 @@ pub(super) fn session_part(session: SessionId, timeout_ms: i32) -> u64 {
 }
 
 /// A hasher of our own, equal on every machine: each word is multiplied into 128 bits and folded.
+#[derive(Clone, Copy)]
 struct Mix(u64);
 
 impl Mix {

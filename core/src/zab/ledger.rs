@@ -17,6 +17,7 @@ use crate::log::{Image, Record, Recovered, Standing};
 use crate::rule::{Rule, Rules};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 /// The memory of a server that no role owns.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -137,11 +138,10 @@ impl Ledger {
         self.committed = image;
     }
 
-    /// `Durable`: the oldest writes, as many as were reported and are known.
-    pub fn take_durable(&mut self, count: u32) -> VecDeque<Write> {
+    /// `Durable`: takes the oldest writes, as many as were reported and are known.
+    pub fn take_durable(&mut self, count: u32, taken: &mut Vec<Write>) {
         let known = self.writes.len().min(count as usize);
-        let rest = self.writes.split_off(known);
-        core::mem::replace(&mut self.writes, rest)
+        taken.extend(self.writes.drain(..known));
     }
 
     pub fn pending_writes(&self) -> impl ExactSizeIterator<Item = Write> + '_ {

@@ -165,13 +165,11 @@ impl RecordDisk {
     }
 
     pub fn durable(&self) -> DurableState {
-        let found = found(Arc::clone(&self.durable));
-        DurableState {
-            accepted: found.accepted,
-            current: found.current,
-            history_end: found.history_end(),
-            image: found.image.zxid(),
-        }
+        let files = &*self.durable;
+        let image = files.image.zxid();
+        // As [`found`] has it, for this is asked after every step.
+        let history_end = if files.standing == Standing::Lost { image } else { files.history_end() };
+        DurableState { accepted: files.accepted, current: files.current, history_end, image }
     }
 
     /// The records from `after` itself up to and including `until`, those not yet durable included: files

@@ -102,19 +102,18 @@ impl Oracle for CommitSafety {
     const SOURCE: &'static str = "catalogue 8, 10, 16, 23, I-COMMIT, I-DUR; Remix I-3 to I-5, I-11, I-13";
 
     fn see(&mut self, sight: &Sight<'_>) -> Verdict {
-        let verdict = match sight.fact {
+        match sight.fact {
             Fact::Booted { recovered } => {
-                let verdict = self.replaced(sight, recovered.image.zxid());
+                self.replaced(sight, recovered.image.zxid())?;
                 for pair in recovered.log.windows(2) {
                     self.chain.link(pair[0].zxid, pair[1].zxid);
                 }
-                verdict
             }
-            Fact::Reported(event) => self.judge(sight, event),
-            Fact::Crashed | Fact::Destroyed => Ok(()),
-        };
+            Fact::Reported(event) => self.judge(sight, event)?,
+            Fact::Crashed | Fact::Destroyed => {}
+        }
         self.ends.follow(sight);
-        verdict
+        Ok(())
     }
 }
 

@@ -57,25 +57,21 @@ impl Oracle for Contiguity {
     const SOURCE: &'static str = "catalogue 4 and 17, I-ZXID; ZOOKEEPER-4925, 2418, 962, 408";
 
     fn see(&mut self, sight: &Sight<'_>) -> Verdict {
-        let verdict = match sight.fact {
-            Fact::Reported(Event::Proposed { record } | Event::Accepted { record }) => {
-                Contiguity::follows(sight, self.ends.of(sight.server), record.zxid)
-            }
-            Fact::Reported(Event::UpToDate { .. }) => self.window(sight),
-            Fact::Booted { recovered } => Contiguity::recovered(sight, recovered),
-            Fact::Reported(_) | Fact::Crashed | Fact::Destroyed => Ok(()),
-        };
         match sight.fact {
             Fact::Reported(Event::Proposed { record } | Event::Accepted { record }) => {
-                self.chain.link(self.ends.of(sight.server), record.zxid);
+                let end = self.ends.of(sight.server);
+                Contiguity::follows(sight, end, record.zxid)?;
+                self.chain.link(end, record.zxid);
             }
+            Fact::Reported(Event::UpToDate { .. }) => self.window(sight)?,
             Fact::Booted { recovered } => {
+                Contiguity::recovered(sight, recovered)?;
                 recovered.log.windows(2).for_each(|pair| self.chain.link(pair[0].zxid, pair[1].zxid));
             }
             Fact::Reported(_) | Fact::Crashed | Fact::Destroyed => {}
         }
         self.ends.follow(sight);
-        verdict
+        Ok(())
     }
 }
 

@@ -114,22 +114,18 @@ impl Oracle for LeaderCompleteness {
     const SOURCE: &'static str = "catalogue 6, 7, 23, I-DUR; Remix I-8 initial history integrity";
 
     fn see(&mut self, sight: &Sight<'_>) -> Verdict {
-        let verdict = match sight.fact {
-            Fact::Reported(event) => self.judge(sight, event),
+        match sight.fact {
+            Fact::Reported(event) => self.judge(sight, event)?,
             Fact::Booted { recovered } => {
                 for pair in recovered.log.windows(2) {
                     self.chain.link(pair[0].zxid, pair[1].zxid);
                 }
                 self.tenure_ends(sight.server);
-                Ok(())
             }
-            Fact::Crashed | Fact::Destroyed => {
-                self.tenure_ends(sight.server);
-                Ok(())
-            }
-        };
+            Fact::Crashed | Fact::Destroyed => self.tenure_ends(sight.server),
+        }
         self.ends.follow(sight);
-        verdict
+        Ok(())
     }
 }
 

@@ -58,39 +58,41 @@ impl Oracle for LogMatching {
     const SOURCE: &'static str = "catalogue 3 and 5, I-PREFIX; ZOOKEEPER-1154";
 
     fn see(&mut self, sight: &Sight<'_>) -> Verdict {
-        let verdict = match sight.fact {
+        match sight.fact {
             Fact::Reported(Event::Proposed { record } | Event::Accepted { record }) => {
-                self.follows(sight, self.ends.of(sight.server), record)
+                self.follows(sight, self.ends.of(sight.server), record)?;
             }
-            Fact::Reported(Event::Applied { record, .. }) => self.identity(sight, record),
-            Fact::Reported(Event::Truncated { after }) => self.cut(sight, *after),
+            Fact::Reported(Event::Applied { record, .. }) => self.identity(sight, record)?,
+            Fact::Reported(Event::Truncated { after }) => self.cut(sight, *after)?,
             Fact::Booted { recovered } => {
-                let mut verdict = Ok(());
                 let mut end = None;
                 for record in &recovered.log {
-                    verdict = verdict.and_then(|()| match end {
-                        Some(end) => self.follows(sight, end, record),
-                        None => self.identity(sight, record),
-                    });
+                    match end {
+                        Some(end) => self.follows(sight, end, record)?,
+                        None => self.identity(sight, record)?,
+                    }
                     end = Some(record.zxid);
                 }
-                verdict
             }
-            Fact::Reported(_) | Fact::Crashed | Fact::Destroyed => Ok(()),
-        };
+            Fact::Reported(_) | Fact::Crashed | Fact::Destroyed => {}
+        }
         self.ends.follow(sight);
-        verdict
+        Ok(())
     }
 }
 
 /// A fingerprint of bytes, the same on every machine (a word-wise multiply and rotate).
 fn fingerprint(bytes: &[u8]) -> u64 {
     const K: u64 = 0x9e37_79b9_7f4a_7c15;
-    bytes.chunks(8).fold(bytes.len() as u64 ^ K, |print, chunk| {
-        let mut word = [0; 8];
-        word[..chunk.len()].copy_from_slice(chunk);
-        (print.rotate_left(29) ^ u64::from_le_bytes(word)).wrapping_mul(K)
-    })
+    let mix = |print: u64, word: [u8; 8]| (print.rotate_left(29) ^ u64::from_le_bytes(word)).wrapping_mul(K);
+    let (words, rest) = bytes.as_chunks::<8>();
+    let print = words.iter().fold(bytes.len() as u64 ^ K, |print, word| mix(print, *word));
+    if rest.is_empty() {
+        return print;
+    }
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    mix(print, last)
 }
 
 #[cfg(test)]

@@ -6,11 +6,11 @@
 
 use crate::link::Side;
 use crate::step::Job;
-use std::cmp::Reverse;
+use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 /// One thing that is due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Due {
     /// The oldest item on its way to this side of a quorum connection.
     Cable {
@@ -73,28 +73,56 @@ pub enum Due {
     Check,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug)]
 struct Entry {
     time: u64,
+    /// Distinct in every entry: what is due needs no order of its own.
     sequence: u64,
     due: Due,
+}
+
+impl Entry {
+    fn key(&self) -> u128 {
+        u128::from(self.time) << 64 | u128::from(self.sequence)
+    }
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for Entry {}
+
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// The entry that is due first is the greatest, as the heap wants it.
+impl Ord for Entry {
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.key().cmp(&self.key())
+    }
 }
 
 /// Everything that is due.
 #[derive(Debug, Default)]
 pub struct Agenda {
-    heap: BinaryHeap<Reverse<Entry>>,
+    heap: BinaryHeap<Entry>,
     sequence: u64,
 }
 
 impl Agenda {
     pub fn push(&mut self, time: u64, due: Due) {
         self.sequence += 1;
-        self.heap.push(Reverse(Entry { time, sequence: self.sequence, due }));
+        self.heap.push(Entry { time, sequence: self.sequence, due });
     }
 
     pub fn pop(&mut self) -> Option<(u64, Due)> {
-        self.heap.pop().map(|Reverse(entry)| (entry.time, entry.due))
+        self.heap.pop().map(|entry| (entry.time, entry.due))
     }
 }
 

@@ -42,15 +42,19 @@ impl Judge {
 
     pub fn end(&mut self, world: &World) -> Verdict {
         self.oracles.end(world)?;
-        self.histories()
+        let recorder = std::mem::replace(&mut self.recorder, Recorder::new(0));
+        self.histories_of(recorder)
     }
 
     /// What the clients did and saw so far, judged by its witnesses.
     pub fn histories(&self) -> Verdict {
+        self.histories_of(self.recorder.clone())
+    }
+
+    fn histories_of(&self, recorder: Recorder) -> Verdict {
         if self.choosy {
             return Ok(());
         }
-        let recorder = self.recorder.clone();
         let unread = |error: String| Violation {
             oracle: "history",
             sentence: "a committed transaction cannot be read".to_owned(),

@@ -375,9 +375,13 @@ impl Explorer<'_> {
         if self.world.learned.is_empty() {
             return;
         }
-        let learned = std::mem::take(&mut self.world.learned);
-        for (client, event) in learned {
+        let mut learned = std::mem::take(&mut self.world.learned);
+        for (client, event) in learned.drain(..) {
             self.hear(client, event);
+        }
+        // What hearing led to was heard on its own.
+        if self.world.learned.is_empty() {
+            self.world.learned = learned;
         }
     }
 

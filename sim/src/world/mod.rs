@@ -22,6 +22,7 @@ use crate::rules::Without;
 use crate::step::{Job, Step};
 use crate::trace::print::Printer;
 use std::sync::Arc;
+use zabra_client::Output;
 use zabra_core::config::{Config, Ensemble};
 use zabra_core::contract::{Action, Actions, Fault, Input, Timer};
 use zabra_core::id::{ClientId, ServerId, ServerSet, Stamp};
@@ -170,6 +171,8 @@ pub struct World<D = Storage> {
     /// Why the last store that refused to start did so.
     pub refusal: String,
     todo: Vec<Action>,
+    /// What a client commands in one step.
+    outputs: Vec<Output>,
 }
 
 impl<D: Disk> World<D> {
@@ -197,6 +200,7 @@ impl<D: Disk> World<D> {
             printer: None,
             refusal: String::new(),
             todo: Vec::new(),
+            outputs: Vec::new(),
         }
     }
 

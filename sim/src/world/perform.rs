@@ -17,7 +17,7 @@ impl<D: Disk> World<D> {
     /// Performs what the last step of this server commanded.
     pub(super) fn perform(&mut self, server: ServerId) {
         let mut todo = std::mem::take(&mut self.todo);
-        todo.extend(self.out.drain());
+        self.out.exchange(&mut todo);
         if self.printer.is_some() {
             self.print(server, &todo);
         }

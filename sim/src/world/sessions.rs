@@ -57,14 +57,15 @@ impl<D: Disk> World<D> {
     }
 
     fn client_input(&mut self, client: u16, input: Input<'_>) -> Result<(), Inapplicable> {
-        let mut outputs = Vec::new();
-        match &mut self.clients[usize::from(client)].kind {
-            ClientKind::Session(session) => session.step(input, &mut outputs),
-            ClientKind::Raw => return Err(Inapplicable),
-        }
-        for output in outputs {
+        let ClientKind::Session(session) = &mut self.clients[usize::from(client)].kind else {
+            return Err(Inapplicable);
+        };
+        let mut outputs = std::mem::take(&mut self.outputs);
+        session.step(input, &mut outputs);
+        for output in outputs.drain(..) {
             self.client_output(client, output);
         }
+        self.outputs = outputs;
         Ok(())
     }
 

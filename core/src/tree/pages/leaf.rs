@@ -253,8 +253,13 @@ impl Leaf {
     /// has it, or it is written.
     fn parent_at(&mut self, slot: usize, parent: &[u8]) -> usize {
         for neighbour in [slot.checked_sub(1), Some(slot)].into_iter().flatten() {
-            if neighbour < self.len() && self.key(neighbour).0 == parent {
-                return self.spans(neighbour).parent_at;
+            if neighbour < self.len() {
+                let parent_at = self.spans(neighbour).parent_at;
+                let mut at = parent_at;
+                let len = read_varint(&self.bytes, &mut at) as usize;
+                if &self.bytes[at..at + len] == parent {
+                    return parent_at;
+                }
             }
         }
         let at = self.bytes.len();

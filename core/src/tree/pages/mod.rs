@@ -78,11 +78,20 @@ impl Store {
     }
 
     pub(super) fn get(&self, key: Parts<'_>) -> Option<Record<'_>> {
+        let (leaf, found) = self.find(key);
+        found.map(|slot| leaf.record(slot))
+    }
+
+    pub(super) fn contains(&self, key: Parts<'_>) -> bool {
+        self.find(key).1.is_some()
+    }
+
+    fn find(&self, key: Parts<'_>) -> (&Leaf, Option<usize>) {
         let mut node = &self.root;
         loop {
             match &**node {
                 Node::Inner(inner) => node = &inner.children()[inner.child_for(key)],
-                Node::Leaf(leaf) => return leaf.search(key).ok().map(|slot| leaf.record(slot)),
+                Node::Leaf(leaf) => return (leaf, leaf.search(key).ok()),
             }
         }
     }

@@ -141,7 +141,17 @@ pub(super) fn read_meta(bytes: &[u8], at: &mut usize, flags: u16) -> Meta {
     Meta { stat, acl, children }
 }
 
+#[inline]
 pub(super) fn read_varint(bytes: &[u8], at: &mut usize) -> u64 {
+    let first = bytes[*at];
+    if first < 0x80 {
+        *at += 1;
+        return u64::from(first);
+    }
+    read_long_varint(bytes, at)
+}
+
+fn read_long_varint(bytes: &[u8], at: &mut usize) -> u64 {
     let mut value = 0;
     let mut shift = 0;
     loop {
