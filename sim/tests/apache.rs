@@ -1,7 +1,8 @@
 //! Apache ZooKeeper's files, read by the store; and what the store writes, for Apache's tools.
 //!
 //! The goldens are recorded by `core/tests/apache/record.sh`, from real servers. The other way round
-//! needs Java: set `ZABRA_APACHE_JARS` to a directory with ZooKeeper's jars, or the test is skipped.
+//! needs Java and ZooKeeper's jars (`storage/java.rs` says where they are looked for), or the test is
+//! skipped.
 
 #![expect(
     clippy::disallowed_methods,
@@ -14,6 +15,7 @@ mod apache;
 #[path = "storage/java.rs"]
 mod java;
 
+use java::{DataDirectory, Java};
 use zabra_core::id::{SessionId, Zxid};
 use zabra_core::log::{Image, Note, Record, Recovered, StorageAction, Store, StoreLimits};
 use zabra_core::tree::Database;
@@ -150,22 +152,30 @@ fn zabra_reads_what_it_wrote_and_what_apache_wrote_alike() {
 /// Apache's own tools and server on what Zabra wrote; then Zabra on what Apache made of it.
 #[test]
 fn apache_dumps_and_boots_what_zabra_wrote() {
-    let Some(java) = java::Java::found() else { return };
     let theirs = replay(&apache::open(apache::golden("apache-3.9.5")).unwrap().1);
-    let data = java.data_directory(written_by_zabra());
-    for log in ["log.1", "log.1d"] {
-        let dump = java.run("org.apache.zookeeper.server.persistence.TxnLogToolkit", &["-d", &data.file(log)]);
-        assert!(dump.contains("EOF reached after"), "{log}: {dump}");
-        assert!(!dump.contains("CRC ERROR"), "{log}: {dump}");
-    }
-    let dump = java.run("org.apache.zookeeper.server.SnapshotFormatter", &[&data.file("snapshot.1c")]);
-    assert!(dump.contains("/first/data") && dump.contains("Last zxid: 0x1c"), "{dump}");
+    for java in Java::all() {
+        let (from, data) = (&java.from, DataDirectory::of(&written_by_zabra()));
+        for log in ["log.1", "log.1d"] {
+            let dump = java.run("org.apache.zookeeper.server.persistence.TxnLogToolkit", &["-d", &data.file(log)]);
+            assert!(dump.contains("EOF reached after"), "{from}: {log}: {dump}");
+            assert!(!dump.contains("CRC ERROR"), "{from}: {log}: {dump}");
+        }
+        let dump = java.run("org.apache.zookeeper.server.SnapshotFormatter", &[&data.file("snapshot.1c")]);
+        assert!(dump.contains("/first/data") && dump.contains("Last zxid: 0x1c"), "{from}: {dump}");
 
-    let report = java.serve(&data);
-    assert!(report.contains("Zxid: 0x2e"), "{report}");
-    // Java counts the root twice: as "" and as "/".
-    assert!(report.contains(&format!("Node count: {}", theirs.tree().len() + 1)), "{report}");
-    let (_, recovered, _) = apache::open(apache::load(&data.file(""))).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(recovered.history_end(), Zxid(LAST));
-    assert_eq!(replay(&recovered).digests(), theirs.digests());
+        let server = java.serve(&data);
+        let report = server.report().expect("it serves");
+        assert!(report.contains("Zxid: 0x2e"), "{from}: {report}");
+        // Java counts the root twice: as "" and as "/".
+        assert!(report.contains(&format!("Node count: {}", theirs.tree().len() + 1)), "{from}: {report}");
+        let counters = server.answer("mntr").expect("it serves");
+        assert!(counters.contains("zk_digest_mismatches_count\t0\n"), "{from}: {counters}");
+        drop(server);
+        let (_, recovered, notes) =
+            apache::open(apache::load(&data.file(""))).unwrap_or_else(|e| panic!("{from}: {e}"));
+        assert_eq!(notes, [], "{from}");
+        assert_eq!(recovered.history_end(), Zxid(LAST), "{from}");
+        assert_eq!(replay(&recovered).digests(), theirs.digests(), "{from}");
+        eprintln!("{from}: dumped, booted and handed back what Zabra wrote; {:?}", theirs.digests());
+    }
 }

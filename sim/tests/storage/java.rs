@@ -1,30 +1,87 @@
 //! Apache ZooKeeper's tools and server, when they are there.
+//!
+//! `ZABRA_APACHE_JARS` names directories with ZooKeeper's jars, one for each version, separated as in
+//! `PATH`. Without it Debian's package (`libzookeeper-java`) is taken if it is installed.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use zabra_sim::disk::SectorDisk;
 
-/// Java with ZooKeeper's jars: `ZABRA_APACHE_JARS` names their directory.
+/// Java with the jars of one version of ZooKeeper.
 pub struct Java {
-    jars: String,
+    /// Where the jars come from, for messages.
+    pub from: String,
+    class_path: String,
 }
 
+const DEBIAN: &str = "/usr/share/java";
+
+/// What Debian's ZooKeeper needs: the manifest of its jar leaves some out.
+const DEBIAN_JARS: &[&str] = &[
+    "zookeeper",
+    "zookeeper-jute",
+    "slf4j-api",
+    "slf4j-log4j12",
+    "log4j-1.2",
+    "metrics-core",
+    "snappy-java",
+    "commons-cli",
+    "commons-io",
+    "findbugs-annotations",
+    "jackson-annotations",
+    "jackson-core",
+    "jackson-databind",
+    "netty-buffer",
+    "netty-codec",
+    "netty-common",
+    "netty-handler",
+    "netty-resolver",
+    "netty-transport",
+    "netty-transport-native-epoll",
+    "netty-transport-native-unix-common",
+];
+
 impl Java {
-    /// `None`, with a message, when the tests that need it are to be skipped.
-    pub fn found() -> Option<Java> {
-        let Ok(jars) = std::env::var("ZABRA_APACHE_JARS") else {
-            eprintln!("skipped: set ZABRA_APACHE_JARS to a directory with ZooKeeper's jars (and have java)");
-            return None;
+    /// Every version that is there. None, with a message, when what needs one is to be skipped.
+    pub fn all() -> Vec<Java> {
+        let found = match std::env::var_os("ZABRA_APACHE_JARS") {
+            Some(directories) => std::env::split_paths(&directories).map(|path| Java::of(&path)).collect(),
+            None => Java::of_debian().into_iter().collect::<Vec<_>>(),
         };
-        Some(Java { jars })
+        if found.is_empty() {
+            eprintln!("skipped: no ZooKeeper (install zookeeper, or name its jars' directory in ZABRA_APACHE_JARS)");
+        }
+        let java = Command::new("java").arg("-version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+        match java {
+            Ok(status) if status.success() => found,
+            Ok(_) | Err(_) => {
+                eprintln!("skipped: no java");
+                Vec::new()
+            }
+        }
+    }
+
+    fn of(directory: &Path) -> Java {
+        let from = directory.display().to_string();
+        assert!(directory.is_dir(), "ZABRA_APACHE_JARS: {from} is no directory");
+        Java { class_path: format!("{from}/*"), from }
+    }
+
+    fn of_debian() -> Option<Java> {
+        let jar = |name: &&str| Path::new(DEBIAN).join(format!("{name}.jar"));
+        jar(&"zookeeper").exists().then(|| {
+            let jars = DEBIAN_JARS.iter().map(jar).map(|path| path.display().to_string()).collect::<Vec<_>>();
+            Java { from: "Debian's package".to_string(), class_path: jars.join(":") }
+        })
     }
 
     fn command(&self) -> Command {
         let mut command = Command::new("java");
-        command.arg("-cp").arg(format!("{}/*", self.jars));
+        command.arg("-cp").arg(&self.class_path);
         command
     }
 
@@ -36,49 +93,58 @@ impl Java {
         text
     }
 
-    /// Writes the files of a simulated disk to a directory of their own.
-    pub fn data_directory(&self, disk: SectorDisk) -> DataDirectory {
-        let root = std::env::temp_dir().join(format!("zabra-apache-{}", std::process::id()));
-        std::fs::create_dir_all(root.join("version-2")).expect("a directory for files");
-        for (name, bytes) in disk.files() {
-            std::fs::write(root.join(name), bytes).expect("a file is written");
-        }
-        DataDirectory { root }
-    }
-
-    /// Starts a standalone server on the directory, asks it who it is, and kills it.
-    pub fn serve(&self, data: &DataDirectory) -> String {
+    /// Starts a standalone server on the directory and waits until it serves. It ends when it is dropped.
+    pub fn serve(&self, data: &DataDirectory) -> Server {
         let port = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound").port();
+        let (config, log) = (data.root.join("zoo.cfg"), data.root.join("server.log"));
+        let text = format!(
+            "dataDir={}\nclientPort={port}\nclientPortAddress=127.0.0.1\ntickTime={TICK_MS}\nmaxClientCnxns=0\n\
+             admin.enableServer=false\n4lw.commands.whitelist=*\n",
+            data.root.display()
+        );
+        std::fs::write(&config, text).expect("a configuration is written");
         let mut command = self.command();
-        command.args(["-Dzookeeper.4lw.commands.whitelist=*", "-Dzookeeper.admin.enableServer=false"]);
-        command.args(["org.apache.zookeeper.server.ZooKeeperServerMain", &port.to_string()]);
-        command.arg(&data.root).stdout(Stdio::null()).stderr(Stdio::null());
-        let _server = Server(command.spawn().expect("java starts"));
+        command.arg("org.apache.zookeeper.server.quorum.QuorumPeerMain").arg(config);
+        let log = std::fs::File::create(&log).expect("a file for the server's words");
+        command.stderr(log.try_clone().expect("one file, two names")).stdout(log);
+        let mut server = Server { child: command.spawn().expect("java starts"), port };
         let until = Instant::now() + Duration::from_secs(60);
-        loop {
-            if let Some(report) = ask(port).filter(|report| report.contains("Zxid")) {
-                return report;
-            }
-            assert!(Instant::now() < until, "the server answers within a minute");
-            std::thread::sleep(Duration::from_millis(200));
+        while server.report().is_none() {
+            let words = || std::fs::read_to_string(data.root.join("server.log")).unwrap_or_default();
+            assert!(server.is_running(), "{}: the server ended: {}", self.from, words());
+            assert!(Instant::now() < until, "{}: the server serves within a minute: {}", self.from, words());
+            std::thread::sleep(Duration::from_millis(100));
         }
+        server
     }
 }
 
-fn ask(port: u16) -> Option<String> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
-    stream.write_all(b"srvr").ok()?;
-    let mut report = String::new();
-    stream.read_to_string(&mut report).ok()?;
-    Some(report)
-}
+/// Long enough that no session expires during a test: a timeout is at least two ticks.
+pub const TICK_MS: u32 = 60_000;
 
-/// Removed when it is dropped.
+/// A data directory of its own for one server. Removed when it is dropped.
 pub struct DataDirectory {
     root: PathBuf,
 }
 
 impl DataDirectory {
+    pub fn empty() -> DataDirectory {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let name = format!("zabra-apache-{}-{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
+        let root = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(root.join("version-2")).expect("a directory for files");
+        DataDirectory { root }
+    }
+
+    /// The files of a simulated disk.
+    pub fn of(disk: &SectorDisk) -> DataDirectory {
+        let data = DataDirectory::empty();
+        for (name, bytes) in disk.files() {
+            std::fs::write(data.root.join(name), bytes).expect("a file is written");
+        }
+        data
+    }
+
     pub fn file(&self, name: &str) -> String {
         self.root.join("version-2").join(name).to_string_lossy().into_owned()
     }
@@ -90,11 +156,35 @@ impl Drop for DataDirectory {
     }
 }
 
-struct Server(Child);
+/// A running server of Apache's. Killed when it is dropped.
+pub struct Server {
+    child: Child,
+    pub port: u16,
+}
+
+impl Server {
+    /// What it answers to `srvr`, once it serves.
+    pub fn report(&self) -> Option<String> {
+        self.answer("srvr").filter(|report| report.contains("Zxid"))
+    }
+
+    /// What it answers to a four-letter word.
+    pub fn answer(&self, word: &str) -> Option<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
+        stream.write_all(word.as_bytes()).ok()?;
+        let mut report = String::new();
+        stream.read_to_string(&mut report).ok()?;
+        Some(report)
+    }
+
+    fn is_running(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|ended| ended.is_none())
+    }
+}
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
