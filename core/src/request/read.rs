@@ -2,7 +2,7 @@
 //! connection's queue. They leave watches (reference/zookeeper.md section 1.9).
 
 use super::Service;
-use super::reply::{Address, notify, reply};
+use super::reply::{Address, NO_ZXID, notify, reply};
 use crate::contract::Cx;
 use crate::id::ClientId;
 use crate::rule::Rules;
@@ -11,9 +11,6 @@ use crate::wire::jute::encode_length;
 use crate::wire::records::{GetDataReply, ReadRequest, SetWatches, StatReply};
 use crate::wire::{Code, Jute, Op, Reader};
 use alloc::vec::Vec;
-
-/// The zxid of events that setWatches makes: no transaction caused them.
-const NO_ZXID: i64 = -1;
 
 impl Service {
     pub(super) fn read<R: Rules>(&mut self, cx: &mut Cx<'_, R>, to: Address, body: &[u8]) {
@@ -31,10 +28,11 @@ impl Service {
     }
 
     /// exists, getData, getChildren, getChildren2. exists leaves its watch also where nothing is;
-    /// the others only where they succeed.
+    /// the others only where they succeed. Only exists minds a NUL: for the others such a path is one
+    /// more where nothing is.
     fn look_up<R: Rules>(&mut self, cx: &mut Cx<'_, R>, to: Address, body: &[u8]) -> Result<(), Code> {
         let ReadRequest { path, watch } = ReadRequest::decode(&mut Reader::new(body))?;
-        if path.contains(&0) {
+        if to.op == Op::EXISTS && path.contains(&0) {
             return Err(Code::BadArguments);
         }
         let (tree, applied) = (self.database.tree(), self.applied());

@@ -1,19 +1,22 @@
 //! Replies: what leaves a connection's queue, in which order, and the frames of replies and watch
 //! events (reference/zookeeper.md sections 1.4 and 1.9). Also the end of a connection.
 
-use super::Service;
 use super::connection::{Body, Pending, Phase, Reach, Then, Wait};
 use super::role::Role;
+use super::{Class, Service};
 use crate::contract::{Action, Cx, DropReason, Event, Timer};
 use crate::id::{ClientId, SessionId, Xid, Zxid};
 use crate::rule::{Rule, Rules};
 use crate::watch::EventKind;
 use crate::wire::records::{Create2Reply, PathReply, PathRequest, ReplyHeader, StatReply, WatcherEvent};
-use crate::wire::{Code, Jute, Reader, ReservedXid};
+use crate::wire::{Code, Jute, Op, Reader, ReservedXid};
 use alloc::vec::Vec;
 
 /// The state that every event names: the session is connected.
 const SYNC_CONNECTED: i32 = 3;
+
+/// The zxid where no transaction is meant: of events that setWatches makes, and of refused operations.
+pub(super) const NO_ZXID: i64 = -1;
 
 /// Whom a reply goes to, and for what.
 #[derive(Clone, Copy, Debug)]
@@ -24,11 +27,27 @@ pub(super) struct Address {
     pub(super) op: i32,
 }
 
+impl Address {
+    /// A ping is answered with its reserved xid, whatever it carried.
+    fn xid_on_wire(&self) -> i32 {
+        if self.op == Op::PING { ReservedXid::PING } else { self.xid.0 }
+    }
+
+    /// What no client may ask for is refused before it has a zxid.
+    fn zxid_on_wire(&self, zxid: Zxid) -> i64 {
+        match Class::of(self.op) {
+            Class::Unknown => NO_ZXID,
+            Class::Read | Class::Write | Class::Sync | Class::Later => zxid.to_wire(),
+        }
+    }
+}
+
 /// Sends a reply; the body is written only if `err` is 0.
 pub(super) fn reply<R: Rules>(cx: &mut Cx<'_, R>, to: Address, zxid: Zxid, err: i32, body: impl FnOnce(&mut Vec<u8>)) {
     let Address { client, session, xid, op } = to;
+    let header = ReplyHeader { xid: to.xid_on_wire(), zxid: to.zxid_on_wire(zxid), err };
     let frame = cx.out.frame(|out| {
-        ReplyHeader { xid: xid.0, zxid: zxid.to_wire(), err }.encode(out);
+        header.encode(out);
         if err == 0 {
             body(out);
         }

@@ -171,6 +171,9 @@ impl Server {
     /// What it answers to a four-letter word.
     pub fn answer(&self, word: &str) -> Option<String> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
+        // Before the server listens, the system may connect a local port to itself.
+        let is_itself = stream.local_addr().ok() == stream.peer_addr().ok();
+        stream.set_read_timeout(Some(Duration::from_secs(5))).ok().filter(|()| !is_itself)?;
         stream.write_all(word.as_bytes()).ok()?;
         let mut report = String::new();
         stream.read_to_string(&mut report).ok()?;

@@ -111,7 +111,7 @@ fn requests_that_come_before_the_session_wait_for_it() {
     bench.commit();
     let frames: Vec<_> = bench.take_sent().into_iter().filter(|sent| matches!(sent, Sent::Frame(..))).collect();
     assert_eq!(frames.len(), 3);
-    assert!(matches!(&frames[2], Sent::Frame(1, frame) if Reply::of(frame).xid == 2));
+    assert!(matches!(&frames[2], Sent::Frame(1, frame) if Reply::of(frame).xid == -2));
 }
 
 #[test]

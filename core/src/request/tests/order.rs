@@ -152,12 +152,23 @@ fn without_the_rule_an_ephemeral_outlives_its_session() {
 }
 
 #[test]
+fn a_ping_is_answered_with_its_reserved_xid_whatever_it_carried() {
+    let mut bench = pipelined();
+    for xid in [-2, 17, 0, i32::MIN] {
+        bench.send(1, xid, Op::PING, &Nothing);
+        assert_eq!(order(&mut bench), ["-2"], "xid {xid}");
+    }
+}
+
+#[test]
 fn operations_that_do_not_exist_close_the_connection() {
     for op in [Op::NOTIFICATION, Op::ERROR, Op::CHECK, Op::CREATE_SESSION, Op::DELETE_CONTAINER, 10, 999, i32::MIN] {
         let mut bench = pipelined();
         bench.send(1, 1, Op::SET_DATA, &set_request("/a", b"", -1));
         bench.send(1, 2, op, &Nothing);
         bench.commit();
+        let is_refused = |sent: &&Sent| matches!(sent, Sent::Frame(1, frame) if Reply::of(frame).zxid == -1);
+        assert_eq!(bench.sent.iter().filter(is_refused).count(), 1, "op {op}: it is refused before it has a zxid");
         assert_eq!(order(&mut bench), ["1", "2:-6", "!UnknownOperation"], "op {op}");
     }
 }

@@ -72,6 +72,9 @@ fn only_exists_watches_what_is_not_there() {
     assert_eq!(bench.ask(2, Op::EXISTS, &watch_request("/a")).error(), Code::NoNode.to_wire());
     assert_eq!(bench.service.watches_len(), 1);
     assert_eq!(bench.ask(2, Op::EXISTS, &watch_request("/a\0")).error(), Code::BadArguments.to_wire());
+    for op in [Op::GET_DATA, Op::GET_CHILDREN, Op::GET_CHILDREN2] {
+        assert_eq!(bench.ask(2, op, &watch_request("/a\0")).error(), Code::NoNode.to_wire(), "op {op}");
+    }
     assert_eq!(bench.service.watches_len(), 1);
     assert_eq!(bench.ask(2, Op::EXISTS, &watch_request("no path")).error(), Code::NoNode.to_wire());
 }
