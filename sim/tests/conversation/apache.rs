@@ -9,6 +9,9 @@ use std::time::Duration;
 /// How long a server may think before it counts as silent.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// How reading tells that the server has closed a connection.
+const ENDS: [ErrorKind; 3] = [ErrorKind::UnexpectedEof, ErrorKind::ConnectionReset, ErrorKind::BrokenPipe];
+
 pub struct Apache {
     port: u16,
     connections: BTreeMap<usize, TcpStream>,
@@ -49,11 +52,9 @@ impl Server for Apache {
         let Some(stream) = self.stream(number) else { return Got::Closed };
         match Apache::read(stream) {
             Ok(frame) => Got::Frame(frame),
-            Err(error) => match error.kind() {
-                ErrorKind::WouldBlock | ErrorKind::TimedOut => Got::Silence,
-                ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => Got::Closed,
-                _ => panic!("reading from the server: {error}"),
-            },
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Got::Silence,
+            Err(error) if ENDS.contains(&error.kind()) => Got::Closed,
+            Err(error) => panic!("reading from the server: {error}"),
         }
     }
 

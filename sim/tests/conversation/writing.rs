@@ -19,8 +19,11 @@ fn talk(name: &str, frames: Vec<Vec<u8>>) -> Conversation {
     Conversation::new(name, enter(0).into_iter().chain(frames.into_iter().map(|frame| say(0, frame))))
 }
 
+/// [`create`] or [`create2`].
+type Creating = fn(i32, &[u8], Option<&[u8]>, i32) -> Vec<u8>;
+
 fn creating() -> Vec<Conversation> {
-    let each = |parent: &str, op: fn(i32, &[u8], Option<&[u8]>, i32) -> Vec<u8>| {
+    let each = |parent: &str, op: Creating| {
         let path = |name: &str| format!("{parent}/{name}").into_bytes();
         vec![
             op(1, parent.as_bytes(), Some(b""), 0),
