@@ -72,8 +72,9 @@ impl Matrix {
         let hunts = entry.map(|(e, _)| e.hunts.clone()).filter(|h| !h.is_empty()).unwrap_or(self.hunts.clone());
         let stories = entry.map(|(e, _)| e.stories.clone()).unwrap_or_default();
         let pairs = entry.into_iter().flat_map(|(_, with)| with);
-        let pairs = pairs.map(|other| Trial { off: vec![rule, *other], hunts: hunts.clone(), stories: Vec::new() });
-        let alone = Trial { off: vec![rule], hunts: hunts.clone(), stories };
+        let pairs =
+            pairs.map(|other| Trial { off: vec![rule, *other], hunts: hunts.clone(), stories: stories.clone() });
+        let alone = Trial { off: vec![rule], hunts: hunts.clone(), stories: stories.clone() };
         std::iter::once(alone).chain(pairs).collect()
     }
 

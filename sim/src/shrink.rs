@@ -17,7 +17,7 @@ pub struct Shrunk {
     pub start: Start,
     pub commands: Vec<Command>,
     pub violation: Violation,
-    /// Steps at first, and after removal, before folding.
+    /// Steps at first, and of the story when its macros are unfolded.
     pub steps_before: usize,
     pub steps_after: usize,
     pub replays: usize,
@@ -42,19 +42,39 @@ impl Shrunk {
 
 /// Shrinks recorded steps that end in this oracle's objection; `None` if their replay does not.
 /// `replays_max` bounds the work.
+///
+/// Two ways are gone, and the shorter story is kept: what is minimal in steps may leave the servers so
+/// unalike that no macro brings it about, so the beginning is also folded first.
 pub fn shrink(start: &Start, steps: &[Step], oracle: &str, replays_max: usize) -> Option<Shrunk> {
+    let head_first = go(start, steps, oracle, replays_max / 2, true);
+    let used = head_first.as_ref().map_or(0, |shrunk| shrunk.replays);
+    let steps_first = go(start, steps, oracle, replays_max - used, false);
+    let replays = used + steps_first.as_ref().map_or(0, |shrunk| shrunk.replays);
+    let shortest = [steps_first, head_first].into_iter().flatten().min_by_key(|shrunk| shrunk.commands.len());
+    shortest.map(|shrunk| Shrunk { replays, ..shrunk })
+}
+
+fn go(start: &Start, steps: &[Step], oracle: &str, replays_max: usize, head_first: bool) -> Option<Shrunk> {
     let mut shrinker = Shrinker { start: start.clone(), oracle, replays: 0, replays_max };
     let steps_before = steps.len();
     let all: Vec<Command> = steps.iter().cloned().map(Command::Step).collect();
     let (mut commands, _) = shrinker.replay(&all)?;
     commands = shrinker.without_kinds(commands);
+    if head_first {
+        commands = shrinker.fold_head(commands);
+    }
     commands = shrinker.minimal(commands);
     shrinker.drop_clients(&mut commands);
-    let steps_after = commands.len();
     let (_, violation) = shrinker.replay_always(&commands)?;
     let (commands, violation) = shrinker.fold(commands, violation);
+    let mut player = Player::new(&shrinker.start, false).ok()?;
+    commands.iter().for_each(|command| drop(player.command(command)));
+    let steps_after = player.steps() as usize;
     Some(Shrunk { start: shrinker.start, commands, violation, steps_before, steps_after, replays: shrinker.replays })
 }
+
+/// How many beginnings of different length are tried.
+const HEADS: usize = 60;
 
 struct Shrinker<'a> {
     start: Start,
@@ -141,6 +161,28 @@ impl Shrinker<'_> {
         }
     }
 
+    /// The longest beginning that can be told as the servers' starts and an election.
+    fn fold_head(&mut self, commands: Vec<Command>) -> Vec<Command> {
+        let Some((_, violation)) = self.replay(&commands) else { return commands };
+        let stride = commands.len().div_ceil(HEADS);
+        let heads = (1..=HEADS).rev().map(|part| part * stride).filter(|head| *head <= commands.len());
+        for head in heads {
+            let (before, after) = commands.split_at(head);
+            let starts: Vec<Command> = before.iter().filter(|command| is_start(command)).cloned().collect();
+            for leader in (1..=self.start.scenario.ensemble.voters).rev().map(ServerId) {
+                let mut candidate = starts.clone();
+                candidate.push(Command::Elect(leader));
+                candidate.extend_from_slice(after);
+                if let Some((applied, seen)) = self.replay(&candidate)
+                    && (seen.servers, seen.zxid) == (violation.servers, violation.zxid)
+                {
+                    return applied;
+                }
+            }
+        }
+        commands
+    }
+
     /// Clients that do nothing are left out; the others count from 0.
     fn drop_clients(&mut self, commands: &mut Vec<Command>) {
         let used = |client: u16, commands: &[Command]| {
@@ -168,7 +210,8 @@ impl Shrinker<'_> {
         }
     }
 
-    /// Stretches without faults become `elect N` or `settle`, the longest first.
+    /// Stretches without faults become `elect N` or `settle`, the longest first; servers and clients that
+    /// start within one start before it.
     fn fold(&mut self, mut commands: Vec<Command>, mut violation: Violation) -> (Vec<Command>, Violation) {
         let servers = self.start.scenario.ensemble.voters;
         let mut macros: Vec<Command> = (1..=servers).rev().map(|server| Command::Elect(ServerId(server))).collect();
@@ -177,12 +220,16 @@ impl Shrinker<'_> {
         while length >= 2 && self.replays < self.replays_max {
             let mut at = 0;
             while at + length <= commands.len() && self.replays < self.replays_max {
-                if !commands[at..at + length].iter().all(is_quiet) {
+                let stretch = &commands[at..at + length];
+                // Starts that stand between deliveries come before all of them.
+                let starts: Vec<Command> = stretch.iter().filter(|command| is_start(command)).cloned().collect();
+                if !stretch.iter().all(|command| is_quiet(command) || is_start(command)) || starts.len() + 1 >= length {
                     at += 1;
                     continue;
                 }
                 let folded = macros.iter().find_map(|shorter| {
                     let mut candidate = commands[..at].to_vec();
+                    candidate.extend_from_slice(&starts);
                     candidate.push(shorter.clone());
                     candidate.extend_from_slice(&commands[at + length..]);
                     let (applied, seen) = self.replay(&candidate)?;
@@ -216,6 +263,11 @@ impl Shrinker<'_> {
         }
         commands
     }
+}
+
+/// Whether a command only adds a server or a client to what goes on.
+fn is_start(command: &Command) -> bool {
+    matches!(command, Command::Step(Step::Restart { .. } | Step::Client { what: ClientStep::Start, .. }))
 }
 
 /// Whether a command is no fault and no operation: what a settling world does by itself.

@@ -96,6 +96,7 @@ fn names(rules: &[Rule]) -> Vec<String> {
 
 /// The first of the trial's stories to which an oracle objects, as it does not with the rule on.
 fn told(trial: &Trial, library: &Library) -> Result<Option<Kill>, Failed> {
+    let heeds: Vec<String> = trial.heeds().into_iter().map(str::to_owned).collect();
     for word in &trial.stories {
         let item = library.named(word, &[Kind::Story, Kind::Regression])?;
         let file = item.path.display().to_string();
@@ -103,9 +104,9 @@ fn told(trial: &Trial, library: &Library) -> Result<Option<Kill>, Failed> {
         let misfit =
             |wrong: WrongLine| Misfit::on_line(&file, &text, wrong.line, format!("expected {}", wrong.expected));
         let story = Story::parse(&file, &text).map_err(misfit)?;
-        let played = Player::play(&story.clone().with_rules_off(&trial.off));
+        let played = Player::play_heeding(&story.clone().with_rules_off(&trial.off), &heeds);
         let Some(violation) = played.violation else { continue };
-        if Player::play(&story.with_rules_off(trial.control())).violation.is_none() {
+        if Player::play_heeding(&story.with_rules_off(trial.control()), &heeds).violation.is_none() {
             return Ok(Some(Kill {
                 hunt: item.name,
                 seed: None,

@@ -147,7 +147,13 @@ impl Player {
     }
 
     pub fn play(story: &Story) -> Played {
+        Player::play_heeding(story, &[])
+    }
+
+    /// Only these oracles are heeded; all of them if none is named.
+    pub fn play_heeding(story: &Story, oracles: &[String]) -> Played {
         let mut start = Start::default();
+        start.scenario.oracles = oracles.to_vec();
         let mut player: Option<Player> = None;
         let mut expected = None;
         for (line, command) in &story.commands {
@@ -172,6 +178,11 @@ impl Player {
         let unexpected = player.violation.as_ref().filter(|_| expected.is_none());
         let failed = unexpected.map(|violation| (last, format!("{}: {}", violation.oracle, violation.sentence)));
         Played { trace: player.trace, failed, violation: player.violation, steps: player.steps }
+    }
+
+    /// How many single steps were taken.
+    pub fn steps(&self) -> u64 {
+        self.steps
     }
 
     pub fn command(&mut self, command: &Command) -> Result<(), String> {
