@@ -8,6 +8,7 @@ use crate::fault::{Fault, Planned, Target};
 use crate::random::{Draws, Purpose};
 use crate::scenario::{Kind, Range, Scenario};
 use serde::{Deserialize, Serialize};
+use zabra_core::tree::DataTree;
 
 /// What the seed decides before the run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +26,10 @@ pub struct Plan {
     pub sync_tail_us: u32,
     /// The clock of each server: parts per million fast or slow.
     pub drift_ppm: Vec<i32>,
+    /// The size of the pages of every server's tree: small ones are split and joined in small worlds.
+    /// No byte that is sent or written depends on it.
+    #[serde(default = "page_bytes_of_a_server")]
+    pub page_bytes: u32,
     /// The servers that progress is demanded of in the liveness phase.
     pub quorum: Vec<u8>,
     pub faults: Vec<Planned>,
@@ -45,6 +50,8 @@ impl Plan {
         let quorum = quorum(scenario, &mut draws);
         let mut drawer = Drawer { scenario, servers, until_us: safety_us, draws, faults: Vec::new() };
         drawer.swarm();
+        // Drawn last: a run with other pages is the same run.
+        let page_bytes = 256 << drawer.draws.below(5);
         let mut faults = drawer.faults;
         faults.sort_by_key(|planned| planned.at_us);
         Plan {
@@ -57,10 +64,16 @@ impl Plan {
             sync_min_us,
             sync_tail_us,
             drift_ppm,
+            page_bytes,
             quorum,
             faults,
         }
     }
+}
+
+/// What plans have that were written before there was a draw.
+fn page_bytes_of_a_server() -> u32 {
+    DataTree::PAGE_BYTES as u32
 }
 
 /// A random quorum: servers in random order until they are one, observers with even chance.

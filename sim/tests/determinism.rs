@@ -1,7 +1,8 @@
 //! The same scenario and seed give the same trace hash, also in another process.
 #![expect(clippy::disallowed_methods, reason = "this test starts a second process to compare with")]
 
-use zabra_sim::run::run;
+use zabra_sim::plan::Plan;
+use zabra_sim::run::{run, run_plan};
 use zabra_sim::scenario::Scenario;
 
 const SEEDS: u64 = 12;
@@ -31,4 +32,17 @@ fn two_processes_agree_on_every_trace_hash() {
     let text = String::from_utf8(child.stdout).unwrap();
     let theirs = text.split_once("<<").and_then(|(_, rest)| rest.split_once(">>")).map(|(hashes, _)| hashes);
     assert_eq!(theirs, Some(hashes().as_str()));
+}
+
+#[test]
+fn a_run_with_pages_of_another_size_is_the_same_run() {
+    let scenario = Scenario::default();
+    for seed in 0..SEEDS {
+        let of = |page_bytes| {
+            let plan = Plan { page_bytes, ..Plan::draw(&scenario, seed) };
+            let report = run_plan(&scenario, plan, None).0;
+            (report.trace_hash, report.steps, report.verdict)
+        };
+        assert_eq!(of(64), of(4096), "seed {seed}");
+    }
 }

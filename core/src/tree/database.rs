@@ -1,7 +1,9 @@
 //! What a snapshot holds: znodes, sessions, the zxid.
 
+use super::builder::Builder;
 use super::data_tree::DataTree;
 use super::digest::{Digests, session_part};
+use super::path::Path;
 use crate::id::{SessionId, Zxid};
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -27,6 +29,19 @@ impl Database {
     /// The empty database, in pages of about so many bytes (see [`DataTree::with_page_bytes`]).
     pub fn with_page_bytes(page_bytes: usize) -> Database {
         Database::from_parts(DataTree::with_page_bytes(page_bytes), [], Zxid::ZERO)
+    }
+
+    /// The same content in pages of about so many bytes, which no later snapshot or reply shows.
+    pub fn in_pages_of(&self, page_bytes: usize) -> Database {
+        let mut builder = Builder::with_page_bytes(page_bytes);
+        for entry in self.tree.iter() {
+            let path = Path::join(entry.parent, entry.name);
+            let pushed =
+                builder.push(path.as_bytes(), entry.znode.data(), entry.znode.acl(), entry.znode.persisted().clone());
+            assert_eq!(pushed, Ok(()), "a tree's znodes come in order");
+        }
+        let tree = builder.finish().expect("a tree has a root");
+        Database { tree, ..self.clone() }
     }
 
     /// The database that a snapshot holds: sessions with their timeouts in ms.

@@ -182,6 +182,10 @@ proptest! {
             prop_assert_eq!(rebuilt.digests(), database.tree().digests());
             check(&Database::from_parts(rebuilt, database.sessions(), database.zxid()));
         }
+        let repaged = database.in_pages_of(page_bytes + 50);
+        prop_assert_eq!(repaged.tree().page_bytes(), page_bytes + 50);
+        prop_assert_eq!(&repaged, &database);
+        check(&repaged);
         let copy = Database::from_parts(database.tree().clone(), database.sessions(), database.zxid());
         prop_assert_eq!(copy.digests(), database.digests());
         let paged: usize = database.tree().clone().into_pages().map(|page| page.entries().count()).sum();

@@ -23,6 +23,7 @@ use zabra_core::id::{ConnId, ServerId, SessionId, Stamp, Zxid};
 use zabra_core::log::Recovered;
 use zabra_core::replica::{Replica, View};
 use zabra_core::rule::AllRules;
+use zabra_core::tree::DataTree;
 
 /// Where a slot of this machine leads: the world's link and this machine's side of it.
 pub type Socket = (u32, Side);
@@ -55,6 +56,8 @@ pub struct Machine<D = Storage> {
     pub at: Stamp,
     /// Why the server stopped itself, until it is started again.
     pub fault: Option<Fault>,
+    /// The size of its tree's pages, which nobody can tell from what it says or writes.
+    pub page_bytes: usize,
 }
 
 impl<D: Disk> Machine<D> {
@@ -72,6 +75,7 @@ impl<D: Disk> Machine<D> {
             paused: false,
             at: Stamp(1),
             fault: None,
+            page_bytes: DataTree::PAGE_BYTES,
         }
     }
 
@@ -110,7 +114,10 @@ impl<D: Disk> Machine<D> {
     pub fn start(&mut self, out: &mut Actions) -> Result<Recovered, String> {
         assert!(self.replica.is_none(), "a machine is started when it is down");
         self.lose(Survivors::Everything);
-        let recovered = self.storage.recover()?;
+        let mut recovered = self.storage.recover()?;
+        if recovered.image.tree().page_bytes() != self.page_bytes {
+            recovered.image = Arc::new(recovered.image.in_pages_of(self.page_bytes));
+        }
         self.incarnation += 1;
         self.fault = None;
         self.paused = false;

@@ -110,6 +110,7 @@ impl<'a> Explorer<'a> {
         let (model, window) = (scenario.disk.model, scenario.ensemble.window_bytes);
         let mut world = World::new(configs, without, || Storage::new(model, window));
         world.encode = plan.encode;
+        world.machines.iter_mut().for_each(|machine| machine.page_bytes = plan.page_bytes as usize);
         let count = world.machines.len();
         let servers = world.servers().map(|server| Keeper {
             board: Board::default(),
@@ -165,7 +166,7 @@ impl<'a> Explorer<'a> {
             let Some((time, due)) = self.agenda.pop() else {
                 return Outcome::Liveness("nothing is due any more".to_owned());
             };
-            debug_assert!(time >= self.now, "time goes forward");
+            assert!(time >= self.now, "time goes forward");
             self.now = time;
             self.perform(due);
         }
