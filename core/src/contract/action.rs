@@ -217,7 +217,7 @@ impl Actions {
 
     /// The same, in exchange for an empty list, whose room the next step uses.
     pub fn exchange(&mut self, list: &mut Vec<Action>) {
-        debug_assert!(list.is_empty(), "what is taken in has been performed");
+        assert!(list.is_empty(), "what is taken in has been performed");
         core::mem::swap(&mut self.list, list);
     }
 

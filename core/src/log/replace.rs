@@ -43,7 +43,7 @@ pub(super) fn write_mark<V: Vfs>(
     offset: u64,
 ) -> Result<(), VfsError> {
     let slots = slots(len).expect("a segment has room for its marks");
-    debug_assert!(offset + MARK_BYTES as u64 <= len, "a mark names an offset of the data");
+    assert!(offset + MARK_BYTES as u64 <= len, "a mark names an offset of the data");
     vfs.write_at(file, slots[slot], &encode_mark(offset))
 }
 

@@ -99,7 +99,7 @@ impl Ahead {
         if nodes.is_empty() && closing.is_none() {
             return;
         }
-        debug_assert!(self.proposals.back().is_none_or(|last| last.zxid < zxid), "proposals are merged in order");
+        assert!(self.proposals.back().is_none_or(|last| last.zxid < zxid), "proposals are merged in order");
         self.delta = self.delta.wrapping_add(delta);
         if let Some(session) = closing {
             self.closing.insert(session, zxid);

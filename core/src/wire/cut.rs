@@ -65,7 +65,7 @@ impl<E: Extent> Units<E> {
                     return Ok(Some(unit));
                 }
                 Reach::Beyond(len) => {
-                    debug_assert!(len > input.len(), "a unit that is there is whole");
+                    assert!(len > input.len(), "a unit that is there is whole");
                     self.hold(input, len);
                     return Ok(None);
                 }
@@ -74,7 +74,7 @@ impl<E: Extent> Units<E> {
         loop {
             match self.extent.measure(&self.held).map_err(|malformed| self.give_up(input, malformed))? {
                 Reach::Whole(len) => {
-                    debug_assert_eq!(len, self.held.len(), "nothing beyond the unit is held");
+                    assert_eq!(len, self.held.len(), "nothing beyond the unit is held");
                     self.extent.next_unit();
                     self.yielded = true;
                     return Ok(Some(&self.held));

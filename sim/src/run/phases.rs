@@ -250,7 +250,7 @@ impl Explorer<'_> {
         for server in servers.iter() {
             let client = self.load.add_probe(&mut self.world, server);
             self.client_timers.push([u64::MAX; 4]);
-            debug_assert_eq!(self.client_timers.len(), self.world.clients.len(), "every client has timers");
+            assert_eq!(self.client_timers.len(), self.world.clients.len(), "every client has timers");
             self.start_client(client);
         }
     }

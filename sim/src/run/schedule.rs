@@ -19,7 +19,7 @@ impl Explorer<'_> {
             self.schedule_one(effect);
         }
         // What scheduling itself caused (a crash after a stop) was scheduled on its own.
-        debug_assert!(self.world.effects.is_empty(), "effects of nested steps are handled there");
+        assert!(self.world.effects.is_empty(), "effects of nested steps are handled there");
         self.world.effects = effects;
     }
 

@@ -300,7 +300,7 @@ impl Explorer<'_> {
         self.tell(|_| Some(if cut { Step::Cut { from, to } } else { Step::Heal { from, to } }));
         self.world.begin();
         let done = self.world.cut(from, to, cut);
-        debug_assert!(done.is_ok(), "the count and the set agree");
+        assert!(done.is_ok(), "the count and the set agree");
         if !cut {
             let (free, held) = self.held.drain(..).partition(|(f, t, _)| (*f, *t) == (from.0, to.0));
             self.held = held;

@@ -113,14 +113,14 @@ impl<D: Disk> World<D> {
     pub(super) fn client_connected(&mut self, client: u16, line: u32) {
         if self.in_use(client, line) {
             let taken = self.client_input(client, Input::Connected);
-            debug_assert!(taken.is_ok(), "a raw client has no connection in use");
+            assert!(taken.is_ok(), "a raw client has no connection in use");
         }
     }
 
     pub(super) fn client_received(&mut self, client: u16, line: u32, bytes: &[u8]) {
         if self.in_use(client, line) {
             let taken = self.client_input(client, Input::Received(bytes));
-            debug_assert!(taken.is_ok(), "a raw client has no connection in use");
+            assert!(taken.is_ok(), "a raw client has no connection in use");
         } else if self.clients[usize::from(client)].kind == ClientKind::Raw {
             self.learned.push((client, ClientEvent::Received { line, bytes: bytes.to_vec() }));
         }
@@ -130,7 +130,7 @@ impl<D: Disk> World<D> {
         if self.in_use(client, line) {
             self.clients[usize::from(client)].line = None;
             let taken = self.client_input(client, Input::Disconnected);
-            debug_assert!(taken.is_ok(), "a raw client has no connection in use");
+            assert!(taken.is_ok(), "a raw client has no connection in use");
         } else if self.clients[usize::from(client)].kind == ClientKind::Raw {
             self.learned.push((client, ClientEvent::Lost { line }));
         }

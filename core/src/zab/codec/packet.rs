@@ -36,7 +36,7 @@ const PIECE_BYTES: usize = 64 << 10;
 
 /// Appends a packet as `from` sends it; for SNAP, the image's stream too.
 pub fn encode_packet(packet: &Packet, from: Side, out: &mut Vec<u8>) {
-    debug_assert!(sender(packet).is_none_or(|side| side == from), "{} is not sent by a {from:?}", packet.name());
+    assert!(sender(packet).is_none_or(|side| side == from), "{} is not sent by a {from:?}", packet.name());
     let bare = |kind, zxid: Zxid| QuorumPacket { kind, zxid: zxid.to_wire(), data: None, auth: None };
     let with = |kind, zxid, data| QuorumPacket { kind, zxid, data: Some(data), auth: None };
     match packet {
