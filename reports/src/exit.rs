@@ -61,7 +61,7 @@ impl Exit {
             Exit::ToolFault => "the lab itself failed (a file could not be written, a thread could not start)",
             Exit::Usage => "wrong arguments",
             Exit::BadScenario => {
-                "a scenario, story or saved failure cannot be used; the message names file, line and column"
+                "a scenario, story, saved failure or data file cannot be used; the message names the file and the place in it"
             }
             Exit::NothingRan => "nothing ran: no scenario, no seed or an empty shard",
             Exit::Safety => "a safety property was violated",
@@ -119,7 +119,7 @@ mod tests {
           0  everything that ran passed
           1  the lab itself failed (a file could not be written, a thread could not start)
           2  wrong arguments
-          3  a scenario, story or saved failure cannot be used; the message names file, line and column
+          3  a scenario, story, saved failure or data file cannot be used; the message names the file and the place in it
           4  nothing ran: no scenario, no seed or an empty shard
          20  a safety property was violated
          21  a liveness property was violated

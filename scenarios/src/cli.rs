@@ -65,6 +65,8 @@ pub enum Command {
     List(List),
     /// Print the JSON schema of hunt files
     Schema,
+    /// Check transaction logs, snapshots and data directories, and change nothing
+    Verify(Verify),
 }
 
 /// Which rules are off.
@@ -165,6 +167,13 @@ pub struct Rules {
     pub seed: Seed,
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
+}
+
+#[derive(Args, Debug)]
+pub struct Verify {
+    /// Files named log.ZXID or snapshot.ZXID, version-2 directories, or the directories they stand in
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
 }
 
 #[derive(Args, Debug)]

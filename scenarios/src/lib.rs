@@ -4,6 +4,7 @@
 pub mod cli;
 pub mod command;
 pub mod engine;
+pub mod files;
 pub mod hunt_file;
 pub mod library;
 pub mod matrix;
@@ -14,7 +15,7 @@ pub mod voice;
 
 use clap::Parser;
 use cli::{Cli, Command};
-use command::{Failed, hunt, list, replay, rules, run, shrink};
+use command::{Failed, hunt, list, replay, rules, run, shrink, verify};
 use std::process::ExitCode;
 use voice::Voice;
 use zabra_reports::exit::Exit;
@@ -45,5 +46,6 @@ fn dispatch(cli: &Cli, voice: &Voice) -> Result<Exit, Failed> {
         Command::Rules(args) => rules::rules(args, &cli.talk, voice),
         Command::List(args) => list::list(args, &cli.talk, voice),
         Command::Schema => Ok(list::schema(voice)),
+        Command::Verify(args) => verify::verify(args, voice),
     }
 }

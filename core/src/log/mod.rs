@@ -18,7 +18,7 @@ mod vfs;
 pub use action::StorageAction;
 pub use epoch::parse_epoch;
 pub use error::{LoadError, StoreError};
-pub use recovery::Note;
+pub use recovery::{LogEnd, Note, read_log_file, read_snapshot_file};
 pub use store::{Store, StoreLimits};
 pub use vfs::{FileId, Vfs, VfsError};
 

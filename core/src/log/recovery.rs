@@ -7,6 +7,9 @@
 mod logs;
 mod snapshots;
 
+pub use logs::{LogEnd, read_log_file};
+pub use snapshots::read_snapshot_file;
+
 use super::epoch::{read_epoch, write_epoch};
 use super::error::{LoadError, StoreError};
 use super::name::{ACCEPTED, CURRENT, DIR, FileName, INITIALIZE, LOST, NEXT_INSTALL, NEXT_SEGMENT, NEXT_SNAPSHOT};

@@ -6,6 +6,7 @@ pub mod replay;
 pub mod rules;
 pub mod run;
 pub mod shrink;
+pub mod verify;
 
 use crate::place::Misfit;
 use std::fmt;

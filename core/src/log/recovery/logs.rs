@@ -68,24 +68,46 @@ fn cut_tail<V: Vfs>(
     Ok(())
 }
 
-/// Where a file's data ends.
-struct End {
-    at: u64,
-    torn: bool,
+/// Where a log's data ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogEnd {
+    pub at: u64,
+    /// What stands there was being written when a crash came.
+    pub torn: bool,
 }
 
-/// Reads one file; judges what ends it (contract section 3). Only the last file may have a torn
-/// tail: damage at or behind its newest mark, or, without a mark, with no intact record behind it.
+/// Reads one log by its path, as the last of its directory, and changes nothing: for tools. `each`
+/// gets the path, and offset, zxid and bytes of every record.
+pub fn read_log_file<V: Vfs>(
+    vfs: &mut V,
+    path: &str,
+    limits: &StoreLimits,
+    each: impl FnMut(&str, u64, Zxid, &[u8]) -> Result<(), LoadError>,
+) -> Result<LogEnd, LoadError> {
+    read_file(vfs, path, true, limits, each)
+}
+
 fn read_segment<V: Vfs>(
     vfs: &mut V,
     segment: Zxid,
     last: bool,
     limits: &StoreLimits,
+    each: impl FnMut(&str, u64, Zxid, &[u8]) -> Result<(), LoadError>,
+) -> Result<LogEnd, LoadError> {
+    read_file(vfs, &FileName::Log(segment).path(), last, limits, each)
+}
+
+/// Reads one file; judges what ends it (contract section 3). Only the last file may have a torn
+/// tail: damage at or behind its newest mark, or, without a mark, with no intact record behind it.
+fn read_file<V: Vfs>(
+    vfs: &mut V,
+    path: &str,
+    last: bool,
+    limits: &StoreLimits,
     mut each: impl FnMut(&str, u64, Zxid, &[u8]) -> Result<(), LoadError>,
-) -> Result<End, LoadError> {
-    let path = FileName::Log(segment).path();
-    let failed = StoreError::at(&path, "read");
-    let file = vfs.open(&path).map_err(StoreError::at(&path, "open"))?;
+) -> Result<LogEnd, LoadError> {
+    let failed = StoreError::at(path, "read");
+    let file = vfs.open(path).map_err(StoreError::at(path, "open"))?;
     let result = (|| {
         let len = vfs.len(file).map_err(&failed)?;
         let mark = newest_mark(vfs, file, len).map_err(&failed)?;
@@ -97,7 +119,7 @@ fn read_segment<V: Vfs>(
         } else {
             loop {
                 match scanner.read_item().map_err(&failed)? {
-                    Item::Record { zxid, at, bytes } => each(&path, at, zxid, bytes)?,
+                    Item::Record { zxid, at, bytes } => each(path, at, zxid, bytes)?,
                     Item::End { at } => break (at, None),
                     Item::Damage { at, what } => break (at, Some(what)),
                 }
@@ -106,8 +128,8 @@ fn read_segment<V: Vfs>(
         let Some(what) = damage else {
             return match mark {
                 // Acknowledged records stood here, and now there are zeros.
-                Some(mark) if at < mark => Err(LoadError::Rot { file: path.clone(), offset: at, expected: "a record" }),
-                _ => Ok(End { at, torn: false }),
+                Some(mark) if at < mark => Err(LoadError::Rot { file: path.into(), offset: at, expected: "a record" }),
+                _ => Ok(LogEnd { at, torn: false }),
             };
         };
         let torn = last
@@ -115,7 +137,7 @@ fn read_segment<V: Vfs>(
                 Some(mark) => at >= mark,
                 None => !scanner.record_follows(at + 1).map_err(&failed)?,
             };
-        if torn { Ok(End { at, torn }) } else { Err(LoadError::rot(path.clone(), at, what)) }
+        if torn { Ok(LogEnd { at, torn }) } else { Err(LoadError::rot(path.into(), at, what)) }
     })();
     vfs.close(file);
     result

@@ -47,6 +47,16 @@ pub(super) fn load<V: Vfs>(
     Err(LoadError::SnapshotDamaged { file, error })
 }
 
+/// Reads one uncompressed snapshot by its path: for tools. `zxid` is that of its name.
+pub fn read_snapshot_file<V: Vfs>(
+    vfs: &mut V,
+    path: &str,
+    zxid: Zxid,
+    limits: &StoreLimits,
+) -> Result<Result<Decoded, DecodeError>, StoreError> {
+    read(vfs, path, zxid, Suffix::None, limits)
+}
+
 fn read<V: Vfs>(
     vfs: &mut V,
     path: &str,
