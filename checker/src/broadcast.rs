@@ -16,7 +16,7 @@ use zabra_sim::disk::{self, RecordDisk};
 use zabra_sim::link::Item;
 use zabra_sim::oracle::Oracles;
 use zabra_sim::rules::{RuleSet, Without};
-use zabra_sim::step::{Step, Survivors};
+use zabra_sim::step::Step;
 use zabra_sim::world::World;
 
 /// The safety property: no oracle has objected.
@@ -54,9 +54,13 @@ impl fmt::Debug for Move {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Move::Elect(who) => write!(f, "elect {who}"),
-            Move::Write(leader) => write!(f, "write {leader}"),
-            Move::Crash(server, kept) => write!(f, "crash {server} {kept:?}"),
-            Move::Step(step) => write!(f, "{step:?}"),
+            Move::Write(leader) => write!(f, "write at {leader}"),
+            Move::Crash(server, kept) => {
+                let disk::Survivors { history, accepted, current, checkpoint } = kept;
+                let checkpoint = if *checkpoint { ", checkpoint" } else { "" };
+                write!(f, "crash {server} keeping {history} of the log, {accepted} accepted, {current} current{checkpoint}")
+            }
+            Move::Step(step) => write!(f, "{step}"),
         }
     }
 }
@@ -95,7 +99,7 @@ impl Model for Broadcast {
         let without = (!self.without.is_empty()).then_some(Without(self.without));
         let world = World::new(self.configs(), without, RecordDisk::new);
         let oracles = Oracles::new(world.ensemble());
-        let mut state = State { world, oracles, budget: self.bound.budget, violation: None };
+        let mut state = State { world, oracles, budget: self.bound.budget, violation: None, told: None };
         state.world.clients.push(Client::raw());
         for server in state.world.servers() {
             state.take(&Step::Restart { server });
@@ -139,8 +143,7 @@ impl Model for Broadcast {
             }
             Move::Crash(server, kept) => {
                 state.budget.crashes -= 1;
-                state.world.machine_mut(*server).storage.crash(*kept);
-                state.take(&Step::Crash { server: *server, survivors: Survivors::Nothing })
+                state.crash(*server, *kept)
             }
             Move::Step(step) => {
                 if matches!(step, Step::Break { .. }) {

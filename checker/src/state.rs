@@ -3,9 +3,9 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use zabra_core::id::ServerId;
-use zabra_sim::disk::RecordDisk;
+use zabra_sim::disk::{self, RecordDisk};
 use zabra_sim::oracle::{Fact, Oracles, Sight, Violation};
-use zabra_sim::step::Step;
+use zabra_sim::step::{Step, Survivors};
 use zabra_sim::time::Micros;
 use zabra_sim::world::{Happened, World};
 
@@ -18,6 +18,9 @@ pub struct Budget {
     pub elections: u8,
 }
 
+/// Among so many numbers one draws any outcome of a small crash.
+const DRAWS_MAX: u64 = 10_000;
+
 /// One state.
 #[derive(Clone, Debug)]
 pub struct State {
@@ -25,6 +28,8 @@ pub struct State {
     pub oracles: Oracles,
     pub budget: Budget,
     pub violation: Option<Arc<Violation>>,
+    /// The steps so far, if somebody tells them: no part of the state.
+    pub told: Option<Vec<Step>>,
 }
 
 impl State {
@@ -34,8 +39,43 @@ impl State {
             return false;
         }
         self.world.effects.clear();
+        self.tell(step);
         self.judge();
         true
+    }
+
+    /// Power is gone, and of the disk's queue this is left.
+    pub fn crash(&mut self, server: ServerId, kept: disk::Survivors) -> bool {
+        let survivors = self.told.is_some().then(|| self.survivors(server, kept));
+        let told = self.told.take();
+        self.world.machine_mut(server).storage.crash(kept);
+        let crashed = self.take(&Step::Crash { server, survivors: Survivors::Nothing });
+        self.told = told;
+        if let Some(survivors) = survivors {
+            self.tell(&Step::Crash { server, survivors });
+        }
+        crashed
+    }
+
+    fn tell(&mut self, step: &Step) {
+        if let Some(told) = &mut self.told {
+            told.push(step.clone());
+        }
+    }
+
+    /// The words of a story for this outcome of a crash.
+    fn survivors(&self, server: ServerId, kept: disk::Survivors) -> Survivors {
+        let machine = self.world.machine(server);
+        let mut wanted = machine.storage.clone();
+        wanted.crash(kept);
+        let leads_there = |survivors: &Survivors| {
+            let mut machine = machine.clone();
+            machine.lose(*survivors);
+            machine.storage == wanted
+        };
+        let drawn = (0..DRAWS_MAX).map(Survivors::Drawn);
+        let mut all = [Survivors::Nothing, Survivors::Everything].into_iter().chain(drawn);
+        all.find(leads_there).unwrap_or(Survivors::Nothing)
     }
 
     fn judge(&mut self) {

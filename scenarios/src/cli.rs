@@ -59,6 +59,8 @@ pub enum Command {
     Replay(Replay),
     /// Find the smallest schedule that still violates the same property
     Shrink(Shrink),
+    /// Take every order of what can happen, up to a bound
+    Check(Check),
     /// Switch off every safety rule, one at a time: each must be caught
     Rules(Rules),
     /// Name what the library holds
@@ -150,6 +152,40 @@ pub struct Shrink {
     pub tries: usize,
     #[command(flatten)]
     pub without: Without,
+}
+
+#[derive(Args, Debug)]
+pub struct Check {
+    /// The model: broadcast
+    pub model: String,
+    /// The bound to start from
+    #[arg(long, value_enum, default_value_t = Preset::Quick)]
+    pub preset: Preset,
+    /// One number of the bound: servers, writes, crashes, breaks or elections (may be repeated)
+    #[arg(long, value_name = "K=V")]
+    pub bound: Vec<String>,
+    /// All cores if not given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub threads: Option<u16>,
+    /// Stop after so long; what was left is said
+    #[arg(long = "for", value_name = "TIME")]
+    pub time: Option<Span>,
+    /// Stop when states and their index take so many MiB
+    #[arg(long, value_name = "MIB", default_value_t = 4096)]
+    pub memory: u64,
+    #[command(flatten)]
+    pub without: Without,
+}
+
+/// Bounds with a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Preset {
+    /// 3 servers, 1 write
+    Write,
+    /// 3 servers, 1 write, 1 break
+    Quick,
+    /// 3 servers, 1 write, 1 crash, 1 break
+    Deep,
 }
 
 #[derive(Args, Debug)]

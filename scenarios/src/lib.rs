@@ -15,7 +15,7 @@ pub mod voice;
 
 use clap::Parser;
 use cli::{Cli, Command};
-use command::{Failed, hunt, list, replay, rules, run, shrink, verify};
+use command::{Failed, check, hunt, list, replay, rules, run, shrink, verify};
 use std::process::ExitCode;
 use voice::Voice;
 use zabra_reports::exit::Exit;
@@ -43,6 +43,7 @@ fn dispatch(cli: &Cli, voice: &Voice) -> Result<Exit, Failed> {
         Command::Hunt(args) => hunt::hunt(args, &cli.talk, voice),
         Command::Replay(args) => replay::replay(args, &cli.talk, voice),
         Command::Shrink(args) => shrink::shrink(args, &cli.talk, voice),
+        Command::Check(args) => check::check(args, &cli.talk, voice),
         Command::Rules(args) => rules::rules(args, &cli.talk, voice),
         Command::List(args) => list::list(args, &cli.talk, voice),
         Command::Schema => Ok(list::schema(voice)),

@@ -91,12 +91,20 @@ impl Progress {
     }
 
     pub fn update(&mut self, done: u64, failed: u64) {
+        let began = self.began;
+        let position = if self.total.is_some() { done } else { began.elapsed().as_secs() };
+        let (total, limit) = (self.total, self.limit);
+        self.show(position, || line(began, total, limit, done, failed));
+    }
+
+    /// Says how far a search is; the words are built only when they are shown.
+    pub fn show(&mut self, position: u64, line: impl FnOnce() -> String) {
         if let Some(bar) = &self.bar {
-            bar.set_position(if self.total.is_some() { done } else { self.began.elapsed().as_secs() });
-            bar.set_message(self.line(done, failed));
+            bar.set_position(position);
+            bar.set_message(line());
         } else if self.lines && self.said.elapsed() >= EVERY {
             self.said = Instant::now();
-            let _closed_pipe = writeln!(stderr(), "{}", self.line(done, failed));
+            let _closed_pipe = writeln!(stderr(), "{}", line());
         }
     }
 
@@ -105,15 +113,15 @@ impl Progress {
             bar.finish_and_clear();
         }
     }
+}
 
-    fn line(&self, done: u64, failed: u64) -> String {
-        let millis = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
-        let tenths = done.saturating_mul(10_000) / millis;
-        let of = match (self.total, self.limit) {
-            (Some(total), _) => format!("{done}/{total} runs"),
-            (None, Some(limit)) => format!("{done} runs, {}/{} s", millis / 1000, limit.as_secs()),
-            (None, None) => format!("{done} runs"),
-        };
-        format!("[{of}] {}.{} runs/s, {failed} failed", tenths / 10, tenths % 10)
-    }
+fn line(began: Instant, total: Option<u64>, limit: Option<Duration>, done: u64, failed: u64) -> String {
+    let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
+    let tenths = done.saturating_mul(10_000) / millis;
+    let of = match (total, limit) {
+        (Some(total), _) => format!("{done}/{total} runs"),
+        (None, Some(limit)) => format!("{done} runs, {}/{} s", millis / 1000, limit.as_secs()),
+        (None, None) => format!("{done} runs"),
+    };
+    format!("[{of}] {}.{} runs/s, {failed} failed", tenths / 10, tenths % 10)
 }

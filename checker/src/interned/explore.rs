@@ -12,6 +12,7 @@ use crate::broadcast::{Broadcast, Move, SOMETIMES};
 use crate::state::State;
 use stateright::Model;
 use zabra_sim::oracle::Violation;
+use zabra_sim::step::Step;
 
 /// So many states are expanded before the new ones are added.
 const BATCH: usize = 1 << 14;
@@ -22,8 +23,9 @@ const NO_PARENT: u32 = u32::MAX;
 pub struct Progress {
     pub states: usize,
     pub transitions: u64,
-    /// The level that is being expanded; its states, and those found for the next.
+    /// The level that is being expanded.
     pub depth: usize,
+    /// States that were not expanded yet.
     pub frontier: usize,
     /// What states and their index take.
     pub bytes: usize,
@@ -67,6 +69,8 @@ pub struct Explored {
 pub struct Counterexample {
     pub violation: Violation,
     pub moves: Vec<Move>,
+    /// The same as steps of the world, from all servers down.
+    pub steps: Vec<Step>,
 }
 
 /// A search on its way.
@@ -83,6 +87,7 @@ struct Explorer {
 /// What expanding came to.
 #[derive(Clone, Copy, Debug, Default)]
 struct Tally {
+    expanded: usize,
     transitions: u64,
     cut: u64,
     reached: u8,
@@ -176,11 +181,12 @@ impl Explorer {
     }
 
     fn progress(&self) -> Progress {
+        let states = self.shards.iter().map(Shard::len).sum();
         Progress {
-            states: self.shards.iter().map(Shard::len).sum(),
+            states,
             transitions: self.tally.transitions,
             depth: self.depth,
-            frontier: self.shards.iter().zip(&self.level).map(|(s, l)| s.len() - l.start).sum(),
+            frontier: states - self.tally.expanded,
             bytes: self.shards.iter().map(Shard::bytes).sum(),
             core_steps: self.parts.sizes().reactions,
         }
@@ -221,6 +227,7 @@ impl Explorer {
                 hand.expand_with(state, words, self.servers, &mut Learner(&mut self.parts));
             }
             let tally = std::mem::take(&mut hand.tally);
+            self.tally.expanded += tally.expanded;
             self.tally.transitions += tally.transitions;
             self.tally.cut += tally.cut;
             self.tally.reached |= tally.reached;
@@ -263,6 +270,7 @@ impl Explorer {
         }
         way.reverse();
         let mut plain = model.init_states().pop().expect("a model has an initial state");
+        plain.told = Some(plain.world.servers().map(|server| Step::Restart { server }).collect());
         let mut moves = Vec::new();
         for pair in way.windows(2) {
             let child = self.words(pair[1]).to_vec();
@@ -274,7 +282,7 @@ impl Explorer {
             moves.push(action);
         }
         let violation = plain.violation.as_deref().expect("the plain model comes to the same violation").clone();
-        Counterexample { violation, moves }
+        Counterexample { violation, moves, steps: plain.told.unwrap_or_default() }
     }
 
     /// Which of a state's moves leads to this child.
@@ -312,6 +320,7 @@ impl Hand {
         let mut acts = std::mem::take(&mut self.acts);
         now.acts(known, &mut acts);
         self.tally.reached |= now.reached(known);
+        self.tally.expanded += 1;
         let mut result = Ok(());
         for act in &acts {
             let mut next = now;

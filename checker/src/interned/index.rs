@@ -30,7 +30,7 @@ pub fn hash_words(words: &[u32]) -> u32 {
 }
 
 fn finish(hash: u64) -> u32 {
-    ((hash ^ hash >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
+    ((hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
 }
 
 impl Index {
@@ -67,7 +67,7 @@ impl Index {
     }
 
     fn home(&self, hash: u32) -> usize {
-        (u64::from(hash) * self.slots.len() as u64 >> 32) as usize
+        ((u64::from(hash) * self.slots.len() as u64) >> 32) as usize
     }
 
     fn put(&mut self, slot: u64) {

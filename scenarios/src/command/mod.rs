@@ -1,5 +1,6 @@
 //! The verbs of `zabra-lab`, one file each.
 
+pub mod check;
 pub mod hunt;
 pub mod list;
 pub mod replay;

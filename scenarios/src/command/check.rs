@@ -1,0 +1,225 @@
+//! `zabra-lab check`: every order of what can happen, up to a bound, by the exhaustive explorer.
+//!
+//! The last line says "exhausted", or what was left and what a bound cut off. A violation is told with
+//! its moves, and saved as a story if the story's own player comes to it too.
+
+use super::Failed;
+use crate::cli::{Check, Preset, Talk};
+use crate::engine;
+use crate::pool;
+use crate::voice::{Progress, Voice};
+use serde_json::json;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+use zabra_checker::{Bound, Broadcast, Budget, Counterexample, End, Explored, Go, explore};
+use zabra_reports::exit::Exit;
+use zabra_sim::rules::RuleSet;
+use zabra_sim::shrink;
+use zabra_sim::story::{Start, client_config};
+
+/// So often a counterexample is replayed at most, to shrink it.
+const TRIES: usize = 2000;
+
+pub fn check(args: &Check, talk: &Talk, voice: &Voice) -> Result<Exit, Failed> {
+    if args.model != "broadcast" {
+        return Err(Failed::usage(format!("there is no model {:?}; there is: broadcast", args.model)));
+    }
+    let bound = bound(args)?;
+    let rules: RuleSet = args.without.without.iter().map(|name| engine::rule(name)).collect::<Result<_, _>>()?;
+    let threads = args.threads.unwrap_or_else(pool::cores);
+    voice.insist(&format!("{} {}", args.model, words(&bound)));
+    let model = Broadcast::new(bound, rules);
+    let began = Instant::now();
+    let mut progress = Progress::new(voice, None, args.time.map(|t| std::time::Duration::from_millis(t.0)));
+    let (mut stopped, mut searched_millis) = (None, 1);
+    let interrupted = pool::interrupted();
+    let found = explore(&model, usize::from(threads), |now| {
+        let millis = elapsed(began);
+        searched_millis = millis;
+        progress.show(millis / 1000, || {
+            let (states, frontier, depth) = (now.states, now.frontier, now.depth);
+            let (rate, mib) = (rate(now.states, millis), now.bytes >> 20);
+            format!("{states} states, {rate} states/s, frontier {frontier} at depth {depth}, {mib} MiB")
+        });
+        stopped = match () {
+            () if interrupted.load(Ordering::Relaxed) => Some("interrupted"),
+            () if args.time.is_some_and(|limit| millis >= limit.0) => Some("out of time"),
+            () if now.bytes as u64 >= args.memory << 20 => Some("out of memory"),
+            () => None,
+        };
+        if stopped.is_some() { Go::Stop } else { Go::On }
+    });
+    progress.finish();
+    let searched = Searched { found, millis: searched_millis, threads, stopped, bound, rules };
+    let story = searched.found.counterexample.as_ref().map(|c| story(c, &searched, talk)).transpose()?.flatten();
+    let exit = searched.exit();
+    voice.document(&searched.document(args, story.as_ref(), exit));
+    voice.tell(&searched.told(voice, story.as_ref()));
+    Ok(exit)
+}
+
+/// A search that is over.
+struct Searched {
+    found: Explored,
+    /// Of the search, without the check of the tables at its end.
+    millis: u64,
+    threads: u16,
+    stopped: Option<&'static str>,
+    bound: Bound,
+    rules: RuleSet,
+}
+
+fn elapsed(began: Instant) -> u64 {
+    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX).max(1)
+}
+
+fn rate(states: usize, millis: u64) -> u64 {
+    (states as u64).saturating_mul(1000) / millis
+}
+
+fn bound(args: &Check) -> Result<Bound, Failed> {
+    let budget = |writes, crashes, breaks| Budget { writes, crashes, breaks, elections: 3 };
+    let budget = match args.preset {
+        Preset::Write => budget(1, 0, 0),
+        Preset::Quick => budget(1, 0, 1),
+        Preset::Deep => budget(1, 1, 1),
+    };
+    let mut bound = Bound { servers: 3, budget };
+    for text in &args.bound {
+        let wrong = || Failed::usage(format!("{text:?} is no bound: expected K=V, such as writes=2"));
+        let (key, value) = text.split_once('=').ok_or_else(wrong)?;
+        let value: u8 = value.parse().map_err(|_| wrong())?;
+        let place = match key {
+            "servers" if (1..=7).contains(&value) => &mut bound.servers,
+            "writes" => &mut bound.budget.writes,
+            "crashes" => &mut bound.budget.crashes,
+            "breaks" => &mut bound.budget.breaks,
+            "elections" => &mut bound.budget.elections,
+            _ => {
+                let known = "servers (1 to 7), writes, crashes, breaks, elections";
+                return Err(Failed::usage(format!("{text:?} is no bound: there are {known}")));
+            }
+        };
+        *place = value;
+    }
+    Ok(bound)
+}
+
+fn words(bound: &Bound) -> String {
+    let Budget { writes, crashes, breaks, elections } = bound.budget;
+    let servers = bound.servers;
+    format!("servers={servers} writes={writes} crashes={crashes} breaks={breaks} elections={elections}")
+}
+
+/// Saves the counterexample as a story that fails the same oracle, if there is one.
+fn story(counterexample: &Counterexample, searched: &Searched, talk: &Talk) -> Result<Option<PathBuf>, Failed> {
+    let mut start = Start::default();
+    start.scenario.ensemble.voters = searched.bound.servers;
+    start.scenario.ensemble.observers = 0;
+    start.scenario.without = searched.rules.iter().map(|rule| rule.entry().name.to_owned()).collect();
+    start.clients = vec![client_config(Vec::new(), 10_000)];
+    let oracle = counterexample.violation.oracle;
+    let Some(shrunk) = shrink::shrink(&start, &counterexample.steps, oracle, TRIES) else { return Ok(None) };
+    let rules: String = start.scenario.without.iter().map(|name| format!("-{name}")).collect();
+    engine::save(&talk.out.join(format!("check-broadcast{rules}")), "story.scn", &shrunk.story()).map(Some)
+}
+
+impl Searched {
+    fn exit(&self) -> Exit {
+        match self.found.end {
+            _ if self.found.unequal > 0 => Exit::NonDeterminism,
+            End::Violated => Exit::Safety,
+            End::Exhausted => Exit::Pass,
+            End::Stopped if self.stopped == Some("interrupted") => Exit::Interrupted,
+            End::Stopped => Exit::Inconclusive,
+        }
+    }
+
+    fn verdict(&self) -> String {
+        let progress = &self.found.progress;
+        let cut = match self.found.cut {
+            0 => "nothing cut".to_owned(),
+            n => format!("{n} elections beyond the budget of {} cut off", self.bound.budget.elections),
+        };
+        match self.found.end {
+            End::Exhausted => format!("exhausted to depth {}, {cut}", progress.depth),
+            End::Violated => format!("violated at depth {}", progress.depth + 1),
+            End::Stopped => format!(
+                "{} at depth {}: {} states were not looked beyond, {cut}",
+                self.stopped.unwrap_or("stopped"),
+                progress.depth,
+                progress.frontier
+            ),
+        }
+    }
+
+    fn told(&self, voice: &Voice, story: Option<&PathBuf>) -> String {
+        let (progress, sizes) = (&self.found.progress, &self.found.sizes);
+        let mut text = String::new();
+        if let Some(counterexample) = &self.found.counterexample {
+            let violation = &counterexample.violation;
+            text += &format!("{}: {}\n", violation.oracle, violation.sentence);
+            violation.facts.iter().for_each(|fact| text += &format!("  · {fact}\n"));
+            for (at, step) in counterexample.moves.iter().enumerate() {
+                text += &format!("{:>4}  {step:?}\n", at + 1);
+            }
+            text += &match story {
+                Some(path) => format!("  story  cargo lab replay {}\n", path.display()),
+                None => "  its steps alone do not come to it in a story: elections are one move here\n".to_owned(),
+            };
+        }
+        let seconds = format!("{}.{}", self.millis / 1000, self.millis % 1000 / 100);
+        text += &format!(
+            "{} states, {} transitions in {seconds} s with {} threads: {} states/s, {} bytes/state\n",
+            progress.states,
+            progress.transitions,
+            self.threads,
+            rate(progress.states, self.millis),
+            progress.bytes / progress.states.max(1),
+        );
+        text += &format!(
+            "{} steps of the core, {} machines, {} connections, {} ghosts, {} judgements, {} elections; reached: {}\n",
+            sizes.reactions,
+            sizes.machines,
+            sizes.cables,
+            sizes.ghosts,
+            sizes.judged,
+            sizes.elections,
+            self.found.reached.join(", "),
+        );
+        if self.found.unequal > 0 {
+            text += &format!("{} steps of the core came out differently the second time\n", self.found.unequal);
+        }
+        let paint = voice.paint;
+        let word = if self.exit() == Exit::Pass { paint.good("PASS") } else { paint.bad("FAIL") };
+        text + &format!("{word}  broadcast {}  {}", words(&self.bound), self.verdict())
+    }
+
+    fn document(&self, args: &Check, story: Option<&PathBuf>, exit: Exit) -> String {
+        let (progress, sizes, budget) = (&self.found.progress, &self.found.sizes, &self.bound.budget);
+        let counterexample = self.found.counterexample.as_ref().map(|c| {
+            json!({
+                "oracle": c.violation.oracle, "msg": c.violation.sentence, "facts": c.violation.facts,
+                "moves": c.moves.iter().map(|m| format!("{m:?}")).collect::<Vec<_>>(),
+                "story": story.map(|path| path.display().to_string()),
+            })
+        });
+        let document = json!({
+            "schema": "zabra-check/1", "model": args.model,
+            "bound": {
+                "servers": self.bound.servers, "writes": budget.writes, "crashes": budget.crashes,
+                "breaks": budget.breaks, "elections": budget.elections,
+            },
+            "without": args.without.without, "verdict": exit.word(), "exit": exit.code(), "msg": self.verdict(),
+            "exhausted": self.found.end == End::Exhausted, "cut": self.found.cut,
+            "left": if self.found.end == End::Stopped { progress.frontier } else { 0 },
+            "states": progress.states, "transitions": progress.transitions, "depth": progress.depth,
+            "millis": self.millis, "threads": self.threads, "bytes": progress.bytes,
+            "core_steps": sizes.reactions, "machines": sizes.machines, "connections": sizes.cables,
+            "ghosts": sizes.ghosts, "judgements": sizes.judged, "unequal": self.found.unequal,
+            "reached": self.found.reached, "counterexample": counterexample,
+        });
+        serde_json::to_string_pretty(&document).expect("a document has only string keys")
+    }
+}
