@@ -35,12 +35,13 @@ fn one_write_agrees_in_every_order() {
 
 #[test]
 fn one_crash_at_any_moment_loses_nothing() {
-    exhausts(CRASH, 129_484, 245_754, 7583);
+    // A reign ends when a learner says that it accepted a later epoch: a tenth more states than without.
+    exhausts(CRASH, 147_448, 278_268, 8023);
 }
 
 #[test]
 fn one_broken_connection_at_any_moment_loses_nothing() {
-    exhausts(BREAK, 62_336, 126_733, 4197);
+    exhausts(BREAK, 62_402, 126_793, 4197);
 }
 
 #[test]

@@ -15,3 +15,6 @@ mod walk;
 pub use explore::{Counterexample, End, Explored, Go, Progress, explore};
 pub use model::Interned;
 pub use parts::Sizes;
+
+#[cfg(test)]
+mod tests;

@@ -23,7 +23,7 @@ const ROUNDS_MAX: usize = 64;
 const SLOT_SHIFT: u32 = 26;
 
 /// A state, unpacked: the numbers of its parts. Cables are in order of age.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Now {
     servers: usize,
     machines: [Id; SERVERS_MAX],

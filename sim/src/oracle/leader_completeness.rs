@@ -4,7 +4,7 @@
 //! and when an older leader still commits something. The rule that guarantees it, that no follower
 //! of the quorum is ahead of the leader, is judged where it acts: at the quorum of ACKEPOCH.
 
-use super::chain::{Chain, Chosen, Ends};
+use super::chain::{Chain, Ends};
 use super::{Fact, Oracle, Sight, Verdict};
 use std::collections::BTreeMap;
 use zabra_core::contract::Event;
@@ -14,7 +14,10 @@ use zabra_core::id::{Epoch, ServerId, ServerSet, Zxid};
 pub struct LeaderCompleteness {
     ends: Ends,
     chain: Chain,
-    chosen: Chosen,
+    /// The newest record that was chosen in each epoch: committed by its leader, or of the initial
+    /// history that its leader was established with. A leader of an earlier epoch may still try to
+    /// begin, from a history without it; it finds no quorum any more.
+    chosen: BTreeMap<Epoch, Zxid>,
     /// Epoch and initial history of leaders that ended discovery.
     claims: BTreeMap<ServerId, (Epoch, Zxid)>,
     /// Where the initial history of each epoch ends, with its leader.
@@ -51,7 +54,8 @@ impl LeaderCompleteness {
         if self.initial.insert(epoch, (end, sight.server)).is_some() {
             return Ok(());
         }
-        self.complete(sight, epoch, (end, sight.server), self.chosen.end())
+        let before = self.chosen.range(..epoch).map(|(_, zxid)| *zxid).max().unwrap_or(Zxid::ZERO);
+        self.complete(sight, epoch, (end, sight.server), before)
     }
 
     /// The initial history of `epoch` holds the chosen record `zxid`.
@@ -64,9 +68,11 @@ impl LeaderCompleteness {
         Err(sight.breaks(Self::ID, "a later leader lacks a chosen record", leads, chosen).at(zxid).with(leader))
     }
 
-    fn chooses(&mut self, sight: &Sight<'_>, zxid: Zxid) -> Verdict {
-        self.chosen.choose(&self.chain, zxid);
-        let later = self.initial.range(zxid.epoch().next()..);
+    /// Everything up to `zxid` is chosen in `epoch`.
+    fn chooses(&mut self, sight: &Sight<'_>, epoch: Epoch, zxid: Zxid) -> Verdict {
+        let newest = self.chosen.entry(epoch).or_default();
+        *newest = zxid.max(*newest);
+        let later = self.initial.range(epoch.next()..);
         later.into_iter().try_for_each(|(epoch, initial)| self.complete(sight, *epoch, *initial, zxid))
     }
 
@@ -88,12 +94,11 @@ impl LeaderCompleteness {
             }
             Event::EpochAcked { epoch, acked, history_end } => self.most_recent(sight, *epoch, *acked, *history_end),
             Event::SyncPlanned { .. } => self.begins(sight),
-            Event::Established { initial_end, .. } => {
+            Event::Established { epoch, initial_end, .. } => {
                 self.begins(sight)?;
-                self.chosen.choose(&self.chain, *initial_end);
-                Ok(())
+                self.chooses(sight, *epoch, *initial_end)
             }
-            Event::Committed { zxid, .. } => self.chooses(sight, *zxid),
+            Event::Committed { zxid, .. } => self.chooses(sight, zxid.epoch(), *zxid),
             Event::Role { .. } => {
                 self.tenure_ends(sight.server);
                 Ok(())
@@ -110,7 +115,7 @@ impl LeaderCompleteness {
 
 impl Oracle for LeaderCompleteness {
     const ID: &'static str = "leader_completeness";
-    const STATES: &'static str = "Every chosen record of an earlier epoch is in the initial history of each leader that begins to lead, and no follower whose word the leader counted is ahead of it.";
+    const STATES: &'static str = "Every record chosen in an earlier epoch is in the initial history of each leader that begins to lead, and no follower whose word the leader counted is ahead of it.";
     const SOURCE: &'static str = "catalogue 6, 7, 23, I-DUR; Remix I-8 initial history integrity";
 
     fn see(&mut self, sight: &Sight<'_>) -> Verdict {
@@ -195,6 +200,17 @@ mod tests {
         stage.ok(1, Event::Accepted { record: record(1, 3) });
         stage.ok(2, acked(2, [2, 3], z(1, 2))).ok(2, planned());
         stage.caught(1, committed(1, 3), "lacks a chosen record");
+    }
+
+    #[test]
+    fn a_leader_that_a_later_one_has_passed_by_may_begin_without_what_that_one_chose() {
+        let mut stage = Stage::new(LeaderCompleteness::default());
+        stage.ok(3, Event::Proposed { record: record(1, 1) });
+        stage.ok(2, proposed(2)).ok(2, acked(2, [1, 2], Zxid::ZERO));
+        stage.ok(3, proposed(3)).ok(3, acked(3, [1, 3], z(1, 1))).ok(3, planned());
+        stage.ok(3, Event::Established { epoch: Epoch(3), acked: set([1, 3]), initial_end: z(1, 1) });
+        stage.ok(2, planned());
+        stage.ok(1, acked(4, [1, 2], Zxid::ZERO)).caught(1, planned(), "lacks a chosen record");
     }
 
     #[test]

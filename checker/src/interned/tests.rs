@@ -1,0 +1,80 @@
+//! Both holders of the parts, side by side: the world that applies whole steps, and the numbers that
+//! parts are here. After every move of every schedule every part must be equal.
+
+use super::explore::intern;
+use super::parts::{Learner, Parts};
+use super::walk::{Came, Now, WORDS_MAX};
+use crate::broadcast::{Bound, Broadcast};
+use crate::state::Budget;
+use stateright::Model;
+use zabra_core::rule::Rule;
+use zabra_sim::rules::RuleSet;
+
+/// Numbers without a source of chance, the same in every run.
+struct Lots(u64);
+
+impl Lots {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((self.0 >> 33) as usize) % bound
+    }
+}
+
+/// Walks a random schedule in both; the number of moves made.
+fn walk(model: &Broadcast, parts: &mut Parts, lots: &mut Lots) -> usize {
+    let mut plain = model.init_states().pop().expect("a model has an initial state");
+    let mut now = intern(&plain, parts);
+    let mut made = 0;
+    for _ in 0..MOVES_MAX {
+        let (mut actions, mut acts) = (Vec::new(), Vec::new());
+        model.actions(&plain, &mut actions);
+        now.acts(&Learner(parts), &mut acts);
+        assert_eq!(actions.len(), acts.len(), "{actions:?} are not {acts:?}");
+        if acts.is_empty() {
+            break;
+        }
+        let at = lots.below(acts.len());
+        let mut next: Now = now;
+        let came = next.make(acts[at], &mut Learner(parts)).expect("a learner knows everything");
+        match model.next_state(&plain, actions[at].clone()) {
+            Some(state) => {
+                assert_eq!(came, Came::State, "{:?}", actions[at]);
+                let (mut words, mut other) = ([0; WORDS_MAX], [0; WORDS_MAX]);
+                let whole = intern(&state, parts);
+                assert_eq!(whole.pack(&mut words), next.pack(&mut other), "after {:?}", actions[at]);
+                (plain, now) = (state, next);
+                made += 1;
+            }
+            None => assert_ne!(came, Came::State, "{:?}", actions[at]),
+        }
+    }
+    made
+}
+
+const MOVES_MAX: usize = 120;
+
+fn schedules(count: usize, servers: u8, without: &[Rule]) {
+    let budget = Budget { writes: 2, crashes: 2, breaks: 2, elections: 6 };
+    let model = Broadcast::new(Bound { servers, budget }, without.iter().copied().collect::<RuleSet>());
+    let (mut parts, mut lots) = (Parts::new(), Lots(u64::from(servers)));
+    let made: usize = (0..count).map(|_| walk(&model, &mut parts, &mut lots)).sum();
+    assert!(made > count * 20, "{count} schedules have {made} moves");
+    assert_eq!(parts.unequal_reactions(), 0, "equal inputs give equal outputs");
+}
+
+#[test]
+fn both_holders_agree_on_every_part_after_every_move() {
+    schedules(60, 3, &[]);
+    schedules(20, 4, &[]);
+}
+
+#[test]
+fn both_holders_agree_where_servers_stop_and_oracles_object() {
+    schedules(40, 3, &[Rule::KeepProposalsInSync, Rule::CommitQuorum]);
+}
+
+#[test]
+#[ignore = "ten thousand schedules take minutes; the gate runs them"]
+fn both_holders_agree_on_ten_thousand_schedules() {
+    schedules(10_000, 3, &[]);
+}
