@@ -58,7 +58,10 @@ impl fmt::Debug for Move {
             Move::Crash(server, kept) => {
                 let disk::Survivors { history, accepted, current, checkpoint } = kept;
                 let checkpoint = if *checkpoint { ", checkpoint" } else { "" };
-                write!(f, "crash {server} keeping {history} of the log, {accepted} accepted, {current} current{checkpoint}")
+                write!(
+                    f,
+                    "crash {server} keeping {history} of the log, {accepted} accepted, {current} current{checkpoint}"
+                )
             }
             Move::Step(step) => write!(f, "{step}"),
         }

@@ -74,4 +74,3 @@ fn rules_of_election_and_discovery_die_with_one_broken_connection() {
     ];
     die(BREAK, &rules);
 }
-
