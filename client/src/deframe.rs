@@ -42,7 +42,9 @@ impl Deframer {
 
 /// A frame: the length of what `write` appends, then that.
 pub(crate) fn frame(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
-    let mut out = vec![0; 4];
+    // Most requests fit: one allocation each.
+    let mut out = Vec::with_capacity(128);
+    out.extend_from_slice(&[0; 4]);
     write(&mut out);
     let length = u32::try_from(out.len() - 4).expect("a request is below 2 GiB");
     out[..4].copy_from_slice(&length.to_be_bytes());
