@@ -76,6 +76,7 @@ impl Replica {
         let (peer, service) = (&mut self.peer, &mut self.service);
         let next = match input {
             Input::Notified { from, notification } => peer.on_notified(cx, from, &notification),
+            Input::Unreachable { peer: name } => peer.on_unreachable(cx, name),
             Input::Opened { conn, origin } => peer.on_opened(cx, conn, origin),
             Input::Refused { peer: name } => peer.on_refused(cx, name),
             Input::Packet { conn, packet } => peer.on_packet(cx, conn, packet, &mut todo.effects),

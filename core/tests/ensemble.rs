@@ -265,6 +265,29 @@ fn a_follower_that_loses_its_leader_elects_again_in_a_higher_epoch() {
     assert_eq!(net.replicas[&ServerId(1)].view().history_end(), Zxid::ZERO);
 }
 
+#[test]
+fn nobody_waits_for_the_vote_of_a_server_that_is_not_there() {
+    for told in [false, true] {
+        let mut net = Net::boot(3, 0);
+        net.settle();
+        net.lose(ServerId(3));
+        for server in [1, 2] {
+            while let Some((server, input)) = net.inputs.pop_front() {
+                net.step(server, input);
+            }
+            if told {
+                net.step(ServerId(server), Input::Unreachable { peer: ServerId(3) });
+            }
+            net.step(ServerId(server), Input::Fired { timer: Timer::Notification });
+        }
+        while let Some((server, input)) = net.inputs.pop_front() {
+            net.step(server, input);
+        }
+        let waits = net.timers.iter().any(|(_, timer)| *timer == Timer::FinalizeWait);
+        assert_eq!((waits, net.all_serve()), (!told, told));
+    }
+}
+
 /// Servers 1 and 2 serve; then server 3 comes, a voter or an observer, that had accepted `late` of a
 /// leader that was lost before its reign began.
 fn late_comer(voters: u8, observers: u8, late: Epoch) -> Net {

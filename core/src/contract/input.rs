@@ -13,6 +13,9 @@ use core::net::IpAddr;
 pub enum Input<'a> {
     /// An election message arrived.
     Notified { from: ServerId, notification: Arc<Notification> },
+    /// Nothing answers at the election address of this peer: its process is not there. Said at each
+    /// attempt to connect; a peer that is merely silent is never reported.
+    Unreachable { peer: ServerId },
     /// A quorum connection opened: one that this server dialled, or one that it accepted.
     Opened { conn: ConnId, origin: Origin },
     /// The peer that `Dial` named could not be reached.

@@ -134,6 +134,13 @@ impl Peer {
         }
     }
 
+    pub fn on_unreachable<R: Rules>(&mut self, cx: &mut Cx<'_, R>, peer: ServerId) -> Next {
+        match &mut self.role {
+            Role::Looking(looking) => looking.on_unreachable(cx, &mut self.ledger, peer),
+            Role::Following(_) | Role::Leading(_) | Role::Observing(_) => Next::Stay,
+        }
+    }
+
     pub fn on_opened<R: Rules>(&mut self, cx: &mut Cx<'_, R>, conn: ConnId, origin: Origin) -> Next {
         match (&mut self.role, origin) {
             (Role::Following(learning) | Role::Observing(learning), Origin::Dialed(peer))

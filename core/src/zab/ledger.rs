@@ -139,9 +139,17 @@ impl Ledger {
     }
 
     /// `Durable`: takes the oldest writes, as many as were reported and are known.
+    ///
+    /// A lost disk is whole again with its current epoch, for the synchronized history was durable
+    /// before it: here as for the store, and whether or not the leader is still there to hear of it.
     pub fn take_durable(&mut self, count: u32, taken: &mut Vec<Write>) {
         let known = self.writes.len().min(count as usize);
-        taken.extend(self.writes.drain(..known));
+        for write in self.writes.drain(..known) {
+            if matches!(write, Write::Current(epoch) if epoch > Epoch::ZERO) {
+                self.standing = Standing::Intact;
+            }
+            taken.push(write);
+        }
     }
 
     pub fn pending_writes(&self) -> impl ExactSizeIterator<Item = Write> + '_ {
@@ -160,5 +168,28 @@ impl Ledger {
         if self.history.bytes() > config.limits.window_bytes {
             Arc::make_mut(&mut self.history).trim(applied, config.limits.window_bytes);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::Database;
+
+    #[test]
+    fn a_lost_disk_is_whole_when_its_current_epoch_is_durable_and_not_before() {
+        let standing = Standing::Lost;
+        let image = Arc::new(Database::default());
+        let recovered = Recovered { accepted: Epoch::ZERO, current: Epoch::ZERO, image, log: Vec::new(), standing };
+        let mut ledger = Ledger::restore(&recovered);
+        ledger.writes.extend([
+            Write::Accepted(Epoch(3)),
+            Write::Append(Zxid::new(Epoch(2), 1)),
+            Write::Current(Epoch(3)),
+        ]);
+        ledger.take_durable(2, &mut Vec::new());
+        assert_eq!(ledger.standing, Standing::Lost);
+        ledger.take_durable(1, &mut Vec::new());
+        assert_eq!(ledger.standing, Standing::Intact);
     }
 }

@@ -362,7 +362,9 @@ impl<'a> Explorer<'a> {
             {
                 self.plan_meeting(a, b, u64::from(self.scenario.ensemble.tick_ms) * 250);
             }
-            return;
+            if self.world.would_refuse(a, b).is_none() {
+                return;
+            }
         }
         self.hash.event(self.now, 4, u16::from(a.0), u16::from(b.0), &0u8);
         self.tell(|_| Some(Step::Meet { a, b }));

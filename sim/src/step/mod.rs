@@ -25,7 +25,7 @@ pub enum Step {
         from: ServerId,
         to: ServerId,
     },
-    /// The election connection of a pair comes up.
+    /// The election connection of a pair comes up; if one of the two is down, the other learns that.
     Meet {
         a: ServerId,
         b: ServerId,

@@ -162,8 +162,25 @@ impl<D: Disk> World<D> {
             && self.machine(b).up()
     }
 
-    /// The election connection comes up: each end says its last message again.
+    /// Which of the two, if it dialled the other now, would hear that nothing is there: a host
+    /// answers for a process that is gone, a cut path for nobody.
+    pub fn would_refuse(&self, a: ServerId, b: ServerId) -> Option<ServerId> {
+        let apart = self.pair(a, b).is_some_and(|pair| !pair.up) && !self.is_cut(a, b) && !self.is_cut(b, a);
+        match (apart, self.machine(a).up(), self.machine(b).up()) {
+            (true, true, false) if self.machine(a).runs() => Some(a),
+            (true, false, true) if self.machine(b).runs() => Some(b),
+            (true | false, _, _) => None,
+        }
+    }
+
+    /// The election connection comes up: each end says its last message again. Or one dials, and
+    /// learns that the other is not there.
     pub fn meet(&mut self, a: ServerId, b: ServerId) -> Result<(), Inapplicable> {
+        if let Some(dialer) = self.would_refuse(a, b) {
+            let peer = if dialer == a { b } else { a };
+            self.input(dialer, Input::Unreachable { peer });
+            return Ok(());
+        }
         if !self.can_meet(a, b) {
             return Err(Inapplicable);
         }

@@ -30,6 +30,8 @@ pub struct Looking {
     received: BTreeMap<ServerId, Ballot>,
     /// What servers say that follow or lead, whatever their round.
     running: BTreeMap<ServerId, Ballot>,
+    /// Peers whose process is not there, as far as is known: nobody waits for their votes.
+    unreachable: ServerSet,
     interval_ms: u32,
 }
 
@@ -51,6 +53,7 @@ impl Looking {
             vote: None,
             received: BTreeMap::new(),
             running: BTreeMap::new(),
+            unreachable: ServerSet::EMPTY,
             interval_ms: notification_min_ms,
         }
     }
@@ -84,6 +87,16 @@ impl Looking {
         }
     }
 
+    /// A peer is not there: the finalize wait need not last for its sake (contract section 4). It
+    /// never makes up for a vote.
+    pub fn on_unreachable<R: Rules>(&mut self, cx: &mut Cx<'_, R>, ledger: &mut Ledger, peer: ServerId) -> Next {
+        self.unreachable.insert(peer);
+        match self.stage {
+            Stage::Finalizing => self.tally(cx, ledger),
+            Stage::Waiting | Stage::Voting => Next::Stay,
+        }
+    }
+
     pub fn on_notification<R: Rules>(
         &mut self,
         cx: &mut Cx<'_, R>,
@@ -91,6 +104,7 @@ impl Looking {
         from: ServerId,
         n: &Arc<Notification>,
     ) -> Next {
+        self.unreachable.remove(from);
         if self.stage == Stage::Waiting {
             ledger.early.insert(from, Arc::clone(n));
             return Next::Stay;
@@ -227,7 +241,7 @@ impl Looking {
             }
             return Next::Stay;
         }
-        if cx.config.ensemble.voters().is_subset(supporters) {
+        if cx.config.ensemble.voters().difference(self.unreachable).is_subset(supporters) {
             return self.decide(cx, ledger);
         }
         if self.stage == Stage::Voting {

@@ -4,7 +4,7 @@
 use crate::contract::Action;
 use crate::contract::{Cx, Event, Fault, SyncMode, Timer};
 use crate::id::{Epoch, Zxid};
-use crate::log::{Image, Record, Standing};
+use crate::log::{Image, Record};
 use crate::rule::{Rule, Rules};
 use crate::zab::effect::{Effect, Next};
 use crate::zab::leader::Kind;
@@ -185,8 +185,6 @@ impl Learning {
         if let Phase::Logging { acked, .. } = &mut self.phase {
             *acked = true;
         }
-        // History and epoch are durable: a disk that was lost holds everything chosen again.
-        ledger.standing = Standing::Intact;
         cx.report(Event::NewLeaderAcked { epoch, leader: self.leader, history_end: ledger.end() });
         self.send(cx, Packet::Ack(epoch.start()));
         Next::Stay
