@@ -1,0 +1,29 @@
+//! Faults together: a write, a crash and a broken connection in one run, in every order. Too long for
+//! every test run; `cargo test --profile lab -p zabra-checker --test deep -- --ignored` takes them.
+
+use zabra_checker::{Bound, Broadcast, Budget, End, Go, explore};
+use zabra_sim::rules::RuleSet;
+
+/// Exhausts a bound: no oracle objects, and the counts are what they were.
+fn exhausts(budget: Budget, states: usize, transitions: u64, cut: u64) {
+    let model = Broadcast::new(Bound { servers: 3, budget }, RuleSet::EMPTY);
+    let mut said = 0;
+    let found = explore(&model, 2, |now| {
+        if now.states / 1_000_000 > said {
+            said = now.states / 1_000_000;
+            eprintln!("{now:?}");
+        }
+        Go::On
+    });
+    let counterexample = found.counterexample.map(|c| (c.violation, c.moves));
+    assert!(counterexample.is_none(), "{counterexample:#?}");
+    assert_eq!(found.end, End::Exhausted);
+    assert_eq!((found.progress.states, found.progress.transitions, found.cut), (states, transitions, cut));
+    assert_eq!(found.unequal, 0, "equal inputs give equal outputs");
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn a_write_a_crash_and_a_broken_connection_lose_nothing_in_two_elections() {
+    exhausts(Budget { writes: 1, crashes: 1, breaks: 1, elections: 2 }, 6_023_727, 17_869_011, 2_768_672);
+}
