@@ -83,7 +83,7 @@ rules! {
     CommitOrder: "commit z after z−1", "Zab paper (DSN 2011)", "commit_safety";
     CommitMatches: "a COMMIT that is not the head of the queue stops the server", "reference/zookeeper.md 3.7", "commit_safety";
     ApplyCommitted: "apply only what is committed", "Zab paper (DSN 2011)", "commit_safety";
-    CurrentConnection: "packets of another connection or epoch are dropped", "oracle 18", "log_matching";
+    CurrentConnection: "packets of another connection or epoch are dropped", "oracle 18", "commit_matching";
     StepDown: "no quorum heard within syncLimit ends leadership; observers don't count", "ZOOKEEPER-1294", "step_down";
     EpochEnds: "counter 0xffffffff ends the epoch", "ZOOKEEPER-1277", "zxid";
     FreshZxid: "every request that reaches preparation takes a fresh zxid", "reference/zookeeper.md 1.5", "zxid";
