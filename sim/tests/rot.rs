@@ -12,6 +12,7 @@ mod pair;
 use zabra_core::id::{Epoch, Zxid};
 use zabra_core::log::name::INITIALIZE;
 use zabra_core::log::{LoadError, Note, StorageAction, Store, Vfs};
+use zabra_core::wire::Op;
 use zabra_sim::disk::SectorDisk;
 
 /// A disk with three batches of two records in one segment, all synced.
@@ -87,6 +88,36 @@ fn zeros_where_acknowledged_records_stood_are_refused() {
     let offset = offset_of(2);
     disk.write_at(file, offset, &vec![0; (offset_of(6) - offset) as usize]).unwrap();
     assert_eq!(log_of(disk).unwrap_err(), LoadError::Rot { file: LOG.into(), offset, expected: "a record" });
+}
+
+/// A log in which a record of this operation has the zxid of the record before it.
+fn repeating(op: i32) -> SectorDisk {
+    let (mut store, ..) = apache::open(written()).unwrap();
+    let mut again = small(24);
+    let mut bytes = again.bytes.to_vec();
+    bytes[28..32].copy_from_slice(&op.to_be_bytes());
+    again.bytes = bytes.into();
+    for action in [StorageAction::Append(again), StorageAction::Append(small(28)), StorageAction::Sync] {
+        store.perform(&action).unwrap();
+    }
+    store.into_vfs()
+}
+
+#[test]
+fn an_error_that_repeats_a_zxid_as_apaches_do_is_passed_over() {
+    assert_eq!(log_of(repeating(Op::ERROR)).unwrap().0, vec![1, 2, 3, 4, 5, 6, 7]);
+    let (mut store, ..) = apache::open(repeating(Op::ERROR)).unwrap();
+    let [from, to] = [5, 7].map(|counter| Zxid::new(Epoch(1), counter));
+    let read = store.read_log(from, to).unwrap();
+    assert_eq!(read.iter().map(|record| record.zxid.counter()).collect::<Vec<_>>(), [5, 6, 7]);
+}
+
+#[test]
+fn a_write_that_repeats_a_zxid_is_refused() {
+    let (after, found) = (Zxid::new(Epoch(1), 6), Zxid::new(Epoch(1), 6));
+    assert!(
+        matches!(log_of(repeating(Op::SET_DATA)), Err(LoadError::Gap { after: a, found: f, .. }) if (a, f) == (after, found))
+    );
 }
 
 #[test]

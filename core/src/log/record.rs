@@ -14,6 +14,8 @@
 
 use super::vfs::{FileId, Vfs, VfsError};
 use crate::id::Zxid;
+use crate::wire::txn::TxnHeader;
+use crate::wire::{Jute, Op, Reader};
 use alloc::vec::Vec;
 
 /// `ZKLG`
@@ -308,6 +310,13 @@ pub fn decode_log(bytes: &[u8]) -> (Vec<(Zxid, Vec<u8>)>, u64, Option<Damage>) {
             Item::Damage { at, what } => return (records, at, Some(what)),
         }
     }
+}
+
+/// Whether a record only repeats the zxid of the one before it: Apache 3.9 logs an error so for a
+/// write that it cannot read (docs/differences.md). It changes nothing and is passed over.
+pub fn repeats(before: Option<Zxid>, zxid: Zxid, bytes: &[u8]) -> bool {
+    let is_error = || TxnHeader::decode(&mut Reader::new(bytes)).is_ok_and(|header| header.op == Op::ERROR);
+    before == Some(zxid) && is_error()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::Note;
 use crate::id::Zxid;
 use crate::log::error::{LoadError, StoreError};
 use crate::log::name::{DIR, FileName};
+use crate::log::record::repeats;
 use crate::log::record::{Damage, FileSource, HEADER_BYTES, Item, MARK_BYTES, Scanner, decode_mark, slots};
 use crate::log::store::StoreLimits;
 use crate::log::vfs::{FileId, Vfs, VfsError};
@@ -170,6 +171,9 @@ impl Collected {
 
     fn add(&mut self, file: &str, offset: u64, zxid: Zxid, bytes: &[u8]) -> Result<(), LoadError> {
         let before = self.list.back().map(|record| record.zxid);
+        if repeats(before, zxid, bytes) {
+            return Ok(());
+        }
         let continues = before.is_some_and(|before| before.is_followed_by(zxid));
         if !continues {
             // Up to the image a gap only ends the window: after a SNAP, Java's log goes on where

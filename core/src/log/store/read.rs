@@ -5,7 +5,7 @@ use crate::id::Zxid;
 use crate::log::Record;
 use crate::log::error::StoreError;
 use crate::log::name::FileName;
-use crate::log::record::{FileSource, Item, Scanner};
+use crate::log::record::{FileSource, Item, Scanner, repeats};
 use crate::log::vfs::{Vfs, VfsError};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -56,6 +56,9 @@ impl Wanted {
                 Item::Damage { .. } => return Ok(State::Impossible),
             };
             if zxid < self.after {
+                continue;
+            }
+            if repeats(self.list.last().map(|last| last.zxid), zxid, &bytes) {
                 continue;
             }
             let reaches = match self.list.last() {
