@@ -58,7 +58,7 @@ impl Wanted {
             if zxid < self.after {
                 continue;
             }
-            if repeats(self.list.last().map(|last| last.zxid), zxid, &bytes) {
+            if repeats(self.list.last().map(|last| last.zxid), zxid, bytes) {
                 continue;
             }
             let reaches = match self.list.last() {
