@@ -170,6 +170,7 @@ impl Trio {
                     (kind, Input::Durable { count })
                 }
                 Due::Packet(conn, packet) => {
+                    #[expect(clippy::wildcard_enum_match_arm, reason = "a bench names the packets that it measures")]
                     let kind = match &packet {
                         Packet::Proposal(_) => Kind::Proposal,
                         Packet::Ack(_) => Kind::Ack,
@@ -209,6 +210,7 @@ impl Trio {
         self.outs[usize::from(me.0) - 1].exchange(&mut actions);
         let mut writes = 0;
         for action in actions.drain(..) {
+            #[expect(clippy::wildcard_enum_match_arm, reason = "whatever a quiet ensemble has no use for is a mistake")]
             match action {
                 Action::Notify { to, notification } => {
                     self.due.push_back((to, Due::Other(Input::Notified { from: me, notification })));
