@@ -27,3 +27,9 @@ fn exhausts(budget: Budget, states: usize, transitions: u64, cut: u64) {
 fn a_write_a_crash_and_a_broken_connection_lose_nothing_in_two_elections() {
     exhausts(Budget { writes: 1, crashes: 1, breaks: 1, elections: 2 }, 6_023_727, 17_869_011, 2_768_672);
 }
+
+#[test]
+#[ignore = "takes a quarter of an hour and 3 GB"]
+fn a_write_a_crash_and_a_broken_connection_lose_nothing_in_three_elections() {
+    exhausts(Budget { writes: 1, crashes: 1, breaks: 1, elections: 3 }, 48_233_771, 128_903_924, 11_029_114);
+}
