@@ -60,8 +60,6 @@ pub struct Limits {
     pub outstanding: u32,
     /// Bytes of committed records kept in memory for synchronization (contract section 2).
     pub window_bytes: u64,
-    /// Proposals a leader has in flight; beyond it requests wait, so memory is bounded.
-    pub proposals: u32,
     /// Records (or bytes) of log after which a checkpoint is taken (contract section 3).
     pub checkpoint_records: u32,
     pub checkpoint_bytes: u64,
@@ -77,7 +75,6 @@ impl Default for Limits {
             packet_bytes: 4 << 20,
             outstanding: 1000,
             window_bytes: 16 << 20,
-            proposals: 100_000,
             checkpoint_records: 200_000,
             checkpoint_bytes: 64 << 20,
             counter_end: u32::MAX,

@@ -105,6 +105,11 @@ impl Epoch {
     /// No epoch is above it, so nobody may accept it: no reign could follow.
     pub const LAST: Epoch = Epoch(u32::MAX);
 
+    /// Whether a reign may follow one of this epoch: the next is not the last of all.
+    pub fn can_be_followed(self) -> bool {
+        self.0 < u32::MAX - 1
+    }
+
     /// The epoch after this one. Panics after [`Epoch::LAST`].
     pub fn next(self) -> Epoch {
         Epoch(self.0.checked_add(1).expect("the epoch counter is exhausted"))

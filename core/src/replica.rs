@@ -122,6 +122,9 @@ impl Replica {
         for write in durable.drain(..) {
             let next = self.peer.on_durable(cx, write, &mut todo.effects);
             self.settle(cx, next, todo);
+            if is_stopped(cx) {
+                break;
+            }
         }
         todo.durable = durable;
         Next::Stay
@@ -298,7 +301,7 @@ impl Replica {
 
     /// After every step: the window's bound, the checkpoint's cadence, the watermarks.
     fn finish<R: Rules>(&mut self, cx: &mut Cx<'_, R>) {
-        if let Some(Action::Stop { .. }) = cx.out.list().last() {
+        if is_stopped(cx) {
             return;
         }
         let applied = self.service.applied();
@@ -325,6 +328,11 @@ impl Replica {
 
 fn stay((): ()) -> Next {
     Next::Stay
+}
+
+/// Whether this step has stopped the server: nothing follows a stop.
+fn is_stopped<R: Rules>(cx: &Cx<'_, R>) -> bool {
+    matches!(cx.out.list().last(), Some(Action::Stop { .. }))
 }
 
 fn stop<R: Rules>(cx: &mut Cx<'_, R>, fault: Fault) {

@@ -153,7 +153,7 @@ pub(crate) mod tests {
             causes: vec!["crash of server 2 at 1616.100 ms".into()],
             shrink: Some(Shrink { steps_before: 812, steps_after: 23, lines: 9, tries: 140, millis: 4123 }),
             again: vec![
-                ("again".into(), "cargo lab run mixed5 --seed 0x1f3a9c --without AckAfterDurable".into()),
+                ("again".into(), "cargo lab replay mixed5 --seed 0x1f3a9c --without AckAfterDurable".into()),
                 ("small".into(), "cargo lab replay out/mixed5-0x1f3a9c/story.scn".into()),
                 ("report".into(), "out/mixed5-0x1f3a9c/report.json".into()),
             ],
@@ -171,7 +171,7 @@ pub(crate) mod tests {
           without  AckAfterDurable
           needs    crash of server 2 at 1616.100 ms
           shrunk   812 -> 23 steps, 9 lines, in 4.1 s (140 tries)
-          again    cargo lab run mixed5 --seed 0x1f3a9c --without AckAfterDurable
+          again    cargo lab replay mixed5 --seed 0x1f3a9c --without AckAfterDurable
           small    cargo lab replay out/mixed5-0x1f3a9c/story.scn
           report   out/mixed5-0x1f3a9c/report.json
           trace 0x00000000deadbeef   exit 20

@@ -14,7 +14,9 @@ use zabra_reports::exit::Exit;
 use zabra_reports::report::{
     Coverage, Determinism, Event, Finding, Node, Property, Report, Repro, Run, SCHEMA, Stats, Tool, hex,
 };
+use zabra_sim::history::witness::CHECKS;
 use zabra_sim::marks::Mark;
+use zabra_sim::oracle::Oracles;
 use zabra_sim::plan::Plan;
 use zabra_sim::run::{self, RunReport, Spectator};
 use zabra_sim::scenario::Scenario;
@@ -100,7 +102,7 @@ pub fn failure(word: &str, scenario: &Scenario, played: &Played) -> Option<Failu
         seed: report.seed,
         exit: exit_of(report),
         oracle: finding.oracle.clone(),
-        states: states(&finding.oracle).to_string(),
+        states: promise(&finding.oracle).0.to_string(),
         sentence: finding.sentence.clone(),
         facts: finding.facts.iter().cloned().chain(place).collect(),
         at_us: finding.at_us,
@@ -119,12 +121,16 @@ pub fn failure(word: &str, scenario: &Scenario, played: &Played) -> Option<Failu
     })
 }
 
-/// What an oracle promises, in one sentence; nothing for what no oracle judges.
-fn states(oracle: &str) -> &'static str {
+/// What an oracle or a check of histories promises, in one sentence, and where that comes from.
+fn promise(oracle: &str) -> (&'static str, &'static str) {
     match oracle {
-        "liveness" => "a healed quorum makes progress",
-        "panic" => "no input makes a server panic",
-        _ => "",
+        "liveness" => ("a healed quorum makes progress", "Zab paper, liveness"),
+        "panic" => ("no input makes a server panic", ""),
+        _ => {
+            let white_box = Oracles::catalogue().iter().find(|entry| entry.id == oracle);
+            let history = || CHECKS.iter().find(|check| check.id == oracle).map(|check| (check.states, check.source));
+            white_box.map(|entry| (entry.states, entry.source)).or_else(history).unwrap_or_default()
+        }
     }
 }
 
@@ -142,7 +148,7 @@ pub fn document(scenario: &Scenario, played: &Played, failure: Option<&Failure>,
         id: f.oracle.clone(),
         kind: "always",
         text: f.states.clone(),
-        source: String::new(),
+        source: promise(&f.oracle).1.to_string(),
         held: 0,
     });
     Report {

@@ -171,7 +171,7 @@ pub enum Fault {
     },
     /// The epochs on disk contradict each other or the log (section 3.8).
     EpochsContradict,
-    /// The accepted epoch on disk is the last that there can be.
+    /// No reign can follow the accepted epoch on disk.
     EpochsExhausted,
 }
 

@@ -64,7 +64,7 @@ impl Leading {
         if !quorum && cx.enforces(Rule::EpochQuorum) {
             return Next::Stay;
         }
-        if ledger.accepted == Epoch::LAST {
+        if !ledger.accepted.can_be_followed() {
             effects.push(Effect::Stop(Fault::EpochsExhausted));
             return Next::Stay;
         }

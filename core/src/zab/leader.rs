@@ -325,7 +325,7 @@ impl Leading {
         if info.server == cx.config.me {
             return self.refuse(cx, conn, "the leader's own id", effects);
         }
-        if info.accepted == Epoch::LAST {
+        if !info.accepted.can_be_followed() {
             return self.refuse(cx, conn, "an accepted epoch that no reign can follow", effects);
         }
         // A server has one connection: an older one is half open, or the peer restarted.

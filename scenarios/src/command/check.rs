@@ -34,7 +34,7 @@ pub fn check(args: &Check, talk: &Talk, voice: &Voice) -> Result<Exit, Failed> {
     let mut progress = Progress::new(voice, None, args.time.map(|t| std::time::Duration::from_millis(t.0)));
     let (mut stopped, mut searched_millis) = (None, 1);
     let interrupted = pool::interrupted();
-    let found = explore(&model, usize::from(threads), |now| {
+    let found = pool::guarded(|| explore(&model, usize::from(threads), |now| {
         let millis = elapsed(began);
         searched_millis = millis;
         progress.show(millis / 1000, || {
@@ -49,8 +49,9 @@ pub fn check(args: &Check, talk: &Talk, voice: &Voice) -> Result<Exit, Failed> {
             () => None,
         };
         if stopped.is_some() { Go::Stop } else { Go::On }
-    });
+    }));
     progress.finish();
+    let found = found.map_err(|p| Failed { exit: Exit::Panic, words: format!("{}: {}", p.place, p.message) })?;
     let searched = Searched { found, millis: searched_millis, threads, stopped, bound, rules };
     let story = searched.found.counterexample.as_ref().map(|c| story(c, &searched, talk)).transpose()?.flatten();
     let exit = searched.exit();

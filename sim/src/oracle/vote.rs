@@ -8,7 +8,7 @@ use super::{Fact, Oracle, Sight, Verdict};
 use std::collections::BTreeMap;
 use zabra_core::config::Ensemble;
 use zabra_core::contract::Event;
-use zabra_core::id::{ServerId, ServerSet};
+use zabra_core::id::{Epoch, ServerId, ServerSet};
 use zabra_core::log::Standing;
 use zabra_core::quorum::Quorum;
 use zabra_core::zab::Vote;
@@ -30,7 +30,9 @@ impl VoteIsTrue {
     fn voted(&mut self, sight: &Sight<'_>, round: u64, vote: Vote) -> Verdict {
         let me = sight.server;
         let says = format!("server {me} votes for {} as {}, {} in round {round}", vote.leader, vote.epoch, vote.zxid);
-        if self.lost.contains(me) {
+        // With its current epoch durable the synchronized history is, so the disk is whole again, as
+        // it would be after a restart (docs/decisions/0005-lost-disk.md).
+        if self.lost.contains(me) && sight.disk.current == Epoch::ZERO {
             return Err(sight.breaks(Self::ID, "a server whose disk was lost votes", says, "its disk was lost"));
         }
         let own = Vote { epoch: sight.disk.current, zxid: sight.disk.history_end, leader: me };
@@ -56,7 +58,7 @@ impl VoteIsTrue {
 
 impl Oracle for VoteIsTrue {
     const ID: &'static str = "vote";
-    const STATES: &'static str = "A server votes for itself as its disk is, or for a better candidate; within a round its votes only get better; a server whose disk was lost does not vote.";
+    const STATES: &'static str = "A server votes for itself as its disk is, or for a better candidate; within a round its votes only get better; a server whose disk was lost does not vote before it holds an epoch again.";
     const SOURCE: &'static str = "catalogue 20; ZOOKEEPER-2845, 4712, 3642, 1419; contract section 7";
 
     fn see(&mut self, sight: &Sight<'_>) -> Verdict {
@@ -83,7 +85,6 @@ impl Oracle for VoteIsTrue {
 mod tests {
     use super::super::stage::{Stage, ensemble, recovered, s, vote, z};
     use super::*;
-    use zabra_core::id::Epoch;
 
     fn stage() -> Stage<VoteIsTrue> {
         let mut stage = Stage::new(VoteIsTrue::new(&ensemble(3, 1)));
@@ -139,13 +140,12 @@ mod tests {
     }
 
     #[test]
-    fn a_vote_of_a_server_that_lost_its_disk_is_caught_until_it_is_synchronized() {
+    fn a_vote_of_a_server_that_lost_its_disk_is_caught_until_it_holds_an_epoch_again() {
         let mut stage = stage();
         let mut empty = recovered(0, 0, &[]);
         empty.standing = Standing::Lost;
-        stage.destroy(1).boot(1, &empty);
+        stage.destroy(1).boot(1, &empty).disk(1, 1, 0, z(0, 0));
         stage.clone().caught(1, voted(1, vote(0, z(0, 0), 1)), "disk was lost");
-        stage.ok(1, Event::NewLeaderAcked { epoch: Epoch(1), leader: s(2), history_end: z(1, 5) });
         stage.disk(1, 1, 1, z(1, 5)).ok(1, voted(1, vote(1, z(1, 5), 1)));
     }
 }
