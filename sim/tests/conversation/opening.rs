@@ -87,10 +87,6 @@ fn again() -> Vec<Conversation> {
                 seen(),
             ]),
         ),
-        Conversation::new(
-            "requests behind closeSession are not answered",
-            enter(0).into_iter().chain([Step::Frames(0, vec![leave(1), create(2, b"/behind", None, 0)])]),
-        ),
     ]
 }
 
