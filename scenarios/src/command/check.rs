@@ -34,22 +34,24 @@ pub fn check(args: &Check, talk: &Talk, voice: &Voice) -> Result<Exit, Failed> {
     let mut progress = Progress::new(voice, None, args.time.map(|t| std::time::Duration::from_millis(t.0)));
     let (mut stopped, mut searched_millis) = (None, 1);
     let interrupted = pool::interrupted();
-    let found = pool::guarded(|| explore(&model, usize::from(threads), |now| {
-        let millis = elapsed(began);
-        searched_millis = millis;
-        progress.show(millis / 1000, || {
-            let (states, frontier, depth) = (now.states, now.frontier, now.depth);
-            let (rate, mib) = (rate(now.states, millis), now.bytes >> 20);
-            format!("{states} states, {rate} states/s, frontier {frontier} at depth {depth}, {mib} MiB")
-        });
-        stopped = match () {
-            () if interrupted.load(Ordering::Relaxed) => Some("interrupted"),
-            () if args.time.is_some_and(|limit| millis >= limit.0) => Some("out of time"),
-            () if now.bytes as u64 >= args.memory << 20 => Some("out of memory"),
-            () => None,
-        };
-        if stopped.is_some() { Go::Stop } else { Go::On }
-    }));
+    let found = pool::guarded(|| {
+        explore(&model, usize::from(threads), |now| {
+            let millis = elapsed(began);
+            searched_millis = millis;
+            progress.show(millis / 1000, || {
+                let (states, frontier, depth) = (now.states, now.frontier, now.depth);
+                let (rate, mib) = (rate(now.states, millis), now.bytes >> 20);
+                format!("{states} states, {rate} states/s, frontier {frontier} at depth {depth}, {mib} MiB")
+            });
+            stopped = match () {
+                () if interrupted.load(Ordering::Relaxed) => Some("interrupted"),
+                () if args.time.is_some_and(|limit| millis >= limit.0) => Some("out of time"),
+                () if now.bytes as u64 >= args.memory << 20 => Some("out of memory"),
+                () => None,
+            };
+            if stopped.is_some() { Go::Stop } else { Go::On }
+        })
+    });
     progress.finish();
     let found = found.map_err(|p| Failed { exit: Exit::Panic, words: format!("{}: {}", p.place, p.message) })?;
     let searched = Searched { found, millis: searched_millis, threads, stopped, bound, rules };
