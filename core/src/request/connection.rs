@@ -179,11 +179,12 @@ impl Connection {
         self.queue.remove(at)
     }
 
-    /// The transaction of this connection's write was applied: the oldest write with this cxid is
-    /// done. Returns whether there was one.
+    /// A transaction of this connection's session was applied: if the oldest write that waits has
+    /// its cxid, it is done. Writes of a connection are applied in their order, so the transaction of
+    /// a younger cxid is not of this connection, whatever waits behind. Returns whether it was its own.
     pub(super) fn complete(&mut self, cxid: Xid, outcome: Outcome) -> bool {
-        let is_it = |pending: &&mut Pending| matches!(pending.wait, Wait::Write(_)) && pending.xid == cxid;
-        match self.queue.iter_mut().find(is_it) {
+        let oldest = self.queue.iter_mut().find(|pending| matches!(pending.wait, Wait::Write(_)));
+        match oldest.filter(|pending| pending.xid == cxid) {
             Some(pending) => {
                 pending.wait = Wait::Done(outcome);
                 true
@@ -195,8 +196,8 @@ impl Connection {
     /// Whether a transaction of this connection's session with this cxid shows that the session is
     /// used elsewhere: it is none of this connection's writes, and follows one that waits here.
     pub(super) fn is_overtaken_by(&self, cxid: Xid) -> bool {
-        let mut writes = self.queue.iter().filter(|pending| matches!(pending.wait, Wait::Write(_)));
-        writes.next().is_some_and(|oldest| oldest.xid < cxid && writes.all(|write| write.xid != cxid))
+        let oldest = self.queue.iter().find(|pending| matches!(pending.wait, Wait::Write(_)));
+        oldest.is_some_and(|oldest| oldest.xid < cxid)
     }
 
     /// The oldest `sync` that waits was answered by the leader. Returns its place in the queue.
@@ -240,13 +241,13 @@ mod tests {
     }
 
     #[test]
-    fn a_read_behind_a_write_waits_and_a_later_write_may_be_done_first() {
+    fn a_read_behind_a_write_waits_and_a_write_behind_others_is_done_where_it_stands() {
         let mut connection = connection();
         connection.queue.extend([write(1), read(2), write(3)]);
         assert_eq!(connection.next(Reach::Head), None);
-        assert!(connection.complete(Xid(3), outcome()));
-        assert_eq!(connection.next(Reach::Head), None, "the head still waits");
+        assert!(!connection.complete(Xid(3), outcome()), "it cannot be this connection's: an older one waits");
         assert!(connection.complete(Xid(1), outcome()));
+        assert!(connection.complete(Xid(3), outcome()));
         let left: Vec<_> = core::iter::from_fn(|| connection.next(Reach::Head)).collect();
         let done = |xid| Pending { xid: Xid(xid), op: 5, wait: Wait::Done(outcome()) };
         assert_eq!(left, [done(1), read(2), done(3)]);
@@ -258,7 +259,8 @@ mod tests {
         assert!(!connection.is_overtaken_by(Xid(7)));
         connection.queue.extend([write(5), write(6)]);
         assert!(!connection.is_overtaken_by(Xid(4)), "an earlier write may still come");
-        assert!(!connection.is_overtaken_by(Xid(6)), "it is this connection's own");
+        assert!(!connection.is_overtaken_by(Xid(5)), "it is this connection's own");
+        assert!(connection.is_overtaken_by(Xid(6)), "one with this number waits, and is another: 5 comes first");
         assert!(connection.is_overtaken_by(Xid(7)));
     }
 
