@@ -83,7 +83,7 @@ impl Oracle for VoteIsTrue {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stage::{Stage, ensemble, recovered, s, vote, z};
+    use super::super::stage::{Stage, ensemble, recovered, vote, z};
     use super::*;
 
     fn stage() -> Stage<VoteIsTrue> {
