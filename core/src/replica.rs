@@ -151,6 +151,8 @@ impl Replica {
             core::mem::swap(&mut effects, &mut todo.effects);
             for effect in effects.drain(..) {
                 if let Effect::Stop(fault) = effect {
+                    // Nothing is carried out behind it, whoever settles next in this step.
+                    todo.clear();
                     return stop(cx, fault);
                 }
                 if next == Next::Stay {

@@ -5,7 +5,6 @@
 
 use crate::exit::Exit;
 use crate::paint::Paint;
-use std::fmt::Write;
 
 /// A failure as the card and `report.json` tell it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +55,9 @@ impl Failure {
     /// The card, at most 25 lines.
     pub fn card(&self, paint: Paint) -> String {
         let mut lines = vec![self.headline(paint)];
+        if !self.states.is_empty() {
+            lines.extend(wrap(&self.states, "  promised ", 3));
+        }
         lines.extend(wrap(&self.sentence, "  ", 4));
         for fact in self.facts.iter().take(2) {
             lines.extend(wrap(fact, "  · ", 3));
@@ -81,18 +83,9 @@ impl Failure {
     }
 
     fn headline(&self, paint: Paint) -> String {
-        let mut line = format!(
-            "{}  {}   seed {:#x}   {}",
-            paint.bad("FAIL"),
-            self.scenario,
-            self.seed,
-            paint.strong(&self.oracle)
-        );
-        if !self.states.is_empty() {
-            write!(line, ": {}", self.states).expect("a String takes everything");
-        }
-        write!(line, "   at {}.{:03} ms", self.at_us / 1000, self.at_us % 1000).expect("a String takes everything");
-        line
+        let (fail, oracle) = (paint.bad("FAIL"), paint.strong(&self.oracle));
+        let at = format!("at {}.{:03} ms", self.at_us / 1000, self.at_us % 1000);
+        format!("{fail}  {}   seed {:#x}   {oracle}   {at}", self.scenario, self.seed)
     }
 
     /// What makes two failures the same failure: not the seed, nor the time.
@@ -164,7 +157,8 @@ pub(crate) mod tests {
     #[test]
     fn a_card_reads_like_this() {
         insta::assert_snapshot!(sample().card(Paint::Plain), @r#"
-        FAIL  mixed5   seed 0x1f3a9c   ack_durability: an ACK leaves only when everything up to it is durable   at 1617.200 ms
+        FAIL  mixed5   seed 0x1f3a9c   ack_durability   at 1617.200 ms
+          promised an ACK leaves only when everything up to it is durable
           server 2 sent ACK 3.17 while its durable history ended at 3.16
           · ACK 3.17 left server 2 at 1617.200 ms
           · write w9 of server 2 holds 3.17 and is not durable

@@ -63,7 +63,7 @@ pub fn interrupted() -> &'static AtomicBool {
     static FLAG: AtomicBool = AtomicBool::new(false);
     static HANDLER: Once = Once::new();
     HANDLER.call_once(|| {
-        // Without a handler an interrupt ends the process, which is what it did before.
+        // Without a handler an interrupt ends the process at once.
         let _no_handler = ctrlc::set_handler(|| {
             if FLAG.swap(true, Ordering::Relaxed) {
                 std::process::abort();
@@ -83,7 +83,8 @@ pub fn run<T: Send>(
 ) {
     let next = AtomicU64::new(0);
     let stop = AtomicBool::new(false);
-    let (results, inbox) = mpsc::channel();
+    // Bounded: a task does not begin long before an earlier result has been looked at.
+    let (results, inbox) = mpsc::sync_channel(usize::from(jobs));
     std::thread::scope(|scope| {
         for _ in 0..jobs {
             let (results, next, stop, task) = (results.clone(), &next, &stop, &task);

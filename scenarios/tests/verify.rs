@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use zabra_core::log::record::{decode_log, encode_record};
 
 const PASS: i32 = 0;
 const UNUSABLE: i32 = 3;
@@ -92,6 +93,34 @@ fn a_torn_tail_is_no_damage() {
     let log = copy("apache-3.9.5", "torn").join("log.28");
     change(&log, |bytes| bytes.truncate(second_record(bytes) + 20));
     says(&log, PASS, &["1 records", "torn tail from byte", "a server cuts it"]);
+}
+
+#[test]
+fn an_error_that_repeats_the_zxid_before_it_is_passed_over_and_other_records_are_not() {
+    let dir = copy("apache-3.9.5", "repeated");
+    let log = dir.join("log.28");
+    let last = || decode_log(&fs::read(&log).expect("a file")).0.pop().expect("a record").1;
+    let append = |transaction: &[u8]| {
+        change(&log, |bytes| {
+            let mut record = Vec::new();
+            encode_record(transaction, &mut record);
+            let at = decode_log(bytes).1 as usize;
+            bytes[at..at + record.len()].copy_from_slice(&record);
+        });
+    };
+    // The header of the last transaction with the type of an error, and a code.
+    let error = [&last()[..28], &(-1i32).to_be_bytes(), &(-6i32).to_be_bytes()].concat();
+    append(&error);
+    for path in [&dir, &log] {
+        says(path, PASS, &["0.46"]);
+    }
+    says(&log, PASS, &["7 records"]);
+    let again = last();
+    assert_eq!(again, error);
+    append(&[&error[..28], &20i32.to_be_bytes(), &30_000i32.to_be_bytes()].concat());
+    for path in [&dir, &log] {
+        says(path, UNUSABLE, &["log.28: offset", "expected the record after 0.46, found 0.46"]);
+    }
 }
 
 #[test]

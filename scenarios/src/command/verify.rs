@@ -11,7 +11,7 @@ use std::fs::{File, read_dir};
 use std::path::Path;
 use zabra_core::id::Zxid;
 use zabra_core::log::name::{DIR, FileName, Suffix, in_dir};
-use zabra_core::log::record::HEADER_BYTES;
+use zabra_core::log::record::{HEADER_BYTES, repeats};
 use zabra_core::log::{LoadError, Note, Standing, Store, StoreLimits, read_log_file, read_snapshot_file};
 use zabra_core::tree::Database;
 use zabra_reports::exit::Exit;
@@ -152,7 +152,10 @@ fn as_written(damage: Damage, name: &str, path: &Path) -> Damage {
 fn log(path: &Path, name: &str, report: &mut Report) -> Result<(), Damage> {
     report.kind = "log";
     let (mut records, mut first, mut last) = (0, None, None);
-    let read = read_log_file(&mut around(path), &in_dir(name), &StoreLimits::default(), |file, offset, zxid, _| {
+    let read = read_log_file(&mut around(path), &in_dir(name), &StoreLimits::default(), |file, offset, zxid, bytes| {
+        if repeats(last, zxid, bytes) {
+            return Ok(());
+        }
         if let Some(after) = last.replace(zxid)
             && !Zxid::is_followed_by(after, zxid)
         {

@@ -16,7 +16,7 @@ use zabra_core::zab::Vote;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct VoteIsTrue {
     quorum: Quorum,
-    /// Servers whose disk was lost and not yet synchronized again.
+    /// Servers that started from a lost disk: they have no vote before it holds an epoch.
     lost: ServerSet,
     /// The last vote of each server that looks, with its round.
     last: BTreeMap<ServerId, (u64, Vote)>,
@@ -64,7 +64,6 @@ impl Oracle for VoteIsTrue {
     fn see(&mut self, sight: &Sight<'_>) -> Verdict {
         match sight.fact {
             Fact::Reported(Event::Voted { vote, round }) => return self.voted(sight, *round, *vote),
-            Fact::Reported(Event::NewLeaderAcked { .. }) => self.lost.remove(sight.server),
             Fact::Reported(Event::Elected { .. } | Event::Role { .. }) => {
                 self.last.remove(&sight.server);
             }

@@ -23,7 +23,6 @@ use crate::world::{Happened, World};
 use std::collections::{BTreeMap, BTreeSet};
 use zabra_core::contract::{Event, Timer};
 use zabra_core::id::{ServerId, ServerSet, Stamp, Zxid};
-use zabra_core::log::Standing;
 use zabra_core::zab::Packet;
 
 /// What the explorer keeps of a connection beside its link.
@@ -509,9 +508,6 @@ impl<'a> Explorer<'a> {
                 {
                     self.marks.hit(Mark::TornBatch);
                 }
-                if recovered.standing == Standing::Intact {
-                    self.destroyed.remove(*server);
-                }
                 self.see(*server, Fact::Booted { recovered });
                 self.observe_events(*server);
             }
@@ -532,9 +528,6 @@ impl<'a> Explorer<'a> {
         let cut = !self.held.is_empty();
         for event in self.world.out.events() {
             self.marks.see(server, event, cut);
-            if let Event::NewLeaderAcked { .. } = event {
-                self.destroyed.remove(server);
-            }
             if let Event::SessionAttached { session, client, .. } | Event::Requested { session, client, .. } = event
                 && self.world.is_raw(server, *client)
             {

@@ -11,7 +11,7 @@ use crate::marks::Mark;
 use crate::step::{Step, Survivors};
 use crate::time::Micros;
 use zabra_core::contract::StorageError;
-use zabra_core::id::{ServerId, ServerSet};
+use zabra_core::id::{Epoch, ServerId, ServerSet};
 use zabra_core::zab::ServerState;
 
 impl Explorer<'_> {
@@ -404,17 +404,18 @@ impl Explorer<'_> {
         }
     }
 
-    /// The servers that were destroyed and have not been synced since: none has acknowledged NEWLEADER,
-    /// or started from a disk that held an epoch. Until then they abstain.
+    /// The servers that were destroyed and have not been synced since: their disks hold no epoch, so
+    /// they abstain (docs/decisions/0005-lost-disk.md).
     pub(super) fn lost(&self) -> ServerSet {
-        self.destroyed
+        let empty = |server: &ServerId| self.world.machine(*server).durable().current == Epoch::ZERO;
+        self.destroyed.iter().filter(empty).collect()
     }
 
     /// Within the budget of the contract (section 7, clause 2), the disk is lost: the voters that are
     /// whole stay a quorum. Of n equal voters at most ⌊(n−1)/2⌋ are then destroyed; weights and groups
     /// allow fewer.
     fn wipe(&mut self, server: ServerId, for_us: u64) {
-        let mut gone = self.destroyed;
+        let mut gone = self.lost();
         gone.insert(server);
         let ensemble = self.world.ensemble();
         let whole = ensemble.voters().difference(gone);
