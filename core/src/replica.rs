@@ -312,7 +312,13 @@ impl Replica {
             self.checkpoints.start(applied);
             cx.act(Action::Checkpoint(self.service.image()));
         }
+        // Contract section 3. Without one of these rules an oracle has to say so, not a panic.
         let ledger = &self.peer.ledger;
+        assert!(
+            applied <= ledger.committed || !cx.enforces(Rule::ApplyCommitted),
+            "{applied} is applied, and only {} is committed",
+            ledger.committed
+        );
         assert!(
             ledger.committed <= ledger.end() || !cx.enforces(Rule::CommitMatches) || !cx.enforces(Rule::CommitOrder),
             "what is committed is in the history"

@@ -18,7 +18,7 @@ use zabra_core::wire::records::{
     Acl, CreateRequest, Id, PathRequest, ReadRequest, ReplyHeader, RequestHeader, SetDataRequest,
 };
 use zabra_core::wire::{Jute, Op, Reader};
-use zabra_core::zab::ServerState;
+use zabra_core::zab::{Packet, ServerState};
 
 /// The one client of each server.
 const CLIENT: ClientId = ClientId(0);
@@ -33,6 +33,10 @@ struct Net {
     events: Vec<(ServerId, Event)>,
     /// What clients got: replies and watch events, without their length.
     sent: Vec<(ServerId, ClientId, Vec<u8>)>,
+    /// What every server's clock says.
+    at: Stamp,
+    /// Every action, but for the times in it and what is made of them.
+    shapes: Vec<(ServerId, String)>,
 }
 
 fn ensemble(voters: u8, observers: u8) -> Arc<Ensemble> {
@@ -59,6 +63,8 @@ impl Net {
             next_conn: 0,
             events: Vec::new(),
             sent: Vec::new(),
+            at: Stamp(1),
+            shapes: Vec::new(),
         }
     }
 
@@ -74,7 +80,7 @@ impl Net {
         };
         let mut out = Actions::new();
         let base = SessionId(i64::from(id) << 56);
-        self.replicas.insert(ServerId(id), Replica::restore(config, recovered, base, Stamp(1), &mut out));
+        self.replicas.insert(ServerId(id), Replica::restore(config, recovered, base, self.at, &mut out));
         self.perform(ServerId(id), &mut out);
     }
 
@@ -102,13 +108,14 @@ impl Net {
         let mut out = Actions::new();
         // A server that was lost takes no part.
         if let Some(replica) = self.replicas.get_mut(&server) {
-            replica.step(AllRules, Stamp(1), input, &mut out);
+            replica.step(AllRules, self.at, input, &mut out);
             self.perform(server, &mut out);
         }
     }
 
     fn perform(&mut self, me: ServerId, out: &mut Actions) {
         self.events.extend(out.events().iter().map(|e| (me, e.clone())));
+        self.shapes.extend(out.list().iter().map(|action| (me, shape(action, out))));
         let mut writes = 0;
         for action in out.drain().collect::<Vec<_>>() {
             match action {
@@ -210,6 +217,39 @@ impl Net {
 
     fn all_serve(&self) -> bool {
         self.replicas.values().all(|r| r.view().serving())
+    }
+}
+
+/// An action without the times that it carries, and without the digests that are made of them.
+fn shape(action: &Action, out: &Actions) -> String {
+    match action {
+        Action::Append(record) => format!("Append({}, {} bytes)", record.zxid, record.bytes.len()),
+        Action::Install(image) | Action::Checkpoint(image) => format!("Image({})", image.zxid()),
+        Action::Send { conn, packet: Packet::Proposal(record) | Packet::Inform(record) } => {
+            format!("Send({conn:?}, {}, {} bytes)", record.zxid, record.bytes.len())
+        }
+        Action::Send { conn, packet: Packet::Snap { image, .. } } => format!("Send({conn:?}, {})", image.zxid()),
+        Action::Reply { client, frame } => {
+            let bytes = out.bytes(*frame);
+            format!("Reply({client:?}, {:?}, {} bytes)", &bytes[..20], bytes.len())
+        }
+        Action::Watch { frame, .. } => format!("{action:?} {:?}", out.bytes(*frame)),
+        Action::Notify { .. }
+        | Action::Dial { .. }
+        | Action::Hang { .. }
+        | Action::Send { .. }
+        | Action::Truncate { .. }
+        | Action::SaveAccepted(_)
+        | Action::SaveCurrent(_)
+        | Action::Sync
+        | Action::ReadLog { .. }
+        | Action::Drop { .. }
+        | Action::Pause { .. }
+        | Action::Resume { .. }
+        | Action::Arm { .. }
+        | Action::Disarm { .. }
+        | Action::Touch { .. }
+        | Action::Stop { .. } => format!("{action:?}"),
     }
 }
 
@@ -398,4 +438,42 @@ fn connections_outlive_the_leader_and_their_writes_happen_once() {
     assert_eq!(trees.len(), 1, "{trees:?}");
     let expected = ["first-0000000000", "second-0000000001", "second-0000000002", "zookeeper"];
     assert!(trees.iter().all(|(_, _, found)| *found == expected), "{trees:?}");
+}
+
+/// Three servers and their clients, whose clocks stand at `at`, through an election and writes, the
+/// leader's end and more writes: every action's shape, and the times of the records.
+fn life_at(at: i64) -> (Vec<(ServerId, String)>, BTreeSet<[u8; 8]>) {
+    let mut net = Net { at: Stamp(at), ..Net::empty() };
+    for id in 1..=3 {
+        net.start(id, &ensemble(3, 0), Epoch::ZERO);
+    }
+    net.settle();
+    net.connect_everywhere();
+    net.settle();
+    net.request(1, 1, Op::EXISTS, &ReadRequest { path: b"/n0000000001", watch: true });
+    for server in 1..=3 {
+        net.request(server, 2, Op::CREATE, &create(b"/n", 3));
+    }
+    net.settle();
+    net.lose(ServerId(3));
+    net.request(1, 3, Op::SET_DATA, &SetDataRequest { path: b"/n0000000000", data: None, version: 0 });
+    net.settle();
+    let records = net.replicas.values().flat_map(|replica| replica.view().history());
+    let times = records.map(|record| record.bytes[20..28].try_into().expect("a transaction has a header")).collect();
+    (net.shapes, times)
+}
+
+/// Contract section 1: the stamp may be copied into a transaction's header, and nowhere else.
+#[test]
+fn a_clock_changes_the_times_of_transactions_and_nothing_else() {
+    let (shapes, times) = life_at(1);
+    assert_eq!(times, BTreeSet::from([1i64.to_be_bytes()]));
+    for at in [i64::MIN, -1, 1_763_856_000_000, i64::MAX] {
+        let (others, times) = life_at(at);
+        assert_eq!(times, BTreeSet::from([at.to_be_bytes()]));
+        assert_eq!(shapes.len(), others.len());
+        for (one, other) in shapes.iter().zip(&others) {
+            assert_eq!(one, other, "at {at}");
+        }
+    }
 }
