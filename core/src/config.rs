@@ -58,6 +58,9 @@ pub struct Limits {
     pub packet_bytes: u32,
     /// Requests of one connection that wait at once; beyond it reading is switched off.
     pub outstanding: u32,
+    /// Connections of learners that may wait until a server knows that it leads: each of the at most
+    /// 64 servers, and once more after a connection whose end is not known yet.
+    pub lobby: usize,
     /// Bytes of committed records kept in memory for synchronization (contract section 2).
     pub window_bytes: u64,
     /// Records (or bytes) of log after which a checkpoint is taken (contract section 3).
@@ -74,6 +77,7 @@ impl Default for Limits {
             frame_bytes: 0xf_ffff,
             packet_bytes: 4 << 20,
             outstanding: 1000,
+            lobby: 128,
             window_bytes: 16 << 20,
             checkpoint_records: 200_000,
             checkpoint_bytes: 64 << 20,

@@ -18,7 +18,7 @@ use zabra_core::wire::records::{
     Acl, CreateRequest, Id, PathRequest, ReadRequest, ReplyHeader, RequestHeader, SetDataRequest,
 };
 use zabra_core::wire::{Jute, Op, Reader};
-use zabra_core::zab::{Packet, ServerState};
+use zabra_core::zab::{LearnerInfo, Packet, ServerState};
 
 /// The one client of each server.
 const CLIENT: ClientId = ClientId(0);
@@ -367,6 +367,35 @@ fn a_learner_whose_accepted_epoch_no_reign_can_follow_is_turned_away() {
     });
     assert!(refused);
     assert!(net.replicas[&ServerId(1)].view().serving() && net.replicas[&ServerId(2)].view().serving());
+}
+
+/// A quorum connection of a stranger to a server, and its first packets.
+fn stranger(net: &mut Net, server: u8, conn: u32, packets: &[Packet]) {
+    net.step(ServerId(server), Input::Opened { conn: ConnId(conn), origin: Origin::Accepted });
+    for packet in packets {
+        net.step(ServerId(server), Input::Packet { conn: ConnId(conn), packet: packet.clone() });
+    }
+}
+
+#[test]
+fn who_waits_at_the_door_of_a_server_that_looks_can_only_introduce_itself_and_not_in_any_number() {
+    let mut net = Net::empty();
+    net.start(1, &ensemble(3, 0), Epoch::ZERO);
+    let refusal =
+        |(_, event): &(ServerId, Event)| if let Event::PeerRefused { why } = event { Some(*why) } else { None };
+    let refusals = |net: &Net| net.events.iter().filter_map(refusal).collect::<Vec<_>>();
+    let info = Packet::FollowerInfo(LearnerInfo { server: ServerId(2), accepted: Epoch::ZERO, config_version: 0 });
+    stranger(&mut net, 1, 0, core::slice::from_ref(&info));
+    stranger(&mut net, 1, 1, &[Packet::UpToDate]);
+    assert_eq!(refusals(&net), ["another packet than its introduction before LEADERINFO"]);
+    stranger(&mut net, 1, 2, &[info.clone(), info]);
+    assert_eq!(refusals(&net).len(), 2);
+    for conn in 3..1000 {
+        stranger(&mut net, 1, conn, &[]);
+    }
+    // One of three connections before is still there.
+    let turned_away = refusals(&net).iter().filter(|why| why.contains("too many")).count();
+    assert_eq!(turned_away, 1000 - 3 - (128 - 1));
 }
 
 fn create(path: &[u8], flags: i32) -> CreateRequest<'_> {

@@ -23,6 +23,7 @@ pub struct Talk {
     /// One JSON document on stdout; talk stays on stderr
     #[arg(long, global = true)]
     pub json: bool,
+    /// Colours: only on a terminal if auto
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
     pub color: Color,
     /// Say only what failed
@@ -135,6 +136,7 @@ pub struct Hunt {
 pub struct Replay {
     /// A story, a saved failure, or a hunt together with --seed
     pub file: String,
+    /// The seed of the hunt's run: 0x2a or 42
     #[arg(long, allow_hyphen_values = true)]
     pub seed: Option<Seed>,
     #[command(flatten)]
@@ -145,6 +147,7 @@ pub struct Replay {
 pub struct Shrink {
     /// A name of the library, or a file
     pub scenario: String,
+    /// The seed of the run that fails: 0x2a or 42
     #[arg(long, allow_hyphen_values = true)]
     pub seed: Seed,
     /// Stop shrinking after so many replays
@@ -201,6 +204,7 @@ pub struct Rules {
     /// The first seed
     #[arg(long, default_value = "0x0")]
     pub seed: Seed,
+    /// Threads; all cores if not given
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
 }

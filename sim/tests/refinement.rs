@@ -109,7 +109,7 @@ fn random_script(seed: u64) -> u64 {
                 allowed.extend(pair.allowed());
                 let acknowledged = pair.acknowledged();
                 let cut = floor + dice.below(pair.position() - floor + 1);
-                let image: Recovered = pair.crash(cut, strict, &mut |bound| dice.below(bound));
+                let image: Recovered = pair.crash(cut, strict, &mut |bound| dice.below(bound), true);
                 let told = || pair::tell(&image, &allowed);
                 assert!(allowed.contains(&image), "seed {seed}, {act:?} cut at {cut} (strict: {strict}): {}", told());
                 assert!(image.history_end() >= acknowledged, "seed {seed}: an acknowledged record is lost");

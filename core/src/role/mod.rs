@@ -152,8 +152,13 @@ impl Peer {
                 leading.on_opened(cx, conn);
                 Next::Stay
             }
-            (Role::Looking(_), Origin::Accepted) => {
+            (Role::Looking(_), Origin::Accepted) if self.lobby.len() < cx.config.limits.lobby => {
                 self.lobby.insert(conn, None);
+                Next::Stay
+            }
+            (Role::Looking(_), Origin::Accepted) => {
+                cx.report(Event::PeerRefused { why: "too many connections before LEADERINFO" });
+                cx.act(Action::Hang { conn });
                 Next::Stay
             }
             (_, Origin::Dialed(_)) | (Role::Following(_) | Role::Observing(_), Origin::Accepted) => {
@@ -191,11 +196,12 @@ impl Peer {
     /// A learner introduces itself before this server knows that it leads; it can have nothing
     /// else to say.
     fn on_early_packet<R: Rules>(&mut self, cx: &mut Cx<'_, R>, conn: ConnId, packet: Packet) -> Next {
+        let introduces = matches!(packet, Packet::FollowerInfo(_) | Packet::ObserverInfo(_));
         match self.lobby.get_mut(&conn) {
-            Some(first @ None) => *first = Some(packet),
-            Some(Some(_)) => {
+            Some(first @ None) if introduces => *first = Some(packet),
+            Some(_) => {
                 self.lobby.remove(&conn);
-                cx.report(Event::PeerRefused { why: "a second packet before LEADERINFO" });
+                cx.report(Event::PeerRefused { why: "another packet than its introduction before LEADERINFO" });
                 cx.act(Action::Hang { conn });
             }
             None => cx.report(Event::PacketIgnored { packet: packet.name() }),

@@ -245,20 +245,19 @@ impl Pair {
 
     /// What the store finds after a crash of a copy of the disk.
     pub fn crashed(&self, cut: u64, strict: bool, choose: &mut dyn FnMut(u64) -> u64) -> Recovered {
-        self.clone().crash(cut, strict, choose)
+        self.clone().crash(cut, strict, choose, false)
     }
 
-    /// Crashes, recovers, and goes on from there.
-    pub fn crash(&mut self, cut: u64, strict: bool, choose: &mut dyn FnMut(u64) -> u64) -> Recovered {
+    /// Crashes, recovers, and goes on from there. Crashes in each step of the recovery, too, if asked.
+    pub fn crash(&mut self, cut: u64, strict: bool, choose: &mut dyn FnMut(u64) -> u64, again: bool) -> Recovered {
         let mut disk = self.store.vfs().clone();
         disk.strict = strict;
-        let mut choose = |bound| choose(bound);
-        disk.crash_at(cut, &mut choose);
-        let opened = Store::open(disk, limits()).map_err(|(disk, error)| (error, Dump(disk)));
-        let (store, recovered) = match opened {
-            Ok(opened) => opened,
-            Err((error, dump)) => panic!("cut at {cut} (strict: {strict}): {error}\n{dump}"),
-        };
+        disk.crash_at(cut, &mut |bound| choose(bound));
+        let from = disk.position();
+        let (store, recovered) = open(disk, || format!("cut at {cut} (strict: {strict})"));
+        if again {
+            interrupt_recovery(&store, from, &recovered, choose);
+        }
         self.store = store;
         let position = self.position();
         self.store.vfs_mut().settle(position);
@@ -283,6 +282,25 @@ impl Pair {
             apply(&mut database, record);
         }
         database
+    }
+}
+
+fn open(disk: SectorDisk, told: impl Fn() -> String) -> (Store<SectorDisk>, Recovered) {
+    match Store::open(disk, limits()) {
+        Ok(opened) => opened,
+        Err((disk, error)) => panic!("{}: {error}\n{}", told(), Dump(disk)),
+    }
+}
+
+/// A crash between any two calls of a recovery, which began at a position: the next recovery finds
+/// the same, for what the first one read is durable.
+fn interrupt_recovery(store: &Store<SectorDisk>, from: u64, recovered: &Recovered, choose: &mut dyn FnMut(u64) -> u64) {
+    for cut in from..store.vfs().position() {
+        let mut disk = store.vfs().clone();
+        disk.crash_at(cut, &mut |bound| choose(bound));
+        let told = || format!("call {} of a recovery", cut - from);
+        let (_, again) = open(disk, told);
+        assert!(again == *recovered, "{}: {}", told(), tell(&again, core::slice::from_ref(recovered)));
     }
 }
 
