@@ -1,0 +1,181 @@
+//! The keys that Apache's server knows, and which of them this server acts on.
+
+/// What a key is to this server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is obeyed.
+    Obeyed,
+    /// It is Apache's, and changes nothing here yet.
+    Without,
+}
+
+/// Obeyed.
+const OBEYED: &[&str] = &[
+    "dataDir",
+    "dataLogDir",
+    "clientPort",
+    "clientPortAddress",
+    "tickTime",
+    "initLimit",
+    "syncLimit",
+    "minSessionTimeout",
+    "maxSessionTimeout",
+    "maxClientCnxns",
+    "peerType",
+    "electionAlg",
+    "autopurge.snapRetainCount",
+    "autopurge.purgeInterval",
+    "4lw.commands.whitelist",
+    "snapCount",
+    "preAllocSize",
+    "jute.maxbuffer",
+    "db.autocreate",
+    "cnxTimeout",
+    "quorumListenOnAllIPs",
+];
+
+/// Apache's, without effect here yet.
+const WITHOUT: &[&str] = &[
+    "secureClientPort",
+    "secureClientPortAddress",
+    "standaloneEnabled",
+    "reconfigEnabled",
+    "dynamicConfigFile",
+    "metricsProvider.className",
+    "metricsProvider.httpHost",
+    "metricsProvider.httpPort",
+    "metricsProvider.httpsPort",
+    "metricsProvider.exportJvmInfo",
+    "admin.enableServer",
+    "admin.serverPort",
+    "admin.serverAddress",
+    "admin.commandURL",
+    "extendedTypesEnabled",
+    "sslQuorum",
+    "portUnification",
+    "DigestAuthenticationProvider.superDigest",
+    "skipACL",
+    "forceSync",
+    "leaderServes",
+    "globalOutstandingLimit",
+    "commitLogCount",
+    "snapSizeLimitInKb",
+    "txnLogSizeLimitInKb",
+    "maxCnxns",
+    "fsync.warningthresholdms",
+    "snapshot.compression.method",
+    "snapshot.trust.empty",
+    "snapshotSizeFactor",
+    "enforceQuota",
+    "localSessionsEnabled",
+    "localSessionsUpgradingEnabled",
+    "readonlymode.enabled",
+    "observerMasterPort",
+    "syncEnabled",
+    "connectToLearnerMasterLimit",
+    "quorumCnxnTimeoutMs",
+    "sslQuorumReloadCertFiles",
+    "client.certReload",
+    "client.portUnification",
+    "serverCnxnFactory",
+    "sessionRequireClientSASLAuth",
+    "allowSaslFailedClients",
+    "audit.enable",
+    "digest.enabled",
+    "closeSessionTxn.enabled",
+    "serializeLastProcessedZxid.enabled",
+    "datadir.autocreate",
+    "maxBatchSize",
+    "flushDelay",
+    "maxWriteQueuePollTime",
+    "throttled_op_wait_time",
+    "largeRequestThreshold",
+    "largeRequestMaxBytes",
+    "clientPortListenBacklog",
+    "tcpKeepAlive",
+    "clientTcpKeepAlive",
+    "electionPortBindRetry",
+    "watchManagerName",
+    "oraclePath",
+    "forceSnapshotSync",
+    "enableEagerACLCheck",
+    "ensembleAuthName",
+    "bitHashCacheSize",
+    "maxResponseCacheSize",
+    "maxGetChildrenResponseCacheSize",
+];
+
+/// Families of Apache's, each key of which begins so.
+const FAMILIES: &[&str] = &[
+    "ssl.",
+    "authProvider.",
+    "quorum.auth.",
+    "quorum.cnxn.",
+    "znode.container.",
+    "request_throttle_",
+    "connection_throttle_",
+    "leader.",
+    "learner.",
+    "multiAddress.",
+    "nio.",
+    "netty.",
+    "commitProcessor.",
+    "watcherClean",
+    "observer.",
+    "observerMaster.",
+    "fastleader.",
+    "messageTracker.",
+    "pathStats.",
+    "enforce.auth.",
+    "admin.",
+    "jvm.",
+    "kerberos.",
+    "security.",
+    "superUser",
+    "metricsProvider.",
+];
+
+/// What a key is, if anybody knows it.
+pub fn standing(key: &str) -> Option<Standing> {
+    if OBEYED.contains(&key) || ["server.", "group.", "weight."].iter().any(|family| key.starts_with(family)) {
+        return Some(Standing::Obeyed);
+    }
+    let known = WITHOUT.contains(&key) || FAMILIES.iter().any(|family| key.starts_with(family));
+    known.then_some(Standing::Without)
+}
+
+/// The known key that an unknown one was probably meant to be: at most two letters apart.
+pub fn suggestion(key: &str) -> Option<&'static str> {
+    let lower = key.to_lowercase();
+    let candidates = OBEYED.iter().chain(WITHOUT).map(|known| (distance(&lower, &known.to_lowercase()), *known));
+    candidates.min().filter(|(apart, _)| *apart <= 2).map(|(_, known)| known)
+}
+
+/// How many letters have to be put, taken or exchanged to make one word of the other.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, to) in b.iter().enumerate() {
+            let exchanged = diagonal + usize::from(from != *to);
+            diagonal = row[j + 1];
+            row[j + 1] = exchanged.min(row[j] + 1).min(row[j + 1] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_the_pen_is_recognised_and_another_word_is_not() {
+        assert_eq!(suggestion("clientport"), Some("clientPort"));
+        assert_eq!(suggestion("tickTme"), Some("tickTime"));
+        assert_eq!(suggestion("colour"), None);
+        assert_eq!(distance("", "abc"), 3);
+    }
+}

@@ -1,0 +1,20 @@
+//! The configuration that operators already have: `zoo.cfg` and `myid` (reference/zookeeper.md
+//! section 5.1).
+//!
+//! Every problem is found at once, each with its place and what was expected there. Nothing is
+//! opened or bound here but these two files.
+
+mod check;
+mod key;
+mod member;
+mod problem;
+mod settings;
+mod text;
+
+pub use check::{parse, read};
+pub use member::{Host, Member, Part};
+pub use problem::{Problem, Severity};
+pub use settings::{Settings, Words};
+
+#[cfg(test)]
+mod tests;

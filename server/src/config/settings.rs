@@ -1,0 +1,129 @@
+//! A configuration that a server can start with.
+
+use super::member::{Host, Member};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use zabra_core::config::{Config, Ensemble, Limits};
+use zabra_core::id::{ServerId, ServerSet};
+use zabra_core::log::StoreLimits;
+use zabra_core::quorum::Quorum;
+
+/// Which four-letter words are answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Words {
+    All,
+    Some(BTreeSet<String>),
+}
+
+impl Words {
+    pub fn allows(&self, word: &str) -> bool {
+        match self {
+            Words::All => true,
+            Words::Some(words) => words.contains(word),
+        }
+    }
+}
+
+/// Everything that the file says, valid.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub me: ServerId,
+    /// Empty when the server is alone.
+    pub members: BTreeMap<ServerId, Member>,
+    pub quorum: Quorum,
+    pub observers: ServerSet,
+    pub data_dir: PathBuf,
+    pub log_dir: PathBuf,
+    /// Where clients are served, if at all.
+    pub client: Option<Host>,
+    pub tick_ms: u32,
+    pub init_limit: u32,
+    pub sync_limit: u32,
+    pub session_min_ms: u32,
+    pub session_max_ms: u32,
+    /// Connections of one address; 0 is no limit.
+    pub client_connections: u32,
+    /// `snapCount`, where it is set.
+    pub snap_count: Option<u32>,
+    /// How many snapshots are kept, where purging is on.
+    pub purge: Option<usize>,
+    pub segment_bytes: u64,
+    pub frame_bytes: u32,
+    /// Whether a directory without a database is a new server's.
+    pub autocreate: bool,
+    pub listen_everywhere: bool,
+    pub connect_timeout_ms: u32,
+    pub words: Words,
+}
+
+impl Settings {
+    /// A lone server on the loopback, with its data under the current directory: what `serve` starts
+    /// without a file. Nobody is kept out of a server without ACLs, so it does not listen wider.
+    pub fn alone() -> Settings {
+        let me = ServerId(1);
+        Settings {
+            me,
+            members: BTreeMap::new(),
+            quorum: Quorum::majority([me].into_iter().collect()).expect("one voter is a majority of itself"),
+            observers: ServerSet::EMPTY,
+            data_dir: PathBuf::from("zabra-data"),
+            log_dir: PathBuf::from("zabra-data"),
+            client: Some(Host { name: "127.0.0.1".into(), port: 2181 }),
+            tick_ms: 2000,
+            init_limit: 10,
+            sync_limit: 5,
+            session_min_ms: 4000,
+            session_max_ms: 40_000,
+            client_connections: 60,
+            snap_count: None,
+            purge: None,
+            segment_bytes: StoreLimits::default().segment_bytes,
+            frame_bytes: Limits::default().frame_bytes,
+            autocreate: true,
+            listen_everywhere: false,
+            connect_timeout_ms: 5000,
+            words: Words::Some(["srvr".to_string()].into()),
+        }
+    }
+
+    pub fn is_alone(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// What the core has to know.
+    pub fn core(&self) -> Config {
+        let ensemble = Ensemble {
+            quorum: self.quorum.clone(),
+            observers: self.observers,
+            version: 0,
+            text: Arc::from(self.ensemble_text().as_bytes()),
+        };
+        let mut config = Config::new(self.me, Arc::new(ensemble)).with_tick_ms(self.tick_ms);
+        config.init_limit = self.init_limit;
+        config.sync_limit = self.sync_limit;
+        config.session_timeout_min_ms = self.session_min_ms;
+        config.session_timeout_max_ms = self.session_max_ms;
+        config.limits.frame_bytes = self.frame_bytes;
+        config.limits.packet_bytes = config.limits.packet_bytes.max(self.frame_bytes.saturating_mul(4));
+        if let Some(count) = self.snap_count {
+            config.limits.checkpoint_records = count;
+        }
+        config
+    }
+
+    /// The members as a dynamic configuration's text has them (section 3.10).
+    fn ensemble_text(&self) -> String {
+        let mut text = String::new();
+        for (id, member) in &self.members {
+            writeln!(text, "server.{id}={member}").expect("a String takes everything");
+        }
+        text.push_str("version=0");
+        text
+    }
+
+    pub fn store(&self) -> StoreLimits {
+        StoreLimits { segment_bytes: self.segment_bytes, ..StoreLimits::default() }
+    }
+}

@@ -1,0 +1,101 @@
+use super::*;
+use std::path::Path;
+use zabra_core::id::ServerId;
+
+/// What a text gives: its problems, or what the server would start with.
+fn check(text: &str, myid: Option<&str>) -> String {
+    let open = |path: &Path| myid.filter(|_| path == Path::new("data/myid")).map(str::to_string);
+    let lines = |problems: Vec<Problem>| problems.iter().map(|p| format!("{p}\n")).collect::<String>();
+    match parse("zoo.cfg", text, open) {
+        Err(problems) => lines(problems),
+        Ok((settings, problems)) => {
+            let Settings { me, members, client, tick_ms, session_min_ms, session_max_ms, purge, .. } = &settings;
+            let members: Vec<_> = members.iter().map(|(id, member)| format!("{id}={member}")).collect();
+            let client = client.as_ref().map(Host::to_string);
+            let quorum = format!("voters {} observers {}", settings.quorum.voters(), settings.observers);
+            format!(
+                "{}me {me} {quorum} members {members:?}\nclient {client:?} tick {tick_ms} sessions \
+                 {session_min_ms}..{session_max_ms} purge {purge:?} words {:?}",
+                lines(problems),
+                settings.words
+            )
+        }
+    }
+}
+
+#[test]
+fn a_lone_server_needs_a_directory_and_a_port() {
+    insta::assert_snapshot!(check("dataDir=data\nclientPort=2181\ntickTime=2000\n", None), @r#"
+me 1 voters {1} observers {} members []
+client Some("0.0.0.0:2181") tick 2000 sessions 4000..40000 purge None words Some({"srvr"})
+"#);
+}
+
+#[test]
+fn an_ensemble_with_an_observer_is_read() {
+    let text = "tickTime=2000\ninitLimit=10\nsyncLimit=5\ndataDir=data\nclientPort=2181\nautopurge.purgeInterval=1\n\
+                server.1=a:2888:3888\nserver.2=b:2888:3888:participant;2182\nserver.3=[::1]:2888:3888:observer;[::1]:2183\n\
+                4lw.commands.whitelist=srvr, ruok\n";
+    insta::assert_snapshot!(check(text, Some("2\n")), @r#"
+me 2 voters {1,2} observers {3} members ["1=a:2888:3888:participant", "2=b:2888:3888:participant;0.0.0.0:2182", "3=[::1]:2888:3888:observer;[::1]:2183"]
+client Some("0.0.0.0:2181") tick 2000 sessions 4000..40000 purge Some(3) words Some({"ruok", "srvr"})
+"#);
+}
+
+#[test]
+fn every_problem_is_said_at_once() {
+    let text = "tickTime=fast\nclientPort=70000\nclientPortadress=1.2.3.4\nsnapCont=5\nsslQuorum=true\nserver.1=a:2888\n\
+                server.64=b:2888:3888\nserver.2=c:2888:3888:king\nmaxSessionTimeout=10\ntickTime=2000\nminSessionTimeout=20\n";
+    insta::assert_snapshot!(check(text, None), @r#"
+zoo.cfg:2: error: clientPort: expected a number from 1 to 65535, found "70000"
+zoo.cfg:3: warning: unknown key clientPortadress: did you mean clientPortAddress?
+zoo.cfg:4: warning: unknown key snapCont: did you mean snapCount?
+zoo.cfg:5: warning: sslQuorum has no effect in this server yet
+zoo.cfg:6: error: server.1: expected an election port from 1 to 65535, found ""
+zoo.cfg:7: error: server.64: expected a server id from 1 to 63
+zoo.cfg:8: error: server.2: expected the role participant or observer, found "king"
+zoo.cfg:10: warning: tickTime stands on line 1 too: this one counts
+zoo.cfg:11: error: minSessionTimeout: expected at most maxSessionTimeout, that is 10, found 20
+zoo.cfg: error: dataDir is missing: expected the directory of snapshots and logs
+"#);
+}
+
+#[test]
+fn a_member_needs_its_id_and_its_line() {
+    let text = "dataDir=data\nserver.1=a:1:2\nserver.2=b:1:2\n";
+    insta::assert_snapshot!(check(text, None), @r#"
+data/myid: error: is missing: expected a file with this server's id, a number from 1 to 63
+zoo.cfg: error: initLimit is missing: expected a number of ticks
+zoo.cfg: error: syncLimit is missing: expected a number of ticks
+"#);
+    insta::assert_snapshot!(check(text, Some("x")), @r#"
+data/myid:1: error: expected this server's id, a number from 1 to 63, found "x"
+zoo.cfg: error: initLimit is missing: expected a number of ticks
+zoo.cfg: error: syncLimit is missing: expected a number of ticks
+"#);
+    insta::assert_snapshot!(check(text, Some("3")), @r#"
+data/myid:1: error: zoo.cfg: expected a line server.3=… for this server's id
+zoo.cfg: error: initLimit is missing: expected a number of ticks
+zoo.cfg: error: syncLimit is missing: expected a number of ticks
+"#);
+}
+
+#[test]
+fn groups_and_weights_make_another_quorum() {
+    let servers: String = (1..=4).map(|n| format!("server.{n}=h{n}:2888:3888\n")).collect();
+    let text = format!("dataDir=data\ninitLimit=5\nsyncLimit=2\n{servers}group.1=1:2\ngroup.2=3:4\nweight.1=0\n");
+    let (settings, _) = parse("zoo.cfg", &text, |_| Some("1".into())).unwrap();
+    assert_eq!((settings.quorum.weight(ServerId(1)), settings.quorum.weight(ServerId(2))), (0, 1));
+    let text = text.replace("group.2=3:4", "group.2=3:2");
+    insta::assert_snapshot!(check(&text, Some("1")), @r#"
+zoo.cfg: error: group lines: expected each server in one group, found 2 in two
+"#);
+}
+
+#[test]
+fn a_members_text_is_read_back_as_itself() {
+    for line in ["h:1:2:participant", "h:1:2:observer;0.0.0.0:3", "[::1]:1:2|g:1:2:participant;[::]:3"] {
+        let member = Member::parse(line).unwrap();
+        assert_eq!(member.to_string(), line);
+    }
+}
