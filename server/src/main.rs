@@ -1,2 +1,105 @@
-//! The command.
-fn main() {}
+//! The `zabra` command.
+
+use clap::{Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use zabra::config::{self, Problem, Settings, Severity};
+use zabra::exit::Exit;
+use zabra::shell;
+
+/// A ZooKeeper-compatible server.
+#[derive(Parser)]
+#[command(version, max_term_width = 100)]
+struct Command {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Runs a server: of this zoo.cfg, or alone on 127.0.0.1:2181 with its data in ./zabra-data.
+    Serve {
+        config: Option<PathBuf>,
+        /// What log lines look like.
+        #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+        log_format: LogFormat,
+        /// What is logged: error, warn, info, debug or trace, also by target (zabra::shell=debug).
+        #[arg(long, env = "ZABRA_LOG", default_value = "info")]
+        log: String,
+    },
+    /// Looks at configurations.
+    Config {
+        #[command(subcommand)]
+        verb: ConfigVerb,
+    },
+}
+
+#[derive(Subcommand)]
+enum ConfigVerb {
+    /// Says everything that is wrong with a zoo.cfg, with its line.
+    Check {
+        config: PathBuf,
+        /// Takes a warning for an error.
+        #[arg(long)]
+        strict: bool,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+fn main() -> ExitCode {
+    match Command::parse().verb {
+        Verb::Serve { config, log_format, log } => serve(config, log_format, &log),
+        Verb::Config { verb: ConfigVerb::Check { config, strict } } => check(&config, strict),
+    }
+    .into()
+}
+
+fn serve(config: Option<PathBuf>, format: LogFormat, log: &str) -> Exit {
+    let Ok(targets) = log.parse::<Targets>() else {
+        eprintln!("--log: expected a level or TARGET=LEVEL, separated by commas, found {log:?}");
+        return Exit::Invocation;
+    };
+    let registry = tracing_subscriber::registry().with(targets).with(LevelFilter::TRACE);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => registry.with(lines.with_ansi(false)).init(),
+        LogFormat::Json => registry.with(lines.json()).init(),
+    }
+    let settings = match config.as_deref().map(config::read) {
+        None => Settings::alone(),
+        Some(Ok((settings, warnings))) => {
+            print(&warnings);
+            settings
+        }
+        Some(Err(problems)) => {
+            print(&problems);
+            return Exit::Invocation;
+        }
+    };
+    shell::serve(settings)
+}
+
+fn check(config: &std::path::Path, strict: bool) -> Exit {
+    let problems = match config::read(config) {
+        Ok((_, warnings)) => warnings,
+        Err(problems) => problems,
+    };
+    print(&problems);
+    let worst = problems.iter().map(|problem| problem.severity).min();
+    let is_bad = worst == Some(Severity::Error) || strict && worst.is_some();
+    if is_bad { Exit::Invocation } else { Exit::Finished }
+}
+
+fn print(problems: &[Problem]) {
+    for problem in problems {
+        eprintln!("{problem}");
+    }
+}

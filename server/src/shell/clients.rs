@@ -1,0 +1,201 @@
+//! The client port: connections, their frames, what is said to them.
+
+use super::outlet::{Outlet, Port};
+use super::reader::Gate;
+use super::slots::Token;
+use super::{Shell, State};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use zabra_core::contract::{ClientOrigin, DropReason, Input, Span};
+use zabra_core::id::ClientId;
+use zabra_core::wire::{Deframer, Item};
+
+/// Bytes that wait to be written to a client before its requests are no longer read, and before a
+/// client that does not read is given up.
+const WAITING_BYTES: usize = 1 << 20;
+const WAITING_BYTES_MAX: usize = 64 << 20;
+
+/// A client's connection.
+pub struct Client {
+    address: IpAddr,
+    /// The core's name of it, from the first frame to the end.
+    id: Option<ClientId>,
+    deframer: Deframer,
+    /// Switched off by the core.
+    is_paused: bool,
+    /// What was read before it was switched off.
+    held: Vec<u8>,
+}
+
+/// Whether so much waits that no more is asked of this connection.
+pub(super) fn is_full(outlet: &Outlet) -> bool {
+    outlet.port == Port::Client && outlet.waiting() > WAITING_BYTES
+}
+
+/// Accepts clients for ever.
+pub(super) async fn listen(shell: Arc<Shell>, listener: TcpListener) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, from)) => {
+                shell.attach(stream, Port::Client, |state, token| state.client_arrived(token, from), State::on_client);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a client's connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+impl State {
+    /// Whether the connection is welcome: an address has a number of them.
+    fn client_arrived(&mut self, token: Token, from: SocketAddr) -> bool {
+        let address = from.ip().to_canonical();
+        let limit = self.settings.client_connections;
+        let count = self.addresses.entry(address).or_default();
+        if limit > 0 && *count >= limit {
+            tracing::warn!(%address, limit, "too many connections from this address (maxClientCnxns)");
+            return false;
+        }
+        *count += 1;
+        let deframer = Deframer::new(self.limits.frame_bytes);
+        self.clients.insert(token, Client { address, id: None, deframer, is_paused: false, held: Vec::new() });
+        true
+    }
+
+    pub(super) fn client_gate(&self, token: Token, outlet: &Outlet) -> Gate {
+        let Some(client) = self.clients.get(&token) else { return Gate::Over };
+        if client.is_paused || is_full(outlet) || self.backlog.is_full() {
+            Gate::Shut
+        } else if !client.held.is_empty() {
+            Gate::Held
+        } else if client.id.is_none() {
+            Gate::Greeting
+        } else {
+            Gate::Open
+        }
+    }
+
+    /// Bytes of a client.
+    fn on_client(&mut self, token: Token, bytes: &[u8]) {
+        let Some(client) = self.clients.get_mut(&token) else { return };
+        // It is put back below: the core's commands may look at the client meanwhile.
+        let mut deframer = std::mem::replace(&mut client.deframer, Deframer::new(0));
+        let mut input = bytes;
+        while self.may_go_on(token, &mut input) {
+            match deframer.next(&mut input) {
+                Ok(None) => break,
+                Ok(Some(Item::Frame(frame))) => {
+                    let client = self.open_client(token);
+                    self.stats.received += 1;
+                    self.step(Input::ClientFrame { client, frame });
+                }
+                Ok(Some(Item::FourLetterWord(word))) => self.answer_word(token, word),
+                Err(malformed) => {
+                    tracing::warn!(address = %self.clients[&token].address, %malformed, "a client's connection is closed");
+                    self.give_up(token);
+                }
+            }
+        }
+        if let Some(client) = self.clients.get_mut(&token) {
+            client.deframer = deframer;
+        }
+    }
+
+    /// Whether the next frame may be taken; what may not be taken now is held.
+    fn may_go_on(&mut self, token: Token, input: &mut &[u8]) -> bool {
+        let is_open = self.outlets.get(&token).is_some_and(|outlet| outlet.phase == super::outlet::Phase::Open);
+        let Some(client) = self.clients.get_mut(&token).filter(|_| is_open) else { return false };
+        if client.is_paused {
+            client.held.extend_from_slice(input);
+            return false;
+        }
+        true
+    }
+
+    pub(super) fn take_held(&mut self, token: Token) {
+        if let Some(client) = self.clients.get_mut(&token) {
+            let held = std::mem::take(&mut client.held);
+            self.on_client(token, &held);
+        }
+    }
+
+    /// The core hears of a client with its first frame: an operator's word is none.
+    fn open_client(&mut self, token: Token) -> ClientId {
+        let client = self.clients.get_mut(&token).expect("the caller has seen the client");
+        if let Some(id) = client.id {
+            return id;
+        }
+        let id = ClientId(self.client_slots.insert(token));
+        client.id = Some(id);
+        let from = ClientOrigin { address: client.address, subject: None };
+        self.step(Input::ClientOpened { client: id, from });
+        id
+    }
+
+    pub(super) fn reply(&mut self, client: ClientId, frame: Span) {
+        let Some(token) = self.client_slots.get(client.0) else { return };
+        self.stats.sent += 1;
+        self.write_frame(token, frame);
+    }
+
+    pub(super) fn notify_watchers(&mut self, clients: Span, frame: Span) {
+        for at in 0..clients.len {
+            let one = Span { start: clients.start + at, len: 1 };
+            let client = self.actions.watchers(one)[0];
+            self.reply(client, frame);
+        }
+    }
+
+    fn write_frame(&mut self, token: Token, frame: Span) {
+        let Some(outlet) = self.outlets.get_mut(&token) else { return };
+        outlet.bytes().extend_from_slice(self.actions.bytes(frame));
+        if outlet.waiting() > WAITING_BYTES_MAX {
+            tracing::warn!("a client that does not read is given up");
+            outlet.close();
+        }
+        self.mark_dirty(token);
+    }
+
+    pub(super) fn drop_client(&mut self, client: ClientId, reason: DropReason) {
+        let Some(token) = self.client_slots.remove(client.0) else { return };
+        if let Some(client) = self.clients.get_mut(&token) {
+            tracing::debug!(address = %client.address, ?reason, "a client's connection is closed");
+            client.id = None;
+        }
+        self.close_softly(token);
+    }
+
+    pub(super) fn throttle(&mut self, client: ClientId, is_paused: bool) {
+        let Some(token) = self.client_slots.get(client.0) else { return };
+        if let (Some(client), Some(outlet)) = (self.clients.get_mut(&token), self.outlets.get(&token)) {
+            client.is_paused = is_paused;
+            outlet.wake.notify_one();
+        }
+    }
+
+    /// A client that broke the framing.
+    fn give_up(&mut self, token: Token) {
+        if let Some(id) = self.clients.get_mut(&token).and_then(|client| client.id.take()) {
+            self.client_slots.remove(id.0);
+            self.step(Input::ClientClosed { client: id });
+        }
+        self.close_softly(token);
+    }
+
+    pub(super) fn client_ended(&mut self, token: Token) {
+        let Some(client) = self.clients.remove(&token) else { return };
+        if let Some(count) = self.addresses.get_mut(&client.address) {
+            *count -= 1;
+            if *count == 0 {
+                self.addresses.remove(&client.address);
+            }
+        }
+        if let Some(id) = client.id {
+            self.client_slots.remove(id.0);
+            self.step(Input::ClientClosed { client: id });
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! What the core reports, as log lines: an operator's part of it. Facts of single transactions and
+//! requests are not logged.
+
+use zabra_core::contract::Event;
+
+pub fn log(event: &Event) {
+    match event {
+        Event::Role { state, leader } => {
+            let leader = leader.map(|leader| leader.0);
+            tracing::info!(role = ?state, leader, "role");
+        }
+        Event::Elected { vote, round, joined, .. } => {
+            tracing::info!(leader = %vote.leader, epoch = %vote.epoch, zxid = %vote.zxid, round, how = ?joined, "elected");
+        }
+        Event::EpochProposed { epoch, .. } => tracing::info!(%epoch, "epoch proposed"),
+        Event::SyncPlanned { learner, mode, peer, end } => {
+            tracing::info!(%learner, ?mode, from = %peer, to = %end, "synchronization planned");
+        }
+        Event::Established { epoch, acked, initial_end } => {
+            tracing::info!(%epoch, with = %acked, from = %initial_end, "leadership established");
+        }
+        Event::UpToDate { epoch, leader, committed } => {
+            tracing::info!(%epoch, %leader, %committed, "up to date: serving");
+        }
+        Event::Truncated { after } => tracing::info!(%after, "history cut"),
+        Event::ImageInstalled { zxid } => tracing::info!(%zxid, "the leader's tree installed"),
+        Event::SyncAborted { mode } => tracing::warn!(?mode, "synchronization aborted"),
+        Event::LearnerLost { learner, heard } => tracing::warn!(%learner, left = %heard, "learner lost"),
+        Event::Resigned { epoch, why } => tracing::warn!(%epoch, ?why, "leadership ends"),
+        Event::PeerRefused { why } => tracing::warn!(why, "a server's connection is refused"),
+        Event::DigestMismatch { zxid, carried, computed } => {
+            tracing::error!(%zxid, carried, computed, "the tree differs from the one that made this transaction");
+        }
+        Event::SessionExpiring { session } => tracing::info!(%session, "session expired"),
+        Event::SessionAttached { session, timeout_ms, .. } => tracing::debug!(%session, timeout_ms, "session attached"),
+        Event::SessionRefused { session } => tracing::debug!(%session, "session refused"),
+        Event::Stopped { fault } => tracing::error!(?fault, "the server stops itself: a restart recovers"),
+        Event::Voted { .. }
+        | Event::EpochAccepted { .. }
+        | Event::EpochAcked { .. }
+        | Event::NewLeaderAcked { .. }
+        | Event::Proposed { .. }
+        | Event::Accepted { .. }
+        | Event::Acked { .. }
+        | Event::Committed { .. }
+        | Event::Applied { .. }
+        | Event::PacketIgnored { .. }
+        | Event::SessionOwned { .. }
+        | Event::Prepared { .. }
+        | Event::Requested { .. }
+        | Event::Replied { .. }
+        | Event::SyncAnswered { .. } => {}
+    }
+}

@@ -1,0 +1,241 @@
+//! From settings to a server that serves, and to its end.
+
+use super::clock::wall;
+use super::election::Election;
+use super::slots::Slots;
+use super::timers::Timers;
+use super::words::Stats;
+use super::{Backlog, READ_BYTES, Shell, State, clients, election, quorum};
+use crate::config::{Host, Settings};
+use crate::exit::Exit;
+use crate::files::Directory;
+use crate::storage::{Done, Storage};
+use std::collections::{BTreeMap, VecDeque};
+use std::future::{pending, poll_fn};
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
+use tokio::sync::mpsc::UnboundedReceiver;
+use zabra_core::contract::Actions;
+use zabra_core::id::{ServerId, SessionId, Stamp};
+use zabra_core::log::{Recovered, Store};
+use zabra_core::replica::Replica;
+
+/// Runs a server to its end.
+pub fn serve(settings: Settings) -> Exit {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(%error, "the runtime cannot be built");
+            return Exit::Unexpected;
+        }
+    };
+    runtime.block_on(run(settings)).unwrap_or_else(|exit| exit)
+}
+
+async fn run(settings: Settings) -> Result<Exit, Exit> {
+    let (store, recovered) = open(&settings)?;
+    let ports = Ports::bind(&settings).await?;
+    let (storage, done) = Storage::start(store, settings.purge);
+    let settings = Arc::new(settings);
+    let shell = start(&settings, recovered, storage);
+    shell.turn(State::perform);
+    ports.serve(&shell);
+    drop(tokio::spawn(keep_time(Arc::clone(&shell))));
+    drop(tokio::spawn(hear_storage(Arc::clone(&shell), done)));
+    drop(tokio::spawn(flush(Arc::clone(&shell))));
+    let exit = until_the_end(&shell).await;
+    finish(&shell);
+    Ok(exit)
+}
+
+/// Recovers what the disk holds.
+fn open(settings: &Settings) -> Result<(Store<Directory>, Recovered), Exit> {
+    let directory = Directory::open(&settings.data_dir, &settings.log_dir, settings.autocreate).map_err(|error| {
+        tracing::error!("{error}");
+        Exit::DataDir
+    })?;
+    let (store, recovered) = Store::open(directory, settings.store()).map_err(|(_, error)| {
+        tracing::error!(dir = %settings.data_dir.display(), "{error}");
+        Exit::DataDir
+    })?;
+    for note in store.notes() {
+        tracing::warn!(?note, "recovery");
+    }
+    tracing::info!(
+        dir = %settings.data_dir.display(),
+        zxid = %recovered.history_end(),
+        snapshot = %recovered.image.zxid(),
+        znodes = recovered.image.tree().len(),
+        records = recovered.log.len(),
+        "recovered"
+    );
+    Ok((store, recovered))
+}
+
+fn start(settings: &Arc<Settings>, recovered: Recovered, storage: Storage) -> Arc<Shell> {
+    let config = Arc::new(settings.core());
+    let limits = config.limits.clone();
+    let mut actions = Actions::new();
+    let at = wall();
+    let base = session_base(settings.me, at, &recovered);
+    let replica = Replica::restore(config, recovered, base, at, &mut actions);
+    let state = State {
+        replica,
+        actions,
+        todo: Vec::new(),
+        limits,
+        settings: Arc::clone(settings),
+        moment: None,
+        timers: Timers::default(),
+        tokens: 0,
+        outlets: BTreeMap::new(),
+        clients: BTreeMap::new(),
+        client_slots: Slots::default(),
+        addresses: BTreeMap::new(),
+        peers: BTreeMap::new(),
+        conn_slots: Slots::default(),
+        election: Election::new(settings),
+        storage: Some(storage),
+        jobs: Vec::new(),
+        backlog: Backlog::default(),
+        dirty_servers: VecDeque::new(),
+        dirty_clients: VecDeque::new(),
+        flusher: None,
+        errands: Vec::new(),
+        stats: Stats::default(),
+        stopped: None,
+    };
+    Arc::new(Shell {
+        state: Mutex::new(state),
+        scratch: Mutex::new(vec![0; READ_BYTES]),
+        timers_changed: Notify::new(),
+        ended: Notify::new(),
+        settings: Arc::clone(settings),
+    })
+}
+
+/// Session ids count up from the milliseconds, under this server's number (section 1.3); but above
+/// every session of the same number that is alive, for a clock may have been set back.
+fn session_base(me: ServerId, at: Stamp, recovered: &Recovered) -> SessionId {
+    let prefix = i64::from(me.0) << 56;
+    let of_clock = prefix | ((at.0 << 24) as u64 >> 8) as i64 & 0x00ff_ffff_ffff_ffff;
+    let alive = recovered.image.sessions().map(|(session, _)| session.0).filter(|id| id >> 56 == prefix >> 56);
+    SessionId(alive.max().map_or(of_clock, |newest| newest.max(of_clock)))
+}
+
+/// The listening sockets.
+struct Ports {
+    client: Option<TcpListener>,
+    quorum: Vec<TcpListener>,
+    election: Vec<TcpListener>,
+}
+
+impl Ports {
+    async fn bind(settings: &Settings) -> Result<Ports, Exit> {
+        let mut ports = Ports { client: None, quorum: Vec::new(), election: Vec::new() };
+        if let Some(member) = settings.members.get(&settings.me) {
+            let everywhere = settings.listen_everywhere;
+            for host in &member.quorum {
+                ports.quorum.push(listen("quorum", host, everywhere).await.map_err(|_| Exit::Bind)?);
+            }
+            for host in &member.election {
+                ports.election.push(listen("election", host, everywhere).await.map_err(|_| Exit::Bind)?);
+            }
+        }
+        if let Some(host) = &settings.client {
+            ports.client = Some(listen("client", host, false).await.map_err(|_| Exit::Unexpected)?);
+        }
+        Ok(ports)
+    }
+
+    fn serve(self, shell: &Arc<Shell>) {
+        for listener in self.quorum {
+            drop(tokio::spawn(quorum::listen(Arc::clone(shell), listener)));
+        }
+        for listener in self.election {
+            drop(tokio::spawn(election::listen(Arc::clone(shell), listener)));
+        }
+        if let Some(listener) = self.client {
+            drop(tokio::spawn(clients::listen(Arc::clone(shell), listener)));
+        }
+    }
+}
+
+async fn listen(port: &str, host: &Host, everywhere: bool) -> io::Result<TcpListener> {
+    let name = if everywhere { "0.0.0.0" } else { host.name.as_str() };
+    let listener = TcpListener::bind((name, host.port)).await;
+    match &listener {
+        Ok(_) => tracing::info!("{port} port: {host}"),
+        Err(error) => tracing::error!("{port} port {host} cannot be bound: {error}"),
+    }
+    listener
+}
+
+/// Fires what is due.
+async fn keep_time(shell: Arc<Shell>) {
+    loop {
+        let next = shell.lock().timers.next();
+        let due = async {
+            match next {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = shell.timers_changed.notified() => {}
+            () = due => shell.turn(State::fire_due),
+        }
+    }
+}
+
+async fn hear_storage(shell: Arc<Shell>, mut done: UnboundedReceiver<Done>) {
+    while let Some(done) = done.recv().await {
+        shell.turn(|state| state.on_done(done));
+    }
+}
+
+/// Ends every turn: it comes last, for it is woken by the first input and waits behind the others.
+async fn flush(shell: Arc<Shell>) {
+    poll_fn(|cx| {
+        shell.lock().poll_flush(cx);
+        Poll::<()>::Pending
+    })
+    .await;
+}
+
+async fn until_the_end(shell: &Shell) -> Exit {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        tracing::error!("signals cannot be heard");
+        return Exit::Unexpected;
+    };
+    tokio::select! {
+        biased;
+        () = shell.ended.notified() => shell.lock().stopped.unwrap_or(Exit::Unexpected),
+        _ = terminate.recv() => asked("SIGTERM"),
+        _ = interrupt.recv() => asked("SIGINT"),
+    }
+}
+
+fn asked(signal: &str) -> Exit {
+    tracing::info!(signal, "asked to end");
+    Exit::Finished
+}
+
+/// What was commanded of the disk is done before the process ends.
+fn finish(shell: &Shell) {
+    let mut state = shell.lock();
+    let jobs = std::mem::take(&mut state.jobs);
+    let storage = state.storage.take();
+    drop(state);
+    if let Some(storage) = storage {
+        storage.submit(jobs);
+        storage.finish();
+    }
+    tracing::info!("ended");
+}
