@@ -143,15 +143,16 @@ impl Directory {
 
 /// The core's word for an error; the system's own goes to the log.
 fn told(path: &Path, doing: &str, error: &io::Error) -> VfsError {
-    match error.kind() {
-        ErrorKind::NotFound => VfsError::NotFound,
-        ErrorKind::AlreadyExists => VfsError::Exists,
-        kind => {
-            tracing::error!(path = %path.display(), doing, %error, "a file operation failed");
-            let full = matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
-            if full { VfsError::Full } else { VfsError::Io }
-        }
+    let kind = error.kind();
+    if kind == ErrorKind::NotFound {
+        return VfsError::NotFound;
     }
+    if kind == ErrorKind::AlreadyExists {
+        return VfsError::Exists;
+    }
+    tracing::error!(path = %path.display(), doing, %error, "a file operation failed");
+    let is_full = matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+    if is_full { VfsError::Full } else { VfsError::Io }
 }
 
 impl Vfs for Directory {

@@ -33,7 +33,7 @@ pub fn parse(
     check.take(entries(text));
     let settings = check.settings(open);
     let Check { mut problems, .. } = check;
-    problems.sort_by(|a, b| (a.line.is_none(), a.line).cmp(&(b.line.is_none(), b.line)));
+    problems.sort_by_key(|problem| (problem.line.is_none(), problem.line));
     if problems.iter().any(|problem| problem.severity == Severity::Error) {
         return Err(problems);
     }

@@ -86,8 +86,12 @@ async fn run(shell: Arc<Shell>, token: Token, mut from: ReadHalf<TcpStream>, tak
         match gate {
             Gate::Over => break,
             Gate::Closing => {
-                drop(timeout(FAREWELL, wake.notified()).await);
-                if shell.lock().gate(token) == Gate::Closing {
+                let written = async {
+                    while shell.lock().gate(token) == Gate::Closing {
+                        wake.notified().await;
+                    }
+                };
+                if timeout(FAREWELL, written).await.is_err() {
                     break;
                 }
             }
