@@ -1,0 +1,185 @@
+//! The binary, on loopback with real files, driven by a client: what the explorers cannot see is the
+//! shell itself.
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "a test of the real thing uses real sockets, files and processes"
+)]
+
+mod client;
+mod process;
+
+use client::{Client, PATIENCE};
+use process::{Scratch, Server, ensemble, free_ports, leader};
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::Command;
+use std::time::Instant;
+use zabra_client::{Code, CreateMode, Operation, Outcome, WatchKind};
+
+fn alone(scratch: &Scratch) -> Server {
+    Server::start(scratch, "alone", free_ports(1)[0], "")
+}
+
+#[test]
+fn a_lone_server_serves_and_keeps_its_data_over_a_restart() {
+    let scratch = Scratch::new("alone");
+    let mut server = alone(&scratch);
+    let mut client = Client::connect(&[server.client]);
+    client.create("/a", b"1", CreateMode::Persistent);
+    assert_eq!(client.create("/a/s-", b"", CreateMode::PersistentSequential), "/a/s-0000000000");
+    client.create("/a/e", b"", CreateMode::Ephemeral);
+    client.demand(Client::set("/a", b"2"));
+    assert_eq!(client.run(Operation::create("/a", b"", CreateMode::Persistent)), Outcome::Failed(Code::NodeExists));
+    assert_eq!(client.children("/a"), ["e", "s-0000000000"]);
+    assert_eq!(server.ask("ruok"), "imok");
+    assert_eq!(server.mode(), "standalone");
+    assert_eq!(server.stop().code(), Some(0));
+
+    server.restart();
+    assert_eq!(client.data("/a"), b"2", "the session goes on");
+    assert_eq!((client.attached, client.children("/a").len()), (2, 2));
+    client.demand(Operation::Close);
+    assert_eq!(
+        Client::connect(&[server.client]).children("/a"),
+        ["s-0000000000"],
+        "the ephemeral went with its session"
+    );
+}
+
+#[test]
+fn a_watch_tells_one_client_of_anothers_write() {
+    let scratch = Scratch::new("watch");
+    let server = alone(&scratch);
+    let (mut one, mut other) = (Client::connect(&[server.client]), Client::connect(&[server.client]));
+    one.create("/w", b"", CreateMode::Persistent);
+    other.demand(Operation::GetData { path: b"/w".to_vec(), watch: true });
+    one.demand(Client::set("/w", b"x"));
+    other.until("the event", |client| !client.events.is_empty());
+    assert_eq!((other.events[0].kind, other.events[0].path.as_slice()), (WatchKind::DataChanged, &b"/w"[..]));
+}
+
+#[test]
+fn a_killed_server_has_lost_no_acknowledged_write() {
+    let scratch = Scratch::new("killed");
+    let mut server = alone(&scratch);
+    let mut client = Client::connect(&[server.client]);
+    client.create("/n", b"0", CreateMode::Persistent);
+    for round in 0..3u32 {
+        let handles: Vec<_> =
+            (0..200u32).map(|i| client.submit(Client::set("/n", format!("{}", round * 200 + i).as_bytes()))).collect();
+        // Some are acknowledged when the process is gone, some are on their way.
+        client.outcome(handles[50]);
+        server.kill();
+        let acknowledged = handles[51..].iter().take_while(|h| matches!(client.outcome(**h), Outcome::Done(_))).count();
+        server.restart();
+        let least = round * 200 + 50 + acknowledged as u32;
+        let data = String::from_utf8(client.data("/n")).unwrap();
+        assert!(data.parse::<u32>().unwrap() >= least, "{least} was acknowledged, {data} is there");
+    }
+}
+
+#[test]
+fn three_servers_lose_their_leader_and_no_acknowledged_write() {
+    let scratch = Scratch::new("three");
+    let mut servers = ensemble(&scratch, "");
+    let mut client = Client::connect(&servers.iter().map(|server| server.client).collect::<Vec<_>>());
+    client.create("/q", b"", CreateMode::Persistent);
+    let mut acknowledged = Vec::new();
+    for round in 0..3 {
+        let at = leader(&servers);
+        let handles: Vec<_> = (0..100)
+            .map(|i| client.submit(Operation::create(&format!("/q/{round}-{i}"), b"v", CreateMode::Persistent)))
+            .collect();
+        client.outcome(handles[30]);
+        acknowledged.push(format!("{round}-30"));
+        servers[at].kill();
+        for (i, handle) in handles.iter().enumerate().skip(31) {
+            if let Outcome::Done(_) = client.outcome(*handle) {
+                acknowledged.push(format!("{round}-{i}"));
+            }
+        }
+        // The others elect, and serve a write before the dead one is back.
+        let probe = format!("/q/probe-{round}");
+        let deadline = Instant::now() + PATIENCE;
+        while !matches!(
+            client.run(Operation::create(&probe, b"", CreateMode::Persistent)),
+            Outcome::Done(_) | Outcome::Failed(Code::NodeExists)
+        ) {
+            assert!(Instant::now() < deadline, "nobody serves after the leader's death");
+        }
+        servers[at].restart();
+    }
+    leader(&servers);
+    for server in &servers {
+        let mut reader = Client::connect(&[server.client]);
+        reader.demand(Operation::Sync { path: b"/q".to_vec() });
+        let children = reader.children("/q");
+        let lost: Vec<_> = acknowledged.iter().filter(|name| !children.contains(name)).collect();
+        assert!(lost.is_empty(), "server {} has lost {lost:?}", server.client);
+    }
+}
+
+#[test]
+fn a_server_whose_disk_is_empty_takes_the_tree_from_its_leader() {
+    let scratch = Scratch::new("empty");
+    // So many snapshots that the others' logs do not reach back to the beginning.
+    let mut servers = ensemble(&scratch, "snapCount=8\nautopurge.purgeInterval=1\n");
+    let mut client = Client::connect(&[servers[0].client, servers[1].client]);
+    client.create("/t", b"kept", CreateMode::Persistent);
+    let names: Vec<String> = (0..120).map(|i| client.create(&format!("/t/{i}"), b"", CreateMode::Persistent)).collect();
+    servers[2].kill();
+    drop(fs::remove_dir_all(scratch.join("3").join("version-2")));
+    for server in &mut servers[..2] {
+        server.stop();
+        server.restart();
+    }
+    servers[2].restart();
+    let mut reader = Client::connect(&[servers[2].client]);
+    assert_eq!(reader.data("/t"), b"kept");
+    assert_eq!(reader.children("/t").len(), names.len());
+    let log = fs::read_to_string(scratch.join("3.log")).unwrap();
+    assert!(log.contains("the leader's tree installed"), "{log}");
+}
+
+#[test]
+fn what_is_no_request_closes_its_connection_and_nobody_elses() {
+    let scratch = Scratch::new("hostile");
+    let server = alone(&scratch);
+    let mut client = Client::connect(&[server.client]);
+    let read_to_end = |bytes: &[u8]| {
+        let mut stream = TcpStream::connect(server.client).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(bytes).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).map(|_| answer.len()).ok()
+    };
+    assert_eq!(read_to_end(&[0x7f, 0xff, 0xff, 0xff]), Some(0), "a length of 2 GiB");
+    assert_eq!(read_to_end(&[0xff, 0xff, 0xff, 0xff]), Some(0), "a negative length");
+    assert_eq!(read_to_end(&[0, 0, 0, 3, 1, 2, 3]), Some(0), "a frame that is no ConnectRequest");
+    assert_eq!(read_to_end(b"what"), Some("what is not answered by this server yet.\n".len()));
+    client.create("/h", b"", CreateMode::Persistent);
+}
+
+#[test]
+fn the_exit_code_says_what_an_operator_has_to_look_at() {
+    let scratch = Scratch::new("exit");
+    let wrong = scratch.join("wrong.cfg");
+    fs::write(&wrong, "tickTime=0\nclientPrt=1\n").unwrap();
+    let check = Command::new(env!("CARGO_BIN_EXE_zabra")).args(["config", "check"]).arg(&wrong).output().unwrap();
+    assert_eq!(check.status.code(), Some(2));
+    let said = String::from_utf8(check.stderr).unwrap();
+    assert!(said.contains("wrong.cfg:1: error: tickTime") && said.contains("wrong.cfg:2: warning"), "{said}");
+
+    let first = alone(&scratch);
+    drop(Client::connect(&[first.client]));
+    let mut second = Server::start(&scratch, "alone", free_ports(1)[0], "");
+    assert_eq!(second.wait(), Some(3), "the data directory is in use");
+    let mut third = Server::start(&scratch, "third", first.client.port(), "");
+    assert_eq!(third.wait(), Some(1), "the client port is in use");
+    fs::write(scratch.join("alone").join("version-2").join("currentEpoch"), "what").unwrap();
+    drop(first);
+    let mut fourth = Server::start(&scratch, "alone", free_ports(1)[0], "");
+    assert_eq!(fourth.wait(), Some(3), "an epoch that is no number");
+}
