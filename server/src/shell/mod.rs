@@ -143,6 +143,10 @@ impl Shell {
         let sooner = state.timers.next().is_some_and(|next| earliest.is_none_or(|earliest| next < earliest));
         let has_work = !state.dirty_servers.is_empty() || !state.dirty_clients.is_empty() || !state.jobs.is_empty();
         let flusher = if has_work { state.flusher.take() } else { None };
+        if !has_work {
+            // The flusher will not come to end this turn: the next one reads the clocks anew.
+            state.moment = None;
+        }
         let errands = std::mem::take(&mut state.errands);
         let is_over = state.stopped.is_some();
         drop(state);
@@ -185,8 +189,9 @@ impl State {
         *self.moment.get_or_insert_with(Moment::read)
     }
 
+    /// With clocks just read: by those of a turn's beginning nothing might be due, again and again.
     fn fire_due(&mut self) {
-        let now = self.moment().now;
+        let now = self.moment.insert(Moment::read()).now;
         while let Some(timer) = self.timers.take_due(now) {
             self.step(Input::Fired { timer });
         }

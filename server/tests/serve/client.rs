@@ -65,17 +65,14 @@ impl Client {
 
     /// Runs an operation that must succeed.
     pub fn demand(&mut self, operation: Operation) -> Reply {
-        match self.run(operation.clone()) {
-            Outcome::Done(reply) => reply,
-            other => panic!("{operation:?}: {other:?}"),
-        }
+        let outcome = self.run(operation.clone());
+        let Outcome::Done(reply) = outcome else { panic!("{operation:?}: {outcome:?}") };
+        reply
     }
 
     pub fn create(&mut self, path: &str, data: &[u8], mode: CreateMode) -> String {
-        match self.demand(Operation::create(path, data, mode)) {
-            Reply::Created { path } => String::from_utf8(path).unwrap(),
-            other => panic!("create: {other:?}"),
-        }
+        let Reply::Created { path } = self.demand(Operation::create(path, data, mode)) else { panic!("no path") };
+        String::from_utf8(path).unwrap()
     }
 
     pub fn set(path: &str, data: &[u8]) -> Operation {
@@ -88,23 +85,21 @@ impl Client {
             match self.run(operation.clone()) {
                 Outcome::Done(reply) => return reply,
                 Outcome::Unknown => {}
-                other => panic!("{operation:?}: {other:?}"),
+                outcome @ (Outcome::Failed(_) | Outcome::NotSent) => panic!("{operation:?}: {outcome:?}"),
             }
         }
     }
 
     pub fn data(&mut self, path: &str) -> Vec<u8> {
-        match self.read(Operation::GetData { path: path.into(), watch: false }) {
-            Reply::Data { data, .. } => data.unwrap_or_default(),
-            other => panic!("getData: {other:?}"),
-        }
+        let read = Operation::GetData { path: path.into(), watch: false };
+        let Reply::Data { data, .. } = self.read(read) else { panic!("no data") };
+        data.unwrap_or_default()
     }
 
     pub fn children(&mut self, path: &str) -> Vec<String> {
-        match self.read(Operation::GetChildren { path: path.into(), watch: false }) {
-            Reply::Children(names) => names.into_iter().map(|name| String::from_utf8(name).unwrap()).collect(),
-            other => panic!("getChildren: {other:?}"),
-        }
+        let read = Operation::GetChildren { path: path.into(), watch: false };
+        let Reply::Children(names) = self.read(read) else { panic!("no children") };
+        names.into_iter().map(|name| String::from_utf8(name).unwrap()).collect()
     }
 
     /// Goes on until something holds.
