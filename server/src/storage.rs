@@ -195,3 +195,97 @@ impl Worker {
         drop(self.done.send(done));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+    use zabra_core::id::Epoch;
+    use zabra_core::log::StoreLimits;
+
+    /// What the thread says when it is given these batches at once, and then nothing more.
+    fn answers(name: &str, batches: Vec<Vec<Job>>) -> (Vec<Done>, PathBuf) {
+        let dir = std::env::temp_dir().join(format!("zabra-storage-{}-{name}", std::process::id()));
+        let directory = Directory::open(&dir, &dir, true).unwrap();
+        let limits = StoreLimits { segment_bytes: 64 << 10, ..StoreLimits::default() };
+        let (store, _) = Store::open(directory, limits).ok().unwrap();
+        let (outbox, mut done) = unbounded_channel();
+        let (jobs, inbox) = channel();
+        for batch in batches {
+            jobs.send(batch).unwrap();
+        }
+        drop(jobs);
+        let mut worker = Worker { store, keep: None, done: outbox, unsynced: 0, is_due: false };
+        worker.run(&inbox).unwrap();
+        drop(worker);
+        let mut answers = Vec::new();
+        while let Some(answer) = done.blocking_recv() {
+            answers.push(answer);
+        }
+        (answers, dir)
+    }
+
+    fn append(counter: u32) -> Job {
+        let zxid = Zxid::new(Epoch(1), counter);
+        let mut bytes = vec![0; 36];
+        bytes[12..20].copy_from_slice(&zxid.to_wire().to_be_bytes());
+        Job::Do(StorageAction::Append(Record { zxid, bytes: bytes.into() }))
+    }
+
+    fn sync() -> Job {
+        Job::Do(StorageAction::Sync)
+    }
+
+    #[test]
+    fn barriers_with_appends_between_them_are_one_sync() {
+        let (answers, dir) = answers("appends", vec![vec![append(1), sync()], vec![append(2), append(3), sync()]]);
+        insta::assert_debug_snapshot!(answers, @r#"
+[
+    Durable {
+        count: 3,
+    },
+]
+"#);
+        drop(std::fs::remove_dir_all(dir));
+    }
+
+    #[test]
+    fn a_barrier_before_an_epoch_is_made_before_it() {
+        let epoch = || Job::Do(StorageAction::SaveCurrent(Epoch(1)));
+        let accepted = Job::Do(StorageAction::SaveAccepted(Epoch(1)));
+        let (answers, dir) = answers("epochs", vec![vec![accepted, append(1), sync(), epoch(), sync()]]);
+        insta::assert_debug_snapshot!(answers, @r#"
+[
+    Durable {
+        count: 2,
+    },
+    Durable {
+        count: 1,
+    },
+]
+"#);
+        drop(std::fs::remove_dir_all(dir));
+    }
+
+    #[test]
+    fn nothing_is_durable_without_a_barrier_and_the_log_is_read_behind_what_was_appended() {
+        let read =
+            Job::Read { conn: ConnId(0), number: 7, after: Zxid::new(Epoch(1), 1), until: Zxid::new(Epoch(1), 2) };
+        let (answers, dir) = answers("read", vec![vec![append(1), append(2), read]]);
+        insta::assert_debug_snapshot!(answers, @r#"
+[
+    LogRead {
+        conn: ConnId(
+            0,
+        ),
+        number: 7,
+        records: [
+            1.1[36 bytes],
+            1.2[36 bytes],
+        ],
+    },
+]
+"#);
+        drop(std::fs::remove_dir_all(dir));
+    }
+}

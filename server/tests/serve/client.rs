@@ -26,7 +26,11 @@ pub struct Client {
 impl Client {
     /// A client of these servers, attached to one.
     pub fn connect(servers: &[SocketAddr]) -> Client {
-        let mut config = Config::new((0..servers.len() as u32).collect(), 10_000);
+        Client::with_timeout(servers, 10_000)
+    }
+
+    pub fn with_timeout(servers: &[SocketAddr], timeout_ms: u32) -> Client {
+        let mut config = Config::new((0..servers.len() as u32).collect(), timeout_ms);
         config.retry_ms = 50;
         let mut client = Client {
             session: Session::new(Arc::new(config)),
@@ -112,7 +116,7 @@ impl Client {
     }
 
     /// Waits a little for bytes, and fires what is due.
-    fn turn(&mut self) {
+    pub fn turn(&mut self) {
         let mut buffer = [0; 64 << 10];
         let read = match &mut self.stream {
             Some(stream) => stream.read(&mut buffer),

@@ -15,7 +15,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use zabra_client::{Code, CreateMode, Operation, Outcome, WatchKind};
 
 fn alone(scratch: &Scratch) -> Server {
@@ -160,6 +160,57 @@ fn what_is_no_request_closes_its_connection_and_nobody_elses() {
     assert_eq!(read_to_end(&[0, 0, 0, 3, 1, 2, 3]), Some(0), "a frame that is no ConnectRequest");
     assert_eq!(read_to_end(b"what"), Some("what is not answered by this server yet.\n".len()));
     client.create("/h", b"", CreateMode::Persistent);
+}
+
+#[test]
+fn a_silent_sessions_ephemerals_go_and_a_pinging_ones_stay() {
+    let scratch = Scratch::new("expiry");
+    let server = alone(&scratch);
+    let mut silent = Client::with_timeout(&[server.client], 1000);
+    let mut pinging = Client::with_timeout(&[server.client], 1000);
+    silent.create("/silent", b"", CreateMode::Ephemeral);
+    pinging.create("/pinging", b"", CreateMode::Ephemeral);
+    let began = Instant::now();
+    // It keeps its connection and says nothing.
+    while pinging.children("/").contains(&"silent".to_string()) {
+        assert!(began.elapsed() < PATIENCE, "the session never expires");
+        (0..20).for_each(|_| pinging.turn());
+    }
+    assert!(began.elapsed() >= Duration::from_millis(1000), "the session has its whole timeout");
+    assert_eq!((pinging.attached, pinging.children("/")), (1, vec!["pinging".to_string(), "zookeeper".to_string()]));
+}
+
+#[test]
+fn a_client_that_never_reads_costs_bounded_memory_and_no_one_elses_time() {
+    let scratch = Scratch::new("deaf");
+    let server = alone(&scratch);
+    let mut client = Client::connect(&[server.client]);
+    client.create("/big", &vec![7; 500_000], CreateMode::Persistent);
+    let mut deaf = Client::connect(&[server.client]);
+    let before = server.resident_kib();
+    for _ in 0..900 {
+        deaf.submit(Operation::GetData { path: b"/big".to_vec(), watch: false });
+    }
+    for _ in 0..20 {
+        client.demand(Client::set("/big", b"small"));
+        client.demand(Client::set("/big", &vec![7; 500_000]));
+    }
+    let grown = server.resident_kib().saturating_sub(before);
+    assert!(grown < 150 << 10, "{grown} KiB more, of 450 MB that were asked for");
+}
+
+#[test]
+fn a_disk_that_fails_stops_the_server_without_an_acknowledgement() {
+    let scratch = Scratch::new("disk");
+    let mut server = alone(&scratch);
+    let mut client = Client::connect(&[server.client]);
+    client.create("/d", b"", CreateMode::Persistent);
+    fs::remove_dir_all(scratch.join("alone").join("version-2")).unwrap();
+    // The log has room for some; the next segment cannot be made.
+    let handles: Vec<_> = (0..100).map(|_| client.submit(Client::set("/d", &[1; 4000]))).collect();
+    assert_eq!(server.wait(), Some(1));
+    let last = client.outcome(*handles.last().unwrap());
+    assert_eq!(last, Outcome::Unknown);
 }
 
 #[test]

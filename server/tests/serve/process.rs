@@ -110,6 +110,14 @@ impl Server {
         self.child.take().expect("it runs").wait().unwrap().code()
     }
 
+    /// Memory of the process that is in use, in KiB.
+    pub fn resident_kib(&self) -> u64 {
+        let id = self.child.as_ref().expect("it runs").id();
+        let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     /// The answer to a four-letter word; empty if nobody is there.
     pub fn ask(&self, word: &str) -> String {
         let mut text = String::new();
