@@ -84,7 +84,18 @@ fn serve(config: Option<PathBuf>, format: LogFormat, log: &str) -> Exit {
             return Exit::Invocation;
         }
     };
+    end_at_a_panic();
     shell::serve(settings)
+}
+
+/// A broken assertion ends the process, whichever task or thread it is in: what was acknowledged is
+/// on the disk, and a server that goes on without one of its tasks helps nobody.
+fn end_at_a_panic() {
+    let say = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        say(panic);
+        std::process::abort();
+    }));
 }
 
 fn check(config: &std::path::Path, strict: bool) -> Exit {
@@ -94,6 +105,9 @@ fn check(config: &std::path::Path, strict: bool) -> Exit {
     };
     print(&problems);
     let worst = problems.iter().map(|problem| problem.severity).min();
+    if worst != Some(Severity::Error) {
+        println!("{}: a server can start with it", config.display());
+    }
     let is_bad = worst == Some(Severity::Error) || strict && worst.is_some();
     if is_bad { Exit::Invocation } else { Exit::Finished }
 }

@@ -3,6 +3,7 @@
 
 use super::outlet::{Phase, Port};
 use super::quorum::connect;
+use super::reader::Gate;
 use super::slots::Token;
 use super::{Errand, Shell, State};
 use crate::config::Settings;
@@ -176,6 +177,11 @@ impl State {
         }
         self.election.callers.insert(token, Caller { peer: None, reader: ElectionReader::new(End::Acceptor) });
         true
+    }
+
+    pub(super) fn caller_gate(&self, token: Token) -> Gate {
+        let is_known = self.election.callers.get(&token).is_some_and(|caller| caller.peer.is_some());
+        if is_known { Gate::Open } else { Gate::Greeting }
     }
 
     /// This connection is the pair's from now on.

@@ -1,6 +1,7 @@
 //! The quorum port: packets between a leader and its learners.
 
 use super::outlet::Port;
+use super::reader::Gate;
 use super::slots::Token;
 use super::{Shell, State};
 use crate::config::Host;
@@ -28,6 +29,8 @@ pub struct Peer {
     /// Which end this server is.
     side: Side,
     reader: PacketReader,
+    /// Whether a packet came: whoever dials speaks first, a leader when it has a quorum.
+    has_spoken: bool,
 }
 
 /// Accepts learners for ever.
@@ -87,9 +90,17 @@ impl State {
         };
         let conn = ConnId(self.conn_slots.insert(token));
         let reader = PacketReader::new(side, self.limits.packet_bytes);
-        self.peers.insert(token, Peer { conn: Some(conn), side, reader });
+        self.peers.insert(token, Peer { conn: Some(conn), side, reader, has_spoken: false });
         self.step(Input::Opened { conn, origin });
         true
+    }
+
+    pub(super) fn peer_gate(&self, token: Token) -> Gate {
+        match self.peers.get(&token) {
+            Some(peer) if peer.side == Side::Leader && !peer.has_spoken => Gate::Greeting,
+            Some(_) => Gate::Open,
+            None => Gate::Over,
+        }
     }
 
     /// Bytes of a server.
@@ -100,7 +111,10 @@ impl State {
             let Some(conn) = peer.conn else { return };
             match peer.reader.next(&mut input) {
                 Ok(None) => return,
-                Ok(Some(packet)) => self.step(Input::Packet { conn, packet }),
+                Ok(Some(packet)) => {
+                    peer.has_spoken = true;
+                    self.step(Input::Packet { conn, packet });
+                }
                 Err(malformed) => {
                     tracing::warn!(%malformed, "a server's connection is closed");
                     return self.break_peer(token);

@@ -124,9 +124,9 @@ impl State {
             Phase::Open => {}
         }
         match outlet.port {
-            Port::Election => Gate::Open,
+            Port::Election => self.caller_gate(token),
             Port::Quorum if self.backlog.is_full() => Gate::Shut,
-            Port::Quorum => Gate::Open,
+            Port::Quorum => self.peer_gate(token),
             Port::Client => self.client_gate(token, outlet),
         }
     }

@@ -163,6 +163,26 @@ fn what_is_no_request_closes_its_connection_and_nobody_elses() {
 }
 
 #[test]
+fn strangers_at_the_servers_ports_disturb_no_ensemble() {
+    let scratch = Scratch::new("strangers");
+    let servers = ensemble(&scratch, "");
+    let mut client = Client::connect(&[servers[0].client]);
+    client.create("/s", b"", CreateMode::Persistent);
+    let config = fs::read_to_string(scratch.join("1.cfg")).unwrap();
+    let ports = config.lines().filter_map(|line| line.strip_prefix("server.")?.split_once("127.0.0.1:"));
+    for port in ports.flat_map(|(_, ports)| ports.split(':')) {
+        for bytes in
+            [&[0xff; 64][..], &[0; 64], b"GET / HTTP/1.0\r\n\r\n", b"\xff\xff\xff\xff\xff\xff\0\0\0\0\0\0\0\0\0\x07"]
+        {
+            let mut stream = TcpStream::connect(("127.0.0.1", port.parse::<u16>().unwrap())).unwrap();
+            stream.write_all(bytes).unwrap();
+        }
+    }
+    client.demand(Client::set("/s", b"x"));
+    assert_eq!(client.attached, 1, "nobody's connection was lost");
+}
+
+#[test]
 fn a_silent_sessions_ephemerals_go_and_a_pinging_ones_stay() {
     let scratch = Scratch::new("expiry");
     let server = alone(&scratch);
