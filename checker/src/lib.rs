@@ -7,6 +7,7 @@
 
 mod broadcast;
 mod election;
+pub mod history;
 mod interned;
 mod state;
 

@@ -10,7 +10,7 @@ use super::{Answer, Body, Call, Stat, Text, Txn};
 use std::collections::{BTreeMap, BTreeSet};
 use zabra_core::wire::Code;
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Znode {
     data: Option<Text>,
     czxid: u64,
@@ -26,7 +26,7 @@ struct Znode {
 }
 
 /// The service's state after some transaction.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Judge {
     znodes: BTreeMap<Text, Znode>,
     /// Open sessions and what each owns.
@@ -67,6 +67,11 @@ impl Judge {
     /// The zxid of the last transaction performed.
     pub fn zxid(&self) -> u64 {
         self.zxid
+    }
+
+    /// Lets the next transaction have any zxid, for a search that knows none.
+    pub fn rewind(&mut self) {
+        self.zxid = 0;
     }
 
     pub fn is_open(&self, session: i64) -> bool {

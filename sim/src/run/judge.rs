@@ -1,7 +1,8 @@
 //! Everything that judges a run: the white-box oracles while it runs, the histories of the clients
 //! at its end.
 
-use crate::history::{Recorder, read_log, witness};
+use super::Explorer;
+use crate::history::{History, Recorder, read_log, witness};
 use crate::oracle::{Fact, Facts, Oracles, Sight, Verdict, Violation};
 use crate::world::World;
 use zabra_core::contract::Event;
@@ -20,6 +21,8 @@ pub struct Judge {
     applied: Vec<Record>,
     /// Only some oracles are heeded: the clients' histories are then not judged.
     choosy: bool,
+    /// The history of a run that is over.
+    history: Option<History>,
 }
 
 impl Judge {
@@ -28,7 +31,8 @@ impl Judge {
         let oracles = Oracles::new(world.ensemble()).heeding(heeded);
         let counter_end = world.machines.first().map_or(u32::MAX, |machine| machine.config.limits.counter_end);
         let oracles = oracles.counting_to(counter_end);
-        Judge { oracles, recorder: Recorder::new(HISTORY_EVENTS), applied: Vec::new(), choosy: !heeded.is_empty() }
+        let (recorder, choosy) = (Recorder::new(HISTORY_EVENTS), !heeded.is_empty());
+        Judge { oracles, recorder, applied: Vec::new(), choosy, history: None }
     }
 
     pub fn see(&mut self, sight: &Sight<'_>) -> Verdict {
@@ -43,18 +47,28 @@ impl Judge {
     pub fn end(&mut self, world: &World) -> Verdict {
         self.oracles.end(world)?;
         let recorder = std::mem::replace(&mut self.recorder, Recorder::new(0));
-        self.histories_of(recorder)
+        self.history = self.history_of(recorder)?;
+        self.judged(self.history.as_ref())
     }
 
     /// What the clients did and saw so far, judged by its witnesses.
     pub fn histories(&self) -> Verdict {
-        self.histories_of(self.recorder.clone())
+        self.judged(self.history_of(self.recorder.clone())?.as_ref())
     }
 
-    fn histories_of(&self, recorder: Recorder) -> Verdict {
-        if self.choosy {
-            return Ok(());
-        }
+    /// What the clients did and saw, and the log that came of it; `None` for a run with more events than
+    /// are kept, which is judged by the oracles alone.
+    pub fn history(&self) -> Option<History> {
+        let so_far = || self.history_of(self.recorder.clone()).ok().flatten();
+        self.history.clone().or_else(so_far)
+    }
+
+    fn judged(&self, history: Option<&History>) -> Verdict {
+        let Some(history) = history.filter(|_| !self.choosy) else { return Ok(()) };
+        witness::check(history).into_iter().next().map_or(Ok(()), Err)
+    }
+
+    fn history_of(&self, recorder: Recorder) -> Result<Option<History>, Violation> {
         let unread = |error: String| Violation {
             oracle: "history",
             sentence: "a committed transaction cannot be read".to_owned(),
@@ -64,15 +78,23 @@ impl Judge {
             session: None,
             path: None,
         };
-        let log = read_log(&self.applied).map_err(|error| unread(format!("{error:?}")))?;
-        // A run with more events than are kept is judged by the oracles alone.
-        let Ok(history) = recorder.finish(log) else { return Ok(()) };
-        witness::check(&history).into_iter().next().map_or(Ok(()), Err)
+        match read_log(&self.applied) {
+            Ok(log) => Ok(recorder.finish(log).ok()),
+            Err(_) if self.choosy => Ok(None),
+            Err(error) => Err(unread(format!("{error:?}"))),
+        }
     }
 
     /// The last transaction that any server applied.
     pub fn applied(&self) -> Zxid {
         self.applied.last().map_or(Zxid::ZERO, |record| record.zxid)
+    }
+}
+
+impl Explorer<'_> {
+    /// What the clients did and saw; `None` for a run with more events than are kept.
+    pub fn history(&self) -> Option<History> {
+        self.judge.history()
     }
 }
 
