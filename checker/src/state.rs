@@ -87,7 +87,7 @@ impl State {
                 self.judge_events(server);
             }
             Happened::Crashed(server) => self.see(server, Fact::Crashed),
-            Happened::Destroyed(server) => self.see(server, Fact::Destroyed),
+            Happened::Destroyed(server, held) => self.see(server, Fact::Destroyed { held }),
         }
     }
 

@@ -76,7 +76,7 @@ impl Status {
                 self.rows.insert(id, Row::Down);
                 Some(('#', format!("{id} crashes")))
             }
-            Fact::Destroyed => Some(('%', format!("the disk of {id} is destroyed"))),
+            Fact::Destroyed { .. } => Some(('%', format!("the disk of {id} is destroyed"))),
             Fact::Reported(event) => self.reported(id, event, view.map_or(Epoch::ZERO, |v| v.current_epoch())),
         }
     }

@@ -69,7 +69,7 @@ impl Oracle for AckDurability {
             Fact::Reported(Event::SyncAborted { .. } | Event::Role { .. })
             | Fact::Booted { .. }
             | Fact::Crashed
-            | Fact::Destroyed => {
+            | Fact::Destroyed { .. } => {
                 self.installed.remove(&sight.server);
             }
             Fact::Reported(_) => {}

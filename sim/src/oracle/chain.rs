@@ -90,7 +90,7 @@ impl Ends {
             Fact::Reported(Event::SyncAborted { .. }) => {
                 sight.view.map_or(sight.disk.history_end, |view| view.history_end())
             }
-            Fact::Reported(_) | Fact::Crashed | Fact::Destroyed => return,
+            Fact::Reported(_) | Fact::Crashed | Fact::Destroyed { .. } => return,
         };
         self.ends.insert(sight.server, end);
     }

@@ -23,7 +23,7 @@ impl Oracle for CommitMatching {
                 };
                 Err(sight.breaks(Self::ID, "a COMMIT matches no proposal", gets, waits).at(*got))
             }
-            Fact::Reported(_) | Fact::Booted { .. } | Fact::Crashed | Fact::Destroyed => Ok(()),
+            Fact::Reported(_) | Fact::Booted { .. } | Fact::Crashed | Fact::Destroyed { .. } => Ok(()),
         }
     }
 }

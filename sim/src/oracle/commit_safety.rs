@@ -110,7 +110,7 @@ impl Oracle for CommitSafety {
                 }
             }
             Fact::Reported(event) => self.judge(sight, event)?,
-            Fact::Crashed | Fact::Destroyed => {}
+            Fact::Crashed | Fact::Destroyed { .. } => {}
         }
         self.ends.follow(sight);
         Ok(())

@@ -68,7 +68,7 @@ impl Oracle for Contiguity {
                 Contiguity::recovered(sight, recovered)?;
                 recovered.log.windows(2).for_each(|pair| self.chain.link(pair[0].zxid, pair[1].zxid));
             }
-            Fact::Reported(_) | Fact::Crashed | Fact::Destroyed => {}
+            Fact::Reported(_) | Fact::Crashed | Fact::Destroyed { .. } => {}
         }
         self.ends.follow(sight);
         Ok(())

@@ -36,7 +36,7 @@ impl Oracle for OneState {
                 Some(_) | None => Ok(()),
             },
             Fact::Booted { recovered } => self.agrees(sight, recovered.image.zxid(), recovered.image.digests().state),
-            Fact::Reported(_) | Fact::Crashed | Fact::Destroyed => Ok(()),
+            Fact::Reported(_) | Fact::Crashed | Fact::Destroyed { .. } => Ok(()),
         }
     }
 }

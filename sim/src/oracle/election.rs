@@ -61,7 +61,7 @@ impl Oracle for Election {
             Fact::Reported(Event::Elected { vote, round, ballots, joined }) => {
                 Election::elected(sight, *vote, *round, ballots, *joined)
             }
-            Fact::Reported(_) | Fact::Booted { .. } | Fact::Crashed | Fact::Destroyed => Ok(()),
+            Fact::Reported(_) | Fact::Booted { .. } | Fact::Crashed | Fact::Destroyed { .. } => Ok(()),
         }
     }
 }

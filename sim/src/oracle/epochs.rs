@@ -66,7 +66,7 @@ impl Oracle for Epochs {
 
     fn see(&mut self, sight: &Sight<'_>) -> Verdict {
         let event = match sight.fact {
-            Fact::Destroyed => {
+            Fact::Destroyed { .. } => {
                 self.durable.remove(&sight.server);
                 self.tenures.remove(&sight.server);
                 return Ok(());

@@ -77,7 +77,7 @@ impl Oracle for ExactlyOnce {
             Fact::Reported(Event::Replied { session, xid, op, zxid, err: 0, .. }) if is_write(*op) => {
                 self.replied(sight, (*session, *xid), *zxid)
             }
-            Fact::Reported(_) | Fact::Booted { .. } | Fact::Crashed | Fact::Destroyed => Ok(()),
+            Fact::Reported(_) | Fact::Booted { .. } | Fact::Crashed | Fact::Destroyed { .. } => Ok(()),
         }
     }
 }

@@ -37,7 +37,7 @@ impl Oracle for Fifo {
                     return Err(sight.breaks(Self::ID, "a reply leaves out of order", answers, waits).of(*session));
                 }
             }
-            Fact::Booted { .. } | Fact::Crashed | Fact::Destroyed => {
+            Fact::Booted { .. } | Fact::Crashed | Fact::Destroyed { .. } => {
                 let me = sight.server;
                 self.waiting.retain(|(server, _), _| *server != me);
             }

@@ -52,7 +52,7 @@ impl Oracle for FreshSync {
             Fact::Reported(Event::SessionAttached { client, .. }) => {
                 self.floors.remove(&(me, *client));
             }
-            Fact::Booted { .. } | Fact::Crashed | Fact::Destroyed => {
+            Fact::Booted { .. } | Fact::Crashed | Fact::Destroyed { .. } => {
                 self.floors.retain(|(server, _), _| *server != me);
             }
             Fact::Reported(_) => {}

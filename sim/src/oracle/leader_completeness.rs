@@ -127,7 +127,7 @@ impl Oracle for LeaderCompleteness {
                 }
                 self.tenure_ends(sight.server);
             }
-            Fact::Crashed | Fact::Destroyed => self.tenure_ends(sight.server),
+            Fact::Crashed | Fact::Destroyed { .. } => self.tenure_ends(sight.server),
         }
         self.ends.follow(sight);
         Ok(())

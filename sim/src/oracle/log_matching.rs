@@ -74,7 +74,7 @@ impl Oracle for LogMatching {
                     end = Some(record.zxid);
                 }
             }
-            Fact::Reported(_) | Fact::Crashed | Fact::Destroyed => {}
+            Fact::Reported(_) | Fact::Crashed | Fact::Destroyed { .. } => {}
         }
         self.ends.follow(sight);
         Ok(())

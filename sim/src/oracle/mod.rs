@@ -65,7 +65,8 @@ pub enum Fact<'a> {
     /// The server crashed; what was not durable may be gone.
     Crashed,
     /// A destroying fault: the disk is empty or damaged from now on (contract section 7, clause 2).
-    Destroyed,
+    /// What the disk held until then comes with it.
+    Destroyed { held: DurableState },
 }
 
 /// What of a server's storage would survive any crash.

@@ -62,7 +62,7 @@ impl Oracle for Ownership {
             Fact::Reported(Event::Role { .. } | Event::Resigned { .. })
             | Fact::Booted { .. }
             | Fact::Crashed
-            | Fact::Destroyed => self.tenure_ends(sight.server),
+            | Fact::Destroyed { .. } => self.tenure_ends(sight.server),
             Fact::Reported(_) => {}
         }
         Ok(())

@@ -21,7 +21,7 @@ impl Oracle for Prediction {
                 let sentence = "a transaction did not do what its leader predicted";
                 Err(sight.breaks(Self::ID, sentence, computes, predicted).at(*zxid))
             }
-            Fact::Reported(_) | Fact::Booted { .. } | Fact::Crashed | Fact::Destroyed => Ok(()),
+            Fact::Reported(_) | Fact::Booted { .. } | Fact::Crashed | Fact::Destroyed { .. } => Ok(()),
         }
     }
 }

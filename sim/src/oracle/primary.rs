@@ -91,7 +91,7 @@ impl Oracle for OnePrimary {
                 self.tenure_ends(sight.server);
                 return Ok(());
             }
-            Fact::Destroyed => {
+            Fact::Destroyed { .. } => {
                 self.vouched.remove(&sight.server);
                 self.tenure_ends(sight.server);
                 return Ok(());
@@ -132,7 +132,7 @@ impl Reigns {
             Fact::Reported(Event::Role { .. } | Event::Resigned { .. })
             | Fact::Booted { .. }
             | Fact::Crashed
-            | Fact::Destroyed => {
+            | Fact::Destroyed { .. } => {
                 self.established.remove(&sight.server);
             }
             Fact::Reported(_) => {}

@@ -144,7 +144,7 @@ impl Oracle for QuorumIsReal {
                 self.judge(sight, event)?;
                 self.learn(sight.server, event);
             }
-            Fact::Booted { .. } | Fact::Crashed | Fact::Destroyed => {}
+            Fact::Booted { .. } | Fact::Crashed | Fact::Destroyed { .. } => {}
         }
         Ok(())
     }

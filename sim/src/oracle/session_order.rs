@@ -55,7 +55,7 @@ impl Oracle for SessionOrder {
             Fact::Reported(Event::Replied { session, client, zxid, .. }) => {
                 self.replied(sight, *session, *client, *zxid)
             }
-            Fact::Booted { .. } | Fact::Crashed | Fact::Destroyed => {
+            Fact::Booted { .. } | Fact::Crashed | Fact::Destroyed { .. } => {
                 let me = sight.server;
                 self.floors.retain(|(server, _), _| *server != me);
                 Ok(())

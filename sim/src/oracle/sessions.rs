@@ -69,7 +69,7 @@ impl Oracle for Sessions {
         match sight.fact {
             Fact::Reported(Event::Applied { record, .. }) => self.applied(sight, record),
             Fact::Reported(Event::SessionExpiring { session }) => self.expiring(sight, *session),
-            Fact::Reported(_) | Fact::Booted { .. } | Fact::Crashed | Fact::Destroyed => Ok(()),
+            Fact::Reported(_) | Fact::Booted { .. } | Fact::Crashed | Fact::Destroyed { .. } => Ok(()),
         }
     }
 }

@@ -117,8 +117,8 @@ impl<O: Oracle> Stage<O> {
     }
 
     pub fn destroy(&mut self, server: u8) -> &mut Self {
-        self.disks.remove(&s(server));
-        self.fact(server, Fact::Destroyed).expect("a destroying fault is the world's doing");
+        let held = self.disks.remove(&s(server)).unwrap_or_default();
+        self.fact(server, Fact::Destroyed { held }).expect("a destroying fault is the world's doing");
         self
     }
 }

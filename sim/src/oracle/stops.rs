@@ -46,7 +46,7 @@ impl Oracle for Stops {
     fn see(&mut self, sight: &Sight<'_>) -> Verdict {
         match sight.fact {
             Fact::Reported(Event::Stopped { fault }) => self.stopped(sight, *fault),
-            Fact::Destroyed => {
+            Fact::Destroyed { .. } => {
                 self.destroyed.insert(sight.server);
                 Ok(())
             }

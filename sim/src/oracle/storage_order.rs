@@ -22,7 +22,7 @@ impl Oracle for StorageOrder {
 
     fn see(&mut self, sight: &Sight<'_>) -> Verdict {
         match sight.fact {
-            Fact::Destroyed => {
+            Fact::Destroyed { .. } => {
                 self.current.remove(&sight.server);
                 return Ok(());
             }

@@ -4,7 +4,7 @@
 //! epoch, so a server that votes while its own writes are pending, from what it has applied, or from
 //! an image that it has since forgotten, is seen at once. After that a vote may only get better.
 
-use super::{Fact, Oracle, Sight, Verdict};
+use super::{DurableState, Fact, Oracle, Sight, Verdict};
 use std::collections::BTreeMap;
 use zabra_core::config::Ensemble;
 use zabra_core::contract::Event;
@@ -18,13 +18,28 @@ pub struct VoteIsTrue {
     quorum: Quorum,
     /// Servers that started from a lost disk: they have no vote before it holds an epoch.
     lost: ServerSet,
+    /// The best that each server could say of itself before its disk lost it: a vote for it of then
+    /// may still be on its way, and comes back to it as somebody's vote for a better candidate.
+    withdrawn: BTreeMap<ServerId, Vote>,
     /// The last vote of each server that looks, with its round.
     last: BTreeMap<ServerId, (u64, Vote)>,
 }
 
 impl VoteIsTrue {
     pub fn new(ensemble: &Ensemble) -> Self {
-        VoteIsTrue { quorum: ensemble.quorum.clone(), lost: ServerSet::EMPTY, last: BTreeMap::new() }
+        VoteIsTrue {
+            quorum: ensemble.quorum.clone(),
+            lost: ServerSet::EMPTY,
+            withdrawn: BTreeMap::new(),
+            last: BTreeMap::new(),
+        }
+    }
+
+    /// What this disk held of the history is about to go, or gone.
+    fn withdraws(&mut self, server: ServerId, held: DurableState) {
+        let best = Vote { epoch: held.current, zxid: held.history_end, leader: server };
+        let withdrawn = self.withdrawn.entry(server).or_insert(best);
+        *withdrawn = best.max(*withdrawn);
     }
 
     fn voted(&mut self, sight: &Sight<'_>, round: u64, vote: Vote) -> Verdict {
@@ -37,7 +52,11 @@ impl VoteIsTrue {
         }
         let own = Vote { epoch: sight.disk.current, zxid: sight.disk.history_end, leader: me };
         let disk = format!("its disk holds epoch {} and a history up to {}", own.epoch, own.zxid);
-        if vote.leader == me && vote != own {
+        if self.withdrawn.get(&me).is_some_and(|best| *best <= own) {
+            self.withdrawn.remove(&me);
+        }
+        let heard = vote > own && self.withdrawn.get(&me).is_some_and(|best| vote <= *best);
+        if vote.leader == me && vote != own && !heard {
             let sentence = "a server's vote for itself is not what its disk holds";
             return Err(sight.breaks(Self::ID, sentence, says, disk).at(own.zxid));
         }
@@ -58,7 +77,7 @@ impl VoteIsTrue {
 
 impl Oracle for VoteIsTrue {
     const ID: &'static str = "vote";
-    const STATES: &'static str = "A server votes for itself as its disk is, or for a better candidate; within a round its votes only get better; a server whose disk was lost does not vote before it holds an epoch again.";
+    const STATES: &'static str = "A server votes for itself as its disk is, or for a better candidate that it has heard of (itself, as it once was, included); within a round its votes only get better; a server whose disk was lost does not vote before it holds an epoch again.";
     const SOURCE: &'static str = "catalogue 20; ZOOKEEPER-2845, 4712, 3642, 1419; contract section 7";
 
     fn see(&mut self, sight: &Sight<'_>) -> Verdict {
@@ -74,7 +93,11 @@ impl Oracle for VoteIsTrue {
                     Standing::Intact => self.lost.remove(sight.server),
                 }
             }
-            Fact::Reported(_) | Fact::Crashed | Fact::Destroyed => {}
+            Fact::Reported(Event::Truncated { .. } | Event::ImageInstalled { .. }) => {
+                self.withdraws(sight.server, sight.disk);
+            }
+            Fact::Destroyed { held } => self.withdraws(sight.server, held),
+            Fact::Reported(_) | Fact::Crashed => {}
         }
         Ok(())
     }
@@ -115,6 +138,20 @@ mod tests {
     #[test]
     fn a_vote_with_an_epoch_that_is_not_durable_is_caught() {
         stage().caught(1, voted(1, vote(2, z(1, 5), 1)), "not what its disk holds");
+    }
+
+    #[test]
+    fn a_claim_that_was_true_before_the_disk_lost_its_ground_may_come_back_and_no_better_one() {
+        let mut stage = stage();
+        stage.ok(1, voted(1, vote(1, z(1, 5), 1)));
+        stage.ok(1, Event::Truncated { after: z(1, 2) }).disk(1, 1, 1, z(1, 2));
+        stage.clone().ok(1, voted(2, vote(1, z(1, 5), 1)));
+        stage.clone().caught(1, voted(2, vote(1, z(1, 6), 1)), "not what its disk holds");
+        stage.clone().caught(1, voted(2, vote(1, z(1, 1), 1)), "not what its disk holds");
+        let mut stage = self::stage();
+        stage.destroy(1).boot(1, &recovered(1, 0, &[])).disk(1, 1, 1, z(1, 2));
+        stage.clone().ok(1, voted(2, vote(1, z(1, 5), 1)));
+        stage.caught(1, voted(2, vote(1, z(1, 6), 1)), "not what its disk holds");
     }
 
     #[test]

@@ -87,7 +87,7 @@ impl Oracle for FreshZxids {
         match sight.fact {
             Fact::Reported(Event::Prepared { zxid, .. }) => self.prepared(sight, *zxid),
             Fact::Reported(Event::Proposed { record }) => self.proposed(sight, record.zxid),
-            Fact::Reported(_) | Fact::Booted { .. } | Fact::Crashed | Fact::Destroyed => Ok(()),
+            Fact::Reported(_) | Fact::Booted { .. } | Fact::Crashed | Fact::Destroyed { .. } => Ok(()),
         }
     }
 }

@@ -515,10 +515,10 @@ impl<'a> Explorer<'a> {
                 self.marks.hit(Mark::Crash);
                 self.see(*server, Fact::Crashed);
             }
-            Happened::Destroyed(server) => {
+            Happened::Destroyed(server, held) => {
                 self.marks.hit(Mark::Wiped);
                 self.side(*server).written = Zxid::ZERO;
-                self.see(*server, Fact::Destroyed);
+                self.see(*server, Fact::Destroyed { held: *held });
             }
         }
     }

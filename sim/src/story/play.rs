@@ -255,7 +255,7 @@ impl Player {
                 self.see_events(*server);
             }
             Happened::Crashed(server) => self.see(*server, Fact::Crashed),
-            Happened::Destroyed(server) => self.see(*server, Fact::Destroyed),
+            Happened::Destroyed(server, held) => self.see(*server, Fact::Destroyed { held: *held }),
         }
     }
 

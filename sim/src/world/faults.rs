@@ -78,8 +78,9 @@ impl<D: Disk> World<D> {
         if self.machine(server).up() {
             return Err(Inapplicable);
         }
+        let held = self.machine(server).durable();
         self.machine_mut(server).storage.destroy();
-        self.happened = Happened::Destroyed(server);
+        self.happened = Happened::Destroyed(server, held);
         Ok(())
     }
 

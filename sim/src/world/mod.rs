@@ -18,6 +18,7 @@ use crate::client::{Client, ClientEvent};
 use crate::disk::Disk;
 use crate::link::{Link, Side};
 use crate::machine::{Machine, Slots, Storage};
+use crate::oracle::DurableState;
 use crate::rules::Without;
 use crate::step::{Job, Step};
 use crate::trace::print::Printer;
@@ -138,7 +139,7 @@ pub enum Happened {
     Stepped(ServerId),
     Booted(ServerId, Box<Recovered>),
     Crashed(ServerId),
-    Destroyed(ServerId),
+    Destroyed(ServerId, DurableState),
 }
 
 /// Machines, links and clients.
