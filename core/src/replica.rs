@@ -10,7 +10,7 @@ use crate::role::{Peer, Role};
 use crate::rule::{Rule, Rules};
 use crate::tree::Database;
 use crate::wire::Op;
-use crate::zab::{Effect, Next, Packet, Request, ServerState, Write};
+use crate::zab::{Effect, Next, Packet, Request, ServerState, Vote, Write};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -430,6 +430,11 @@ impl<'a> View<'a> {
 
     pub fn service(self) -> &'a Service {
         &self.replica.service
+    }
+
+    /// The vote with which this server left LOOKING last, as it tells those who look.
+    pub fn elected(self) -> Option<Vote> {
+        self.replica.peer.ledger.elected
     }
 
     /// The election round.

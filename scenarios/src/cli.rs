@@ -173,6 +173,9 @@ pub struct Check {
     /// Stop after so long; what was left is said
     #[arg(long = "for", value_name = "TIME")]
     pub time: Option<Span>,
+    /// Make every move of every state, also those that commute: a counterexample is a shortest one then
+    #[arg(long)]
+    pub whole: bool,
     /// Stop when states and their index take so many MiB
     #[arg(long, value_name = "MIB", default_value_t = 4096)]
     pub memory: u64,

@@ -4,8 +4,9 @@
 //! A batch of the level is expanded by all threads, which only look things up; what was not worked
 //! out yet is done by one of them; then each thread adds the new states of its shard.
 
+use super::ample::{self, Passed, Trail};
 use super::index::Id;
-use super::parts::{Ghost, Known, Learner, Miss, Parts, Reader, Sizes};
+use super::parts::{Ghost, Judge, Judgements, Known, Learner, Miss, Parts, Sizes};
 use super::store::{Batch, Shard, place};
 use super::walk::{Act, Came, Now, WORDS_MAX};
 use crate::broadcast::{Broadcast, Move, SOMETIMES};
@@ -22,6 +23,10 @@ const NO_PARENT: u32 = u32::MAX;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     pub states: usize,
+    /// States of which not every move was made.
+    pub reduced: usize,
+    /// Moves made beside them, each the only one that its state needed; some more than once.
+    pub passed: u64,
     pub transitions: u64,
     /// The level that is being expanded.
     pub depth: usize,
@@ -60,6 +65,8 @@ pub struct Explored {
     pub reached: Vec<&'static str>,
     pub counterexample: Option<Counterexample>,
     pub sizes: Sizes,
+    /// Distinct local states, as oracles see them.
+    pub local: usize,
     /// Reactions that came out differently when worked out again at the end.
     pub unequal: usize,
 }
@@ -80,8 +87,23 @@ struct Explorer {
     /// For each shard, the states of the level.
     level: Vec<std::ops::Range<usize>>,
     servers: usize,
+    reduce: bool,
     tally: Tally,
     depth: usize,
+}
+
+/// What expanding reads besides the tables of parts.
+struct Ground<'a> {
+    shards: &'a [Shard],
+    servers: usize,
+    reduce: bool,
+}
+
+impl<'a> Ground<'a> {
+    fn words(&self, state: u32) -> &'a [u32] {
+        let shards = self.shards.len() as u32;
+        self.shards[(state % shards) as usize].get(state / shards)
+    }
 }
 
 /// What expanding came to.
@@ -91,6 +113,24 @@ struct Tally {
     transitions: u64,
     cut: u64,
     reached: u8,
+    reduced: usize,
+    passed: u64,
+}
+
+impl Tally {
+    fn pass(&mut self, passed: Passed) {
+        self.passed += passed.states;
+        self.reached |= passed.reached;
+    }
+
+    fn add(&mut self, other: Tally) {
+        self.expanded += other.expanded;
+        self.transitions += other.transitions;
+        self.cut += other.cut;
+        self.reached |= other.reached;
+        self.reduced += other.reduced;
+        self.passed += other.passed;
+    }
 }
 
 /// A thread's own: what it found for each shard, and whom it could not expand.
@@ -100,6 +140,9 @@ struct Hand {
     missed: Vec<u32>,
     tally: Tally,
     acts: Vec<Act>,
+    ahead: Vec<Act>,
+    trail: Trail,
+    judged: Judgements,
 }
 
 /// The numbers of a plain state's parts.
@@ -116,9 +159,22 @@ pub fn intern(state: &State, parts: &mut Parts) -> Now {
     now
 }
 
+/// How a search is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Search {
+    pub threads: usize,
+    /// Whether moves are left out that commute with those that are made (decision 0018).
+    pub reduce: bool,
+}
+
+/// Searches every move of every state: see [`search`].
+pub fn explore(model: &Broadcast, threads: usize, watch: impl FnMut(&Progress) -> Go) -> Explored {
+    search(model, Search { threads, reduce: false }, watch)
+}
+
 /// Searches until nothing is left, a violation is found, or `watch` stops it.
-pub fn explore(model: &Broadcast, threads: usize, mut watch: impl FnMut(&Progress) -> Go) -> Explored {
-    let threads = threads.max(1);
+pub fn search(model: &Broadcast, how: Search, mut watch: impl FnMut(&Progress) -> Go) -> Explored {
+    let threads = how.threads.max(1);
     let mut parts = Parts::new();
     let start = model.init_states().pop().expect("a model has an initial state");
     let first = intern(&start, &mut parts);
@@ -127,6 +183,7 @@ pub fn explore(model: &Broadcast, threads: usize, mut watch: impl FnMut(&Progres
         shards: (0..threads).map(|_| Shard::default()).collect(),
         level: vec![0..0; threads],
         servers: first.machines().len(),
+        reduce: how.reduce,
         tally: Tally::default(),
         depth: 0,
     };
@@ -145,6 +202,7 @@ pub fn explore(model: &Broadcast, threads: usize, mut watch: impl FnMut(&Progres
         reached: reached.map(|(_, name)| *name).collect(),
         counterexample,
         sizes: explorer.parts.sizes(),
+        local: explorer.parts.local_states(),
         unequal: explorer.parts.unequal_reactions(),
     }
 }
@@ -184,6 +242,8 @@ impl Explorer {
         let states = self.shards.iter().map(Shard::len).sum();
         Progress {
             states,
+            reduced: self.tally.reduced,
+            passed: self.tally.passed,
             transitions: self.tally.transitions,
             depth: self.depth,
             frontier: states - self.tally.expanded,
@@ -197,41 +257,44 @@ impl Explorer {
         u32::try_from(local * self.shards.len() + shard).expect("states are numbered in 32 bits")
     }
 
+    fn ground(&self) -> Ground<'_> {
+        Ground { shards: &self.shards, servers: self.servers, reduce: self.reduce }
+    }
+
     fn words(&self, state: u32) -> &[u32] {
-        let shards = self.shards.len() as u32;
-        self.shards[(state % shards) as usize].get(state / shards)
+        Ground::words(&self.ground(), state)
     }
 
     /// Expands some states of one shard.
-    #[expect(clippy::disallowed_methods, reason = "which thread expands a state changes nothing that is reported")]
     fn expand(&mut self, shard: usize, batch: std::ops::Range<usize>, hands: &mut [Hand]) {
         let states: Vec<u32> = batch.map(|local| self.name(shard, local)).collect();
         if hands.len() > 1 {
-            let (explorer, share) = (&*self, states.len().div_ceil(hands.len()));
-            std::thread::scope(|scope| {
-                for (hand, states) in hands.iter_mut().zip(states.chunks(share.max(1))) {
-                    scope.spawn(move || {
-                        for state in states {
-                            hand.expand(*state, explorer.words(*state), explorer, &mut Reader(&explorer.parts));
-                        }
-                    });
-                }
-            });
+            self.look_up(&states, hands);
+            let missed: Vec<u32> = hands.iter_mut().flat_map(|hand| std::mem::take(&mut hand.missed)).collect();
+            // What was missing is mostly a judgement, and is known now.
+            self.look_up(&missed, hands);
         } else {
             hands[0].missed.extend(states);
         }
+        let ground = Ground { shards: &self.shards, servers: self.servers, reduce: self.reduce };
         for hand in hands.iter_mut() {
             for state in std::mem::take(&mut hand.missed) {
-                let shards = self.shards.len() as u32;
-                let words = self.shards[(state % shards) as usize].get(state / shards);
-                hand.expand_with(state, words, self.servers, &mut Learner(&mut self.parts));
+                hand.expand_with(state, &ground, &mut Learner(&mut self.parts));
             }
-            let tally = std::mem::take(&mut hand.tally);
-            self.tally.expanded += tally.expanded;
-            self.tally.transitions += tally.transitions;
-            self.tally.cut += tally.cut;
-            self.tally.reached |= tally.reached;
+            self.tally.add(std::mem::take(&mut hand.tally));
         }
+    }
+
+    /// Expands states with what is known, all hands at once; then what they have judged is known too.
+    #[expect(clippy::disallowed_methods, reason = "which thread expands a state changes nothing that is reported")]
+    fn look_up(&mut self, states: &[u32], hands: &mut [Hand]) {
+        let (explorer, share) = (&*self, states.len().div_ceil(hands.len()));
+        std::thread::scope(|scope| {
+            for (hand, states) in hands.iter_mut().zip(states.chunks(share.max(1))) {
+                scope.spawn(move || states.iter().for_each(|state| hand.expand(*state, explorer)));
+            }
+        });
+        hands.iter_mut().for_each(|hand| self.parts.learn(&mut hand.judged));
     }
 
     /// Adds what the hands have found, each thread to its shard.
@@ -274,73 +337,115 @@ impl Explorer {
         let mut moves = Vec::new();
         for pair in way.windows(2) {
             let child = self.words(pair[1]).to_vec();
-            let at = self.act_between(pair[0], &child);
-            let mut actions = Vec::new();
-            model.actions(&plain, &mut actions);
-            let action = actions.swap_remove(at);
-            plain = model.next_state(&plain, action.clone()).expect("the plain model makes the same move");
-            moves.push(action);
+            for at in self.acts_between(pair[0], &child) {
+                let mut actions = Vec::new();
+                model.actions(&plain, &mut actions);
+                let action = actions.swap_remove(at);
+                plain = model.next_state(&plain, action.clone()).expect("the plain model makes the same move");
+                moves.push(action);
+            }
         }
         let violation = plain.violation.as_deref().expect("the plain model comes to the same violation").clone();
         Counterexample { violation, moves, steps: plain.told.unwrap_or_default() }
     }
 
-    /// Which of a state's moves leads to this child.
-    fn act_between(&mut self, parent: u32, child: &[u32]) -> usize {
+    /// Which of a state's moves leads to this child, and those that follow by themselves: each by its
+    /// place among the moves of its state.
+    fn acts_between(&mut self, parent: u32, child: &[u32]) -> Vec<usize> {
         let now = Now::unpack(self.words(parent), self.servers);
         let learner = &mut Learner(&mut self.parts);
-        let mut acts = Vec::new();
+        let (mut acts, mut ahead) = (Vec::new(), Vec::new());
         now.acts(learner, &mut acts);
-        let leads = |act: &Act| {
-            let mut next = now;
-            let came = next.make(*act, learner);
-            came == Ok(Came::State) && next.pack(&mut [0; WORDS_MAX]) == child
-        };
-        acts.iter().position(leads).expect("a state is reached from its parent")
+        for (at, act) in acts.iter().enumerate() {
+            let (mut next, mut way) = (now, vec![at]);
+            if next.make(*act, learner) != Ok(Came::State) {
+                continue;
+            }
+            if self.reduce {
+                ample::run(&mut next, learner, &mut ahead, |_| false, |at| way.push(at)).expect("a learner knows everything");
+            }
+            if next.pack(&mut [0; WORDS_MAX]) == child {
+                return way;
+            }
+        }
+        unreachable!("a state is reached from its parent")
     }
 }
 
 impl Hand {
     /// Expands a state with what is known; if that is not enough, later.
-    fn expand(&mut self, state: u32, words: &[u32], explorer: &Explorer, known: &mut Reader<'_>) {
+    fn expand(&mut self, state: u32, explorer: &Explorer) {
         let (tally, lens) = (self.tally, self.found.iter().map(Batch::len).collect::<Vec<_>>());
-        if self.try_expand(state, words, explorer.servers, known).is_err() {
-            self.tally = tally;
+        let mut judged = std::mem::take(&mut self.judged);
+        let known = &mut Judge { parts: &explorer.parts, judged: &mut judged };
+        if self.try_expand(state, &explorer.ground(), known).is_err() {
+            // What was reached was reached.
+            self.tally = Tally { reached: self.tally.reached, ..tally };
             self.found.iter_mut().zip(lens).for_each(|(batch, len)| batch.truncate(len));
             self.missed.push(state);
         }
+        self.judged = judged;
     }
 
-    fn expand_with(&mut self, state: u32, words: &[u32], servers: usize, known: &mut Learner<'_>) {
-        self.try_expand(state, words, servers, known).expect("a learner knows everything");
+    fn expand_with(&mut self, state: u32, ground: &Ground<'_>, known: &mut Learner<'_>) {
+        self.try_expand(state, ground, known).expect("a learner knows everything");
     }
 
-    fn try_expand<K: Known>(&mut self, state: u32, words: &[u32], servers: usize, known: &mut K) -> Result<(), Miss> {
-        let now = Now::unpack(words, servers);
+    fn try_expand<K: Known>(
+        &mut self,
+        state: u32,
+        ground: &Ground<'_>,
+        known: &mut K,
+    ) -> Result<(), Miss> {
+        let now = Now::unpack(ground.words(state), ground.servers);
         let mut acts = std::mem::take(&mut self.acts);
         now.acts(known, &mut acts);
+        if ground.reduce && let Some(server) = ample::choose(&now, &acts, known)? {
+            acts.retain(|act| ample::server_of(&now, *act, known) == Some(server));
+            self.tally.reduced += 1;
+        }
         self.tally.reached |= now.reached(known);
         self.tally.expanded += 1;
         let mut result = Ok(());
         for act in &acts {
-            let mut next = now;
-            match next.make(*act, known) {
-                Ok(Came::State) => {
-                    self.tally.transitions += 1;
-                    let mut buffer = [0; WORDS_MAX];
-                    let words = next.pack(&mut buffer);
-                    let (hash, shard) = place(words, self.found.len());
-                    self.found[shard].push(hash, state, words);
-                }
+            match self.step(state, now, *act, ground, known) {
+                Ok(Came::State) => self.tally.transitions += 1,
                 Ok(Came::Nothing) => {}
                 Ok(Came::Cut) => self.tally.cut += 1,
-                Err(Miss) => {
-                    result = Err(Miss);
-                    break;
-                }
+                // The other moves may have something to judge, too.
+                Err(Miss) => result = Err(Miss),
             }
         }
         self.acts = acts;
         result
+    }
+
+    /// Makes a move, and those that follow by themselves.
+    fn step<K: Known>(
+        &mut self,
+        parent: u32,
+        now: Now,
+        act: Act,
+        ground: &Ground<'_>,
+        known: &mut K,
+    ) -> Result<Came, Miss> {
+        let (mut next, mut buffer) = (now, [0; WORDS_MAX]);
+        let came = next.make(act, known)?;
+        if came != Came::State {
+            return Ok(came);
+        }
+        let mut words = next.pack(&mut buffer);
+        let (mut hash, mut shard) = place(words, self.found.len());
+        if ground.shards[shard].contains(hash, words) {
+            return Ok(came);
+        }
+        if ground.reduce {
+            let passed = self.trail.run(&mut next, known, &mut self.ahead)?;
+            self.tally.pass(passed);
+            words = next.pack(&mut buffer);
+            (hash, shard) = place(words, self.found.len());
+        }
+        self.found[shard].push(hash, parent, words);
+        Ok(came)
     }
 }

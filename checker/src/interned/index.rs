@@ -101,6 +101,11 @@ impl<T: Hash + Eq> Table<T> {
     /// The number of this value, and whether it is new.
     pub fn intern(&mut self, value: T) -> (Id, bool) {
         let hash = hash_of(&value);
+        self.intern_hashed(hash, value)
+    }
+
+    /// The same of a value whose hash is at hand.
+    pub fn intern_hashed(&mut self, hash: u32, value: T) -> (Id, bool) {
         if let Some(id) = self.index.find(hash, |id| *self.values[id as usize] == value) {
             return (id, false);
         }
@@ -125,7 +130,7 @@ impl<T: Hash + Eq> Table<T> {
 }
 
 /// A function that is worked out once for each argument.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Memo<K> {
     entries: Vec<(K, Id)>,
     index: Index,

@@ -4,6 +4,7 @@
 //! A number stands for full equality, so a search on these states is exact. The core runs once for
 //! each (machine, stimulus); the rest is looking up.
 
+mod ample;
 mod explore;
 mod index;
 mod model;
@@ -12,7 +13,7 @@ mod react;
 mod store;
 mod walk;
 
-pub use explore::{Counterexample, End, Explored, Go, Progress, explore};
+pub use explore::{Counterexample, End, Explored, Go, Progress, Search, explore, search};
 pub use model::Interned;
 pub use parts::Sizes;
 

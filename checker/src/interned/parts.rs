@@ -1,7 +1,7 @@
 //! The tables of a search: every machine, cable, set of election pairs and oracle ghost that was
 //! ever seen, and what each did under each stimulus, worked out once.
 
-use super::index::{Id, Memo, Table};
+use super::index::{Id, Memo, Table, hash_of};
 use super::react::{Fact, Letters, Machine, Out, Reaction, Stimulus, react};
 use super::walk::Elected;
 use std::sync::Arc;
@@ -74,6 +74,7 @@ pub struct CableFacts {
 pub struct MachineFacts {
     pub up: bool,
     pub looking: bool,
+    pub follows: bool,
     pub drained: bool,
     pub syncs: bool,
     pub checkpoints: bool,
@@ -215,6 +216,22 @@ impl Parts {
         id
     }
 
+    /// How many local states there are, as oracles see them: the view of a server and its disk.
+    pub fn local_states(&self) -> usize {
+        let mut seen = Table::new();
+        for id in 0..self.machines.len() as Id {
+            let machine = self.machines.get(id);
+            let view = machine.view().map(|v| {
+                let reign = (v.state(), v.serving(), v.leader(), v.leading_epoch());
+                let epochs = (v.accepted_epoch(), v.current_epoch());
+                let history: Vec<_> = v.history().map(|record| record.zxid).collect();
+                (reign, epochs, history, v.history_end(), v.committed(), v.applied(), v.database().digests().state)
+            });
+            seen.intern((machine.me(), view, machine.durable()));
+        }
+        seen.len()
+    }
+
     /// Works every reaction out again: how many differ from what was remembered.
     pub fn unequal_reactions(&mut self) -> usize {
         let mut unequal = 0;
@@ -294,7 +311,7 @@ impl Parts {
         self.talked.len() as Id - 1
     }
 
-    fn work_judge(&mut self, ghost: Id, reaction: Id) -> Id {
+    fn work_judge(&self, ghost: Id, reaction: Id) -> Ghost {
         let mut ghost = Ghost::clone(self.ghosts.get(ghost));
         let reaction = &self.reactions[reaction as usize];
         let machine = self.machines.get(reaction.machine);
@@ -313,8 +330,38 @@ impl Parts {
         if matches!(reaction.fact, Fact::Stepped | Fact::Booted(_)) {
             reaction.events.iter().for_each(|event| see(oracle::Fact::Reported(event)));
         }
-        self.intern_ghost(ghost)
+        ghost
     }
+
+    /// Takes over what a thread has judged.
+    pub fn learn(&mut self, judged: &mut Judgements) {
+        for judgement in judged.made.drain(..) {
+            if self.judge.get(&judgement.asked).is_none() {
+                let violated = judgement.ghost.violation.is_some();
+                let (id, new) = self.ghosts.intern_hashed(judgement.hash, judgement.ghost);
+                if new {
+                    self.violated.push(violated);
+                }
+                self.judge.insert(judgement.asked, id);
+            }
+        }
+        judged.asked = Memo::default();
+    }
+}
+
+/// What a thread has judged and could not number.
+#[derive(Debug, Default)]
+pub struct Judgements {
+    made: Vec<Judgement>,
+    /// Which of these it was asked already.
+    asked: Memo<(Id, Id)>,
+}
+
+#[derive(Debug)]
+struct Judgement {
+    asked: (Id, Id),
+    hash: u32,
+    ghost: Ghost,
 }
 
 /// Who may look things up; and perhaps work them out.
@@ -332,6 +379,12 @@ pub trait Known {
 
 /// Looks things up only: many may at once.
 pub struct Reader<'a>(pub &'a Parts);
+
+/// Looks things up; judges what was not judged yet, for later.
+pub struct Judge<'a> {
+    pub parts: &'a Parts,
+    pub judged: &'a mut Judgements,
+}
 
 /// Looks things up and works out what is missing.
 pub struct Learner<'a>(pub &'a mut Parts);
@@ -375,6 +428,47 @@ impl Known for Reader<'_> {
     }
 }
 
+impl Known for Judge<'_> {
+    fn parts(&self) -> &Parts {
+        self.parts
+    }
+
+    fn react(&mut self, machine: Id, stimulus: Stimulus) -> Result<Id, Miss> {
+        Reader(self.parts).react(machine, stimulus)
+    }
+
+    fn cable(&mut self, cable: Id, op: CableOp) -> Result<Id, Miss> {
+        Reader(self.parts).cable(cable, op)
+    }
+
+    fn dial(&mut self, from: ServerId, peer: ServerId) -> Result<Id, Miss> {
+        Reader(self.parts).dial(from, peer)
+    }
+
+    fn talk(&mut self, pairs: Id, op: PairsOp) -> Result<Talked, Miss> {
+        Reader(self.parts).talk(pairs, op)
+    }
+
+    fn judge(&mut self, ghost: Id, reaction: Id) -> Result<Id, Miss> {
+        Reader(self.parts).judge(ghost, reaction).inspect_err(|Miss| {
+            let asked = (ghost, reaction);
+            if self.judged.asked.get(&asked).is_none() {
+                self.judged.asked.insert(asked, 0);
+                let ghost = self.parts.work_judge(ghost, reaction);
+                self.judged.made.push(Judgement { asked, hash: hash_of(&ghost), ghost });
+            }
+        })
+    }
+
+    fn judge_election(&mut self, ghost: Id, election: Id) -> Result<Id, Miss> {
+        Reader(self.parts).judge_election(ghost, election)
+    }
+
+    fn elect(&mut self, state: &[Id], who: ServerSet) -> Result<Id, Miss> {
+        Reader(self.parts).elect(state, who)
+    }
+}
+
 impl Known for Learner<'_> {
     fn parts(&self) -> &Parts {
         self.0
@@ -411,6 +505,7 @@ impl Known for Learner<'_> {
     fn judge(&mut self, ghost: Id, reaction: Id) -> Result<Id, Miss> {
         Reader(self.0).judge(ghost, reaction).or_else(|Miss| {
             let after = self.0.work_judge(ghost, reaction);
+            let after = self.0.intern_ghost(after);
             self.0.judge.insert((ghost, reaction), after);
             Ok(after)
         })
@@ -459,6 +554,7 @@ impl MachineFacts {
         MachineFacts {
             up: machine.up(),
             looking: view.is_some_and(|v| v.state() == ServerState::Looking),
+            follows: view.is_some_and(|v| v.state() == ServerState::Following),
             drained: rule_off || view.is_some_and(|v| v.pending_writes() == 0),
             syncs: runs && machine.storage.completable(),
             checkpoints: runs && machine.storage.checkpointing().is_some(),

@@ -95,6 +95,19 @@ pub struct Reaction {
     pub refused: bool,
     /// The client's connection was closed by the server.
     pub dropped: bool,
+    /// See [`super::ample`].
+    pub concerns: Concerns,
+}
+
+/// Whom a reaction concerns besides the server itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Concerns {
+    /// Those who get what it sends.
+    Receivers,
+    /// Those who elect, too: its role changes, or what it answers to those who look.
+    Voters,
+    /// Oracles hold what it reports against other servers.
+    Everyone,
 }
 
 /// The tables that reactions refer to.
@@ -130,6 +143,7 @@ pub fn react(machine: &Machine, stimulus: Stimulus, letters: &mut Letters) -> (M
     };
     act.happen(stimulus);
     act.perform();
+    let concerns = act.concerns(machine);
     let reaction = Reaction {
         server: act.machine.me(),
         machine: 0,
@@ -139,6 +153,7 @@ pub fn react(machine: &Machine, stimulus: Stimulus, letters: &mut Letters) -> (M
         events: act.out.events().into(),
         refused: act.refused,
         dropped: act.dropped,
+        concerns,
     };
     (act.machine, reaction)
 }
@@ -184,6 +199,18 @@ impl Act<'_> {
                 Ok(recovered) => self.fact = Fact::Booted(Box::new(recovered)),
                 Err(_) => self.fact = Fact::Nothing,
             },
+        }
+    }
+
+    fn concerns(&self, before: &Machine) -> Concerns {
+        let role = |machine: &Machine| machine.view().map(|v| (v.state(), v.leader(), v.elected(), v.round()));
+        let own = self.out.events().iter().all(is_own) && !matches!(self.fact, Fact::Crashed);
+        let alive = self.outs.iter().all(|out| !matches!(out, Out::Died | Out::Dial(_)));
+        let sends = self.outs.iter().all(|out| matches!(out, Out::Send { .. }));
+        match () {
+            () if !own || !alive => Concerns::Everyone,
+            () if sends && role(before) == role(&self.machine) => Concerns::Receivers,
+            () => Concerns::Voters,
         }
     }
 
@@ -296,5 +323,44 @@ impl Act<'_> {
             | Action::Sync
             | Action::Checkpoint(_) => unreachable!("the disk has taken it"),
         }
+    }
+}
+
+/// Whether what oracles keep of an event is read only when the same server reports something, or was
+/// known before: a record is Proposed, and applied by its leader, before others accept or apply it.
+fn is_own(event: &Event) -> bool {
+    match event {
+        Event::Accepted { .. }
+        | Event::Applied { .. }
+        | Event::UpToDate { .. }
+        | Event::Role { .. }
+        | Event::EpochProposed { .. }
+        | Event::Voted { .. }
+        | Event::Resigned { .. }
+        | Event::LearnerLost { .. }
+        | Event::PacketIgnored { .. }
+        | Event::PeerRefused { .. } => true,
+        Event::Elected { .. }
+        | Event::EpochAccepted { .. }
+        | Event::EpochAcked { .. }
+        | Event::SyncPlanned { .. }
+        | Event::NewLeaderAcked { .. }
+        | Event::Established { .. }
+        | Event::Proposed { .. }
+        | Event::Acked { .. }
+        | Event::Committed { .. }
+        | Event::Truncated { .. }
+        | Event::DigestMismatch { .. }
+        | Event::ImageInstalled { .. }
+        | Event::SyncAborted { .. }
+        | Event::SessionExpiring { .. }
+        | Event::SessionOwned { .. }
+        | Event::Prepared { .. }
+        | Event::SessionAttached { .. }
+        | Event::SessionRefused { .. }
+        | Event::Requested { .. }
+        | Event::Replied { .. }
+        | Event::SyncAnswered { .. }
+        | Event::Stopped { .. } => false,
     }
 }

@@ -70,6 +70,10 @@ impl Shard {
         self.words.len() * 4 + self.ends.len() * 8 + self.parents.len() * 4 + self.index.bytes()
     }
 
+    pub fn contains(&self, hash: u32, words: &[u32]) -> bool {
+        self.index.find(hash, |local| self.get(local) == words).is_some()
+    }
+
     /// Adds what is new.
     pub fn take(&mut self, batch: &Batch) {
         let mut start = 0;
@@ -81,7 +85,7 @@ impl Shard {
 
     /// Adds a state, unless it is known.
     pub fn add(&mut self, hash: u32, parent: u32, words: &[u32]) -> bool {
-        if self.index.find(hash, |local| self.get(local) == words).is_some() {
+        if self.contains(hash, words) {
             return false;
         }
         let local = u32::try_from(self.len()).expect("a shard numbers its states in 32 bits");

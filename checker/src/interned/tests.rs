@@ -1,9 +1,10 @@
 //! Both holders of the parts, side by side: the world that applies whole steps, and the numbers that
 //! parts are here. After every move of every schedule every part must be equal.
 
+use super::ample;
 use super::explore::intern;
 use super::parts::{Learner, Parts};
-use super::walk::{Came, Now, WORDS_MAX};
+use super::walk::{Act, Came, Now, WORDS_MAX};
 use crate::broadcast::{Bound, Broadcast};
 use crate::state::Budget;
 use stateright::Model;
@@ -72,4 +73,78 @@ fn both_holders_agree_on_every_part_after_every_move() {
 #[test]
 fn both_holders_agree_where_servers_stop_and_oracles_object() {
     schedules(40, 3, &[Rule::KeepProposalsInSync, Rule::CommitQuorum]);
+}
+
+/// A move of `before` as it is called in `after`, where connections may have gone.
+fn called(act: Act, before: &Now, after: &Now) -> Option<Act> {
+    let Act::Deliver { at, to } = act else { return Some(act) };
+    let slot = before.cables()[usize::from(at)].0;
+    let at = after.cables().iter().position(|(other, _)| *other == slot)?;
+    Some(Act::Deliver { at: at as u8, to })
+}
+
+fn made(now: &Now, act: Act, learner: &mut Learner<'_>) -> (Now, Came) {
+    let mut next = *now;
+    let came = next.make(act, learner).expect("a learner knows everything");
+    (next, came)
+}
+
+/// Wherever some moves are enough, each of them commutes with each of the others, ghosts included:
+/// the number of pairs looked at.
+fn diamonds(now: &Now, learner: &mut Learner<'_>) -> usize {
+    let mut acts = Vec::new();
+    now.acts(learner, &mut acts);
+    let Some(server) = ample::choose(now, &acts, learner).expect("a learner knows everything") else { return 0 };
+    let (enough, others): (Vec<Act>, Vec<Act>) =
+        acts.iter().partition(|act| ample::server_of(now, **act, learner) == Some(server));
+    let mut pairs = 0;
+    for one in &enough {
+        let (first, came) = made(now, *one, learner);
+        assert_eq!(came, Came::State);
+        for other in &others {
+            let (second, came) = made(now, *other, learner);
+            let again = called(*other, now, &first).expect("what is enough keeps the others possible");
+            let (whole, same) = made(&first, again, learner);
+            assert_eq!(came, same, "{one:?} changes what comes of {other:?}");
+            if came == Came::State {
+                let again = called(*one, now, &second).expect("the others keep possible what is enough");
+                let (turned, came) = made(&second, again, learner);
+                assert_eq!(came, Came::State);
+                let (mut words, mut other_words) = ([0; WORDS_MAX], [0; WORDS_MAX]);
+                assert_eq!(whole.pack(&mut words), turned.pack(&mut other_words), "{one:?}, {other:?}");
+                pairs += 1;
+            }
+        }
+    }
+    pairs
+}
+
+/// Random schedules that look for the states in which faults are used up.
+#[test]
+fn moves_that_are_enough_commute_with_all_others() {
+    let budgets = [(2, 0, 0, 3), (1, 1, 0, 2), (1, 0, 1, 2), (2, 1, 1, 3), (1, 1, 1, 2)];
+    let mut pairs = 0;
+    for (writes, crashes, breaks, elections) in budgets {
+        let budget = Budget { writes, crashes, breaks, elections };
+        let model = Broadcast::new(Bound { servers: 3, budget }, RuleSet::EMPTY);
+        let (mut parts, mut lots) = (Parts::new(), Lots(u64::from(writes)));
+        let start = model.init_states().pop().expect("a model has an initial state");
+        for _ in 0..300 {
+            let mut now = intern(&start, &mut parts);
+            let learner = &mut Learner(&mut parts);
+            for _ in 0..MOVES_MAX {
+                pairs += diamonds(&now, learner);
+                let mut acts = Vec::new();
+                now.acts(learner, &mut acts);
+                if acts.is_empty() {
+                    break;
+                }
+                let (next, came) = made(&now, acts[lots.below(acts.len())], learner);
+                if came == Came::State {
+                    now = next;
+                }
+            }
+        }
+    }
+    assert!(pairs > 10_000, "only {pairs} pairs of moves were looked at");
 }

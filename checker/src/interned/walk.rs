@@ -90,11 +90,11 @@ impl Now {
         &self.cables[..self.cable_count]
     }
 
-    fn servers(&self) -> impl Iterator<Item = ServerId> + use<> {
+    pub fn servers(&self) -> impl Iterator<Item = ServerId> + use<> {
         (1..=self.servers as u8).map(ServerId)
     }
 
-    fn machine(&self, server: ServerId) -> Id {
+    pub fn machine(&self, server: ServerId) -> Id {
         self.machines[usize::from(server.0) - 1]
     }
 

@@ -12,7 +12,7 @@ use serde_json::json;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
-use zabra_checker::{Bound, Broadcast, Budget, Counterexample, End, Explored, Go, explore};
+use zabra_checker::{Bound, Broadcast, Budget, Counterexample, End, Explored, Go, Search, search_with};
 use zabra_reports::exit::Exit;
 use zabra_sim::rules::RuleSet;
 use zabra_sim::shrink;
@@ -34,8 +34,9 @@ pub fn check(args: &Check, talk: &Talk, voice: &Voice) -> Result<Exit, Failed> {
     let mut progress = Progress::new(voice, None, args.time.map(|t| std::time::Duration::from_millis(t.0)));
     let (mut stopped, mut searched_millis) = (None, 1);
     let interrupted = pool::interrupted();
+    let how = Search { threads: usize::from(threads), reduce: !args.whole };
     let found = pool::guarded(|| {
-        explore(&model, usize::from(threads), |now| {
+        search_with(&model, how, |now| {
             let millis = elapsed(began);
             searched_millis = millis;
             progress.show(millis / 1000, || {
@@ -54,7 +55,7 @@ pub fn check(args: &Check, talk: &Talk, voice: &Voice) -> Result<Exit, Failed> {
     });
     progress.finish();
     let found = found.map_err(|p| Failed { exit: Exit::Panic, words: format!("{}: {}", p.place, p.message) })?;
-    let searched = Searched { found, millis: searched_millis, threads, stopped, bound, rules };
+    let searched = Searched { found, millis: searched_millis, how, stopped, bound, rules };
     let story = searched.found.counterexample.as_ref().map(|c| story(c, &searched, talk)).transpose()?.flatten();
     let exit = searched.exit();
     voice.document(&searched.document(args, story.as_ref(), exit));
@@ -67,7 +68,7 @@ struct Searched {
     found: Explored,
     /// Of the search, without the check of the tables at its end.
     millis: u64,
-    threads: u16,
+    how: Search,
     stopped: Option<&'static str>,
     bound: Bound,
     rules: RuleSet,
@@ -147,7 +148,10 @@ impl Searched {
         };
         match self.found.end {
             End::Exhausted => format!("exhausted to depth {}, {cut}", progress.depth),
-            End::Violated => format!("violated at depth {}", progress.depth + 1),
+            End::Violated => {
+                let moves = self.found.counterexample.as_ref().map_or(0, |c| c.moves.len());
+                format!("violated after {moves} moves")
+            }
             End::Stopped => format!(
                 "{} at depth {}: {} states were not looked beyond, {cut}",
                 self.stopped.unwrap_or("stopped"),
@@ -177,10 +181,13 @@ impl Searched {
             "{} states, {} transitions in {seconds} s with {} threads: {} states/s, {} bytes/state\n",
             progress.states,
             progress.transitions,
-            self.threads,
+            self.how.threads,
             rate(progress.states, self.millis),
             progress.bytes / progress.states.max(1),
         );
+        if self.how.reduce {
+            text += &format!("of moves that commute one order (--whole: all); {} states passed\n", progress.passed);
+        }
         text += &format!(
             "{} steps of the core, {} machines, {} connections, {} ghosts, {} judgements, {} elections; reached: {}\n",
             sizes.reactions,
@@ -218,7 +225,8 @@ impl Searched {
             "exhausted": self.found.end == End::Exhausted, "cut": self.found.cut,
             "left": if self.found.end == End::Stopped { progress.frontier } else { 0 },
             "states": progress.states, "transitions": progress.transitions, "depth": progress.depth,
-            "millis": self.millis, "threads": self.threads, "bytes": progress.bytes,
+            "whole": !self.how.reduce, "passed": progress.passed, "local_states": self.found.local,
+            "millis": self.millis, "threads": self.how.threads, "bytes": progress.bytes,
             "core_steps": sizes.reactions, "machines": sizes.machines, "connections": sizes.cables,
             "ghosts": sizes.ghosts, "judgements": sizes.judged, "unequal": self.found.unequal,
             "reached": self.found.reached, "counterexample": counterexample,

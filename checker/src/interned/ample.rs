@@ -1,0 +1,220 @@
+//! Ample sets: which moves of a state are enough (decision 0018).
+//!
+//! Orders of moves that commute lead to the same state, so one of them is enough. When the faults are
+//! used up, the moves at one server may be explored alone if nothing new can arrive there first (each
+//! of its open connections has something on its way, or a peer that is waiting itself) and if what
+//! they do concerns nobody but that server: no change of role, and nothing reported that an oracle
+//! holds against another server.
+
+use super::index::hash_words;
+use super::parts::{Front, Known, Miss};
+use super::react::{Concerns, Stimulus};
+use super::walk::{Act, Came, Now, WORDS_MAX};
+use zabra_core::id::ServerId;
+use zabra_sim::link::{End, Side};
+
+/// The server whose moves are enough here, if there is one; one with a single move rather than others.
+pub fn choose<K: Known>(now: &Now, acts: &[Act], known: &mut K) -> Result<Option<ServerId>, Miss> {
+    if now.budget.crashes > 0 || now.budget.breaks > 0 {
+        return Ok(None);
+    }
+    let around = Around::of(now, acts, known);
+    let mut several = None;
+    for server in now.servers() {
+        let moves = around.moves[usize::from(server.0)];
+        // With several moves anywhere else one is enough.
+        if moves == 0 || (moves > 1 && several.is_some()) {
+            continue;
+        }
+        // Whoever looks may elect; whoever elects may join a leader.
+        let follows = now.budget.elections == 0 || known.parts().machine(now.machine(server)).follows;
+        if follows && around.may_be_alone(server) && is_quiet(now, server, acts, known)? {
+            if moves == 1 {
+                return Ok(Some(server));
+            }
+            several = Some(server);
+        }
+    }
+    Ok(several)
+}
+
+/// What a run has passed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Passed {
+    pub states: u64,
+    /// Which of the model's `sometimes` properties held on the way, as bits.
+    pub reached: u8,
+}
+
+/// Makes moves as long as one is enough, telling the place of each among the moves of its state, and
+/// asking before each whether it is known where it leads. The states on the way need not be kept:
+/// there is one way on from each.
+pub fn run<K: Known>(
+    now: &mut Now,
+    known: &mut K,
+    acts: &mut Vec<Act>,
+    mut shortcut: impl FnMut(&mut Now) -> bool,
+    mut tell: impl FnMut(usize),
+) -> Result<Passed, Miss> {
+    let mut passed = Passed::default();
+    while now.budget.crashes == 0 && now.budget.breaks == 0 && !shortcut(now) {
+        now.acts(known, acts);
+        let Some(server) = choose(now, acts, known)? else { break };
+        let mut enough = (0..acts.len()).filter(|at| server_of(now, acts[*at], known) == Some(server));
+        let (Some(only), None) = (enough.next(), enough.next()) else { break };
+        passed.states += 1;
+        passed.reached |= now.reached(known);
+        tell(only);
+        let came = now.make(acts[only], known)?;
+        assert_eq!(came, Came::State, "deliveries, completions and starts apply");
+    }
+    Ok(passed)
+}
+
+/// Where runs have led lately, for they meet.
+#[derive(Debug, Default)]
+pub struct Trail {
+    slots: Vec<Option<(Words, Words)>>,
+    /// The states of the run that is on its way.
+    way: Vec<Words>,
+}
+
+type Words = ([u32; WORDS_MAX], u8);
+
+const SLOTS: usize = 1 << 16;
+
+impl Trail {
+    /// As [`run`], where it has not led before.
+    pub fn run<K: Known>(&mut self, now: &mut Now, known: &mut K, acts: &mut Vec<Act>) -> Result<Passed, Miss> {
+        self.way.clear();
+        self.slots.resize(SLOTS, None);
+        let (slots, way) = (&self.slots, &mut self.way);
+        let shortcut = |now: &mut Now| {
+            let from = words(now);
+            let found = slots[slot(&from)].as_ref().filter(|(known, _)| *known == from);
+            if let Some((_, to)) = found {
+                *now = Now::unpack(&to.0[..usize::from(to.1)], now.machines().len());
+            }
+            way.push(from);
+            found.is_some()
+        };
+        let passed = run(now, known, acts, shortcut, |_| {})?;
+        let to = words(now);
+        for from in self.way.drain(..) {
+            self.slots[slot(&from)] = Some((from, to));
+        }
+        Ok(passed)
+    }
+}
+
+fn slot(words: &Words) -> usize {
+    hash_words(&words.0[..usize::from(words.1)]) as usize % SLOTS
+}
+
+fn words(now: &Now) -> Words {
+    let mut words = [0; WORDS_MAX];
+    let len = now.pack(&mut words).len() as u8;
+    (words, len)
+}
+
+/// The server at which a move happens. An election happens at many.
+pub fn server_of<K: Known>(now: &Now, act: Act, known: &K) -> Option<ServerId> {
+    match act {
+        Act::Deliver { at, to } => {
+            let (_, cable) = now.cables()[usize::from(at)];
+            Some(known.parts().cable(cable).ends[to as usize])
+        }
+        Act::Complete(server, _) | Act::Limit(server) | Act::Restart(server) | Act::Write(server) => Some(server),
+        Act::Elect(_) | Act::Crash { .. } | Act::Break { .. } => None,
+    }
+}
+
+/// Who can move, and whose moves may reach whom. Sets of servers as bits, by server.
+struct Around {
+    moves: [u8; BITS],
+    electing: u8,
+    /// To whom a connection is open here.
+    touched: [u8; BITS],
+    /// From whom something may come that is not on its way yet.
+    silent: [u8; BITS],
+}
+
+/// Servers are numbered from 1 to 7.
+const BITS: usize = 8;
+
+impl Around {
+    fn of<K: Known>(now: &Now, acts: &[Act], known: &K) -> Around {
+        let mut around = Around { moves: [0; BITS], electing: 0, touched: [0; BITS], silent: [0; BITS] };
+        for act in acts {
+            if let Act::Elect(who) = act {
+                // What the budget does not allow will not happen.
+                let electing = who.iter().filter(|_| now.budget.elections > 0);
+                around.electing |= electing.fold(0, |set, server| set | bit(server));
+            } else if let Some(server) = server_of(now, *act, known) {
+                around.moves[usize::from(server.0)] += 1;
+            }
+        }
+        for (_, cable) in now.cables() {
+            let facts = known.parts().cable(*cable);
+            for side in Side::BOTH.into_iter().filter(|side| facts.states[*side as usize] != End::Closed) {
+                let (here, there) = (usize::from(facts.ends[side as usize].0), side.other() as usize);
+                around.touched[here] |= bit(facts.ends[there]);
+                if facts.fronts[side as usize].is_none() && facts.states[there] != End::Closed {
+                    around.silent[here] |= bit(facts.ends[there]);
+                }
+            }
+        }
+        around
+    }
+
+    /// Whether nothing that is not there yet can happen to the server before it moves.
+    fn may_be_alone(&self, server: ServerId) -> bool {
+        let (me, mut awake) = (bit(server), self.electing);
+        for (other, moves) in self.moves.iter().enumerate() {
+            awake |= u8::from(*moves > 0) << other;
+        }
+        awake &= !me;
+        // Who is reached by those that move without it may move then.
+        loop {
+            let woken = (1..BITS).filter(|other| self.touched[*other] & awake & !me != 0);
+            let more = woken.fold(awake, |set, other| set | 1 << other) & !me;
+            if more == awake {
+                return self.silent[usize::from(server.0)] & awake == 0;
+            }
+            awake = more;
+        }
+    }
+}
+
+fn bit(server: ServerId) -> u8 {
+    1 << server.0
+}
+
+/// Whether all that can happen at the server concerns those only who get what it sends; or, when
+/// nobody elects any more, changes its role as well.
+fn is_quiet<K: Known>(now: &Now, server: ServerId, acts: &[Act], known: &mut K) -> Result<bool, Miss> {
+    let most = if now.budget.elections == 0 { Concerns::Voters } else { Concerns::Receivers };
+    for act in acts {
+        if server_of(now, *act, known) != Some(server) {
+            continue;
+        }
+        let stimulus = match *act {
+            Act::Deliver { at, to } => {
+                let facts = known.parts().cable(now.cables()[usize::from(at)].1);
+                match (facts.fronts[to as usize], facts.states[to as usize]) {
+                    (Some(Front::Carry(packet)), End::Open { slot }) => Stimulus::Packet { slot, packet },
+                    (Some(Front::End | Front::Lost), End::Open { slot }) => Stimulus::Broken { slot },
+                    _ => return Ok(false),
+                }
+            }
+            Act::Complete(_, job) => Stimulus::Complete(job),
+            Act::Restart(_) => Stimulus::Restart,
+            Act::Elect(_) | Act::Limit(_) | Act::Write(_) | Act::Crash { .. } | Act::Break { .. } => return Ok(false),
+        };
+        let reaction = known.react(now.machine(server), stimulus)?;
+        if known.parts().reaction(reaction).concerns > most {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

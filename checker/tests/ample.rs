@@ -1,0 +1,91 @@
+//! Leaving out moves that commute changes no verdict: same oracles, same local states, fewer states.
+
+use zabra_checker::{Bound, Broadcast, Budget, End, Explored, Go, Search, explore, search_with};
+use zabra_core::rule::Rule;
+use zabra_sim::rules::RuleSet;
+
+const fn budget(writes: u8, crashes: u8, breaks: u8, elections: u8) -> Budget {
+    Budget { writes, crashes, breaks, elections }
+}
+
+fn model(budget: Budget, without: &[Rule]) -> Broadcast {
+    Broadcast::new(Bound { servers: 3, budget }, without.iter().copied().collect::<RuleSet>())
+}
+
+fn reduced(budget: Budget, without: &[Rule], threads: usize) -> Explored {
+    search_with(&model(budget, without), Search { threads, reduce: true }, |_| Go::On)
+}
+
+/// The whole bound against the reduced one, whose states and transitions are golden.
+fn agrees(budget: Budget, states: usize, transitions: u64) {
+    let whole = explore(&model(budget, &[]), 2, |_| Go::On);
+    for threads in [1, 2] {
+        let found = reduced(budget, &[], threads);
+        assert_eq!((found.end, whole.end), (End::Exhausted, End::Exhausted));
+        assert_eq!(found.reached, whole.reached);
+        assert_eq!(found.local, whole.local, "the same local states, as oracles see them");
+        assert_eq!((found.progress.states, found.progress.transitions), (states, transitions));
+        assert_eq!(found.unequal, 0, "equal inputs give equal outputs");
+    }
+}
+
+#[test]
+fn a_write_has_the_same_local_states() {
+    agrees(budget(1, 0, 0, 3), 3244, 8043);
+}
+
+#[test]
+fn a_crash_has_the_same_local_states() {
+    agrees(budget(0, 1, 0, 3), 62_629, 120_292);
+}
+
+#[test]
+fn a_break_has_the_same_local_states() {
+    agrees(budget(0, 0, 1, 3), 29_498, 61_862);
+}
+
+/// Every rule of `kills.rs` is caught by the same oracle.
+fn dies(budget: Budget, rules: &[(Rule, &str)]) {
+    let found: Vec<(Rule, &str)> = rules
+        .iter()
+        .map(|(rule, _)| {
+            let counterexample = reduced(budget, &[*rule], 1).counterexample;
+            (*rule, counterexample.map_or("survives", |found| found.violation.oracle))
+        })
+        .collect();
+    assert_eq!(found, rules);
+}
+
+#[test]
+fn rules_die_within_one_write() {
+    let rules = [
+        (Rule::VoteQuorum, "quorum"),
+        (Rule::EpochQuorum, "quorum"),
+        (Rule::EstablishedByQuorum, "quorum"),
+        (Rule::CommitQuorum, "quorum"),
+        (Rule::AcceptedDurable, "epochs"),
+        (Rule::LeaderEpochDurable, "epochs"),
+        (Rule::EpochBeforeAck, "ack_durability"),
+        (Rule::LeaderAckAfterDurable, "ack_durability"),
+        (Rule::AckAfterDurable, "ack_durability"),
+        (Rule::HistoryBeforeAck, "ack_durability"),
+        (Rule::ApplyCommitted, "commit_safety"),
+        (Rule::SyncForwardsRest, "commit_matching"),
+        (Rule::KeepProposalsInSync, "commit_matching"),
+    ];
+    dies(budget(1, 0, 0, 3), &rules);
+}
+
+#[test]
+fn rules_die_with_one_broken_connection() {
+    let rules = [
+        (Rule::VoteRound, "election"),
+        (Rule::DrainBeforeVote, "epochs"),
+        (Rule::EpochAboveAll, "primary"),
+        (Rule::EqualDoesNotVouch, "primary"),
+        (Rule::VoteFromHistory, "vote"),
+        (Rule::VoteOrder, "vote"),
+        (Rule::LeaderMostRecent, "leader_completeness"),
+    ];
+    dies(budget(1, 0, 1, 3), &rules);
+}
