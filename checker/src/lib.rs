@@ -12,7 +12,9 @@ mod interned;
 mod state;
 
 pub use broadcast::{Bound, Broadcast, Move, SAFE};
-pub use interned::{Counterexample, End, Explored, Go, Interned, Progress, Search, Sizes, explore, search as search_with};
+pub use interned::{
+    Counterexample, End, Explored, Go, Interned, Progress, Search, Sizes, explore, search as search_with,
+};
 pub use state::{Budget, State};
 
 use stateright::{Checker, Model};

@@ -362,7 +362,8 @@ impl Explorer {
                 continue;
             }
             if self.reduce {
-                ample::run(&mut next, learner, &mut ahead, |_| false, |at| way.push(at)).expect("a learner knows everything");
+                ample::run(&mut next, learner, &mut ahead, |_| false, |at| way.push(at))
+                    .expect("a learner knows everything");
             }
             if next.pack(&mut [0; WORDS_MAX]) == child {
                 return way;
@@ -391,16 +392,13 @@ impl Hand {
         self.try_expand(state, ground, known).expect("a learner knows everything");
     }
 
-    fn try_expand<K: Known>(
-        &mut self,
-        state: u32,
-        ground: &Ground<'_>,
-        known: &mut K,
-    ) -> Result<(), Miss> {
+    fn try_expand<K: Known>(&mut self, state: u32, ground: &Ground<'_>, known: &mut K) -> Result<(), Miss> {
         let now = Now::unpack(ground.words(state), ground.servers);
         let mut acts = std::mem::take(&mut self.acts);
         now.acts(known, &mut acts);
-        if ground.reduce && let Some(server) = ample::choose(&now, &acts, known)? {
+        if ground.reduce
+            && let Some(server) = ample::choose(&now, &acts, known)?
+        {
             acts.retain(|act| ample::server_of(&now, *act, known) == Some(server));
             self.tally.reduced += 1;
         }
