@@ -70,6 +70,11 @@ pub(super) async fn connect(hosts: &[Host], limit: Duration) -> io::Result<TcpSt
     let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for host in hosts {
         match timeout(limit, TcpStream::connect((host.name.as_str(), host.port))).await {
+            // A socket that dials a port of this machine where nobody listens can get that very port,
+            // and with it itself as the other end.
+            Ok(Ok(stream)) if stream.local_addr().ok() == stream.peer_addr().ok() => {
+                last = io::ErrorKind::ConnectionRefused.into();
+            }
             Ok(Ok(stream)) => return Ok(stream),
             Ok(Err(error)) => last = error,
             Err(_) => last = io::ErrorKind::TimedOut.into(),
