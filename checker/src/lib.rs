@@ -5,17 +5,21 @@
 //! the state, so the space is finite and a search ends. What a bound leaves out is counted and said,
 //! never silent (design section 3).
 
-mod broadcast;
 mod election;
 pub mod history;
 mod interned;
+mod moves;
+mod plain;
+mod scope;
 mod state;
 
-pub use broadcast::{Bound, Broadcast, Move, SAFE};
 pub use interned::{
     Counterexample, End, Explored, Go, Interned, Progress, Search, Sizes, explore, search as search_with,
 };
-pub use state::{Budget, State};
+pub use moves::Move;
+pub use plain::{Plain, SAFE};
+pub use scope::{Bound, Budget, Kind};
+pub use state::State;
 
 use stateright::{Checker, Model};
 
@@ -37,7 +41,7 @@ pub struct Found {
 }
 
 /// Searches a bound breadth first, until it is exhausted or a violation is found.
-pub fn search(model: Broadcast) -> Found {
+pub fn search(model: Plain) -> Found {
     let checker = model.checker().finish_when(stateright::HasDiscoveries::AnyFailures).spawn_bfs().join();
     let violation = checker.discovery(SAFE).map(|path| {
         let oracle = path
@@ -47,7 +51,15 @@ pub fn search(model: Broadcast) -> Found {
             .map_or_else(String::new, |v| format!("{}: {} ({}; {})", v.oracle, v.sentence, v.facts[0], v.facts[1]));
         (oracle, path.into_actions().iter().map(|action| format!("{action:?}")).collect())
     });
-    let reached = broadcast::SOMETIMES.iter().filter(|name| checker.discovery(name).is_some()).copied().collect();
+    let reached = checker
+        .model()
+        .bound
+        .kind
+        .milestones()
+        .iter()
+        .filter(|name| checker.discovery(name).is_some())
+        .copied()
+        .collect();
     Found {
         states: checker.unique_state_count(),
         transitions: checker.state_count(),

@@ -1,5 +1,6 @@
 //! A state of the model: the world's parts, the oracles' ghosts, and what may still go wrong.
 
+use crate::scope::Budget;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use zabra_core::id::ServerId;
@@ -8,15 +9,6 @@ use zabra_sim::oracle::{Fact, Oracles, Sight, Violation};
 use zabra_sim::step::{Step, Survivors};
 use zabra_sim::time::Micros;
 use zabra_sim::world::{Happened, World};
-
-/// What may still happen that the world does not do by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Budget {
-    pub writes: u8,
-    pub crashes: u8,
-    pub breaks: u8,
-    pub elections: u8,
-}
 
 /// Among so many numbers one draws any outcome of a small crash.
 const DRAWS_MAX: u64 = 10_000;

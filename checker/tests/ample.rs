@@ -1,15 +1,15 @@
 //! Leaving out moves that commute changes no verdict: same oracles, same local states, fewer states.
 
-use zabra_checker::{Bound, Broadcast, Budget, End, Explored, Go, Search, explore, search_with};
+use zabra_checker::{Bound, Budget, Kind, Plain, End, Explored, Go, Search, explore, search_with};
 use zabra_core::rule::Rule;
 use zabra_sim::rules::RuleSet;
 
 const fn budget(writes: u8, crashes: u8, breaks: u8, elections: u8) -> Budget {
-    Budget { writes, crashes, breaks, elections }
+    Budget { writes, crashes, breaks, elections, timeouts: 0 }
 }
 
-fn model(budget: Budget, without: &[Rule]) -> Broadcast {
-    Broadcast::new(Bound { servers: 3, budget }, without.iter().copied().collect::<RuleSet>())
+fn model(budget: Budget, without: &[Rule]) -> Plain {
+    Plain::new(Bound { kind: Kind::Broadcast, servers: 3, budget }, without.iter().copied().collect::<RuleSet>())
 }
 
 fn reduced(budget: Budget, without: &[Rule], threads: usize) -> Explored {

@@ -1,17 +1,20 @@
 //! The first exhaustive check: complete replicas, every order of deliveries and storage completions,
 //! up to a bound. The counts are golden: a change of the core that alters them says why.
 
-use zabra_checker::{Bound, Broadcast, Budget, Found, search};
+use zabra_checker::{Bound, Budget, Found, Kind, Plain, search};
 use zabra_core::rule::Rule;
 use zabra_sim::rules::RuleSet;
 
 fn explore(budget: Budget, without: &[Rule]) -> Found {
-    search(Broadcast::new(Bound { servers: 3, budget }, without.iter().copied().collect::<RuleSet>()))
+    search(Plain::new(
+        Bound { kind: Kind::Broadcast, servers: 3, budget },
+        without.iter().copied().collect::<RuleSet>(),
+    ))
 }
 
-const WRITE: Budget = Budget { writes: 1, crashes: 0, breaks: 0, elections: 3 };
-const CRASH: Budget = Budget { writes: 0, crashes: 1, breaks: 0, elections: 3 };
-const BREAK: Budget = Budget { writes: 0, crashes: 0, breaks: 1, elections: 3 };
+const WRITE: Budget = Budget { writes: 1, crashes: 0, breaks: 0, elections: 3, ..Budget::NONE };
+const CRASH: Budget = Budget { writes: 0, crashes: 1, breaks: 0, elections: 3, ..Budget::NONE };
+const BREAK: Budget = Budget { writes: 0, crashes: 0, breaks: 1, elections: 3, ..Budget::NONE };
 
 /// Exhausts a bound: no oracle objects, and the counts are what they were.
 fn exhausts(budget: Budget, states: usize, transitions: usize, cut: u64) {

@@ -1,16 +1,16 @@
 //! The interned wrapping agrees with the plain one: states, transitions, cuts, verdicts.
 
 use stateright::{Checker, Model};
-use zabra_checker::{Bound, Broadcast, Budget, End, Explored, Go, Interned, explore};
+use zabra_checker::{Bound, Budget, End, Explored, Go, Interned, Kind, Plain, explore};
 use zabra_core::rule::Rule;
 use zabra_sim::rules::RuleSet;
 
-const WRITE: Budget = Budget { writes: 1, crashes: 0, breaks: 0, elections: 3 };
-const CRASH: Budget = Budget { writes: 0, crashes: 1, breaks: 0, elections: 3 };
-const BREAK: Budget = Budget { writes: 0, crashes: 0, breaks: 1, elections: 3 };
+const WRITE: Budget = Budget { writes: 1, crashes: 0, breaks: 0, elections: 3, ..Budget::NONE };
+const CRASH: Budget = Budget { writes: 0, crashes: 1, breaks: 0, elections: 3, ..Budget::NONE };
+const BREAK: Budget = Budget { writes: 0, crashes: 0, breaks: 1, elections: 3, ..Budget::NONE };
 
-fn model(budget: Budget, without: &[Rule]) -> Broadcast {
-    Broadcast::new(Bound { servers: 3, budget }, without.iter().copied().collect::<RuleSet>())
+fn model(budget: Budget, without: &[Rule]) -> Plain {
+    Plain::new(Bound { kind: Kind::Broadcast, servers: 3, budget }, without.iter().copied().collect::<RuleSet>())
 }
 
 fn search(budget: Budget, threads: usize) -> Explored {

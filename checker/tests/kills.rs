@@ -3,16 +3,16 @@
 //! The explorer goes level by level, so a length is that of a shortest counterexample; a change of the
 //! core that alters one says why.
 
-use zabra_checker::{Bound, Broadcast, Budget, Explored, Go, explore};
+use zabra_checker::{Bound, Budget, Explored, Go, Kind, Plain, explore};
 use zabra_core::rule::Rule;
 use zabra_sim::rules::RuleSet;
 
-const WRITE: Budget = Budget { writes: 1, crashes: 0, breaks: 0, elections: 3 };
-const BREAK: Budget = Budget { writes: 1, crashes: 0, breaks: 1, elections: 3 };
+const WRITE: Budget = Budget { writes: 1, crashes: 0, breaks: 0, elections: 3, ..Budget::NONE };
+const BREAK: Budget = Budget { writes: 1, crashes: 0, breaks: 1, elections: 3, ..Budget::NONE };
 
 fn search(rule: Rule, budget: Budget) -> Explored {
     let without: RuleSet = [rule].into_iter().collect();
-    explore(&Broadcast::new(Bound { servers: 3, budget }, without), 1, |_| Go::On)
+    explore(&Plain::new(Bound { kind: Kind::Broadcast, servers: 3, budget }, without), 1, |_| Go::On)
 }
 
 /// Each of these rules being off, this oracle objects after so many moves, and not after fewer.

@@ -159,12 +159,12 @@ pub struct Shrink {
 
 #[derive(Args, Debug)]
 pub struct Check {
-    /// The model: broadcast
-    pub model: String,
+    /// election, broadcast or full; all of them if not given
+    pub model: Option<String>,
     /// The bound to start from
     #[arg(long, value_enum, default_value_t = Preset::Quick)]
     pub preset: Preset,
-    /// One number of the bound: servers, writes, crashes, breaks or elections (may be repeated)
+    /// One number of the bound: servers, writes, crashes, breaks, elections or timeouts (may be repeated)
     #[arg(long, value_name = "K=V")]
     pub bound: Vec<String>,
     /// All cores if not given
@@ -186,12 +186,14 @@ pub struct Check {
 /// Bounds with a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Preset {
-    /// 3 servers, 1 write
-    Write,
-    /// 3 servers, 1 write, 1 break
+    /// Some seconds
+    Small,
+    /// What fits a minute on two cores
     Quick,
-    /// 3 servers, 1 write, 1 crash, 1 break
+    /// What fits half an hour
     Deep,
+    /// What nobody waits for
+    Huge,
 }
 
 #[derive(Args, Debug)]

@@ -93,7 +93,7 @@ impl Trail {
             let from = words(now);
             let found = slots[slot(&from)].as_ref().filter(|(known, _)| *known == from);
             if let Some((_, to)) = found {
-                *now = Now::unpack(&to.0[..usize::from(to.1)], now.machines().len());
+                *now = Now::unpack(&to.0[..usize::from(to.1)], now.shape);
             }
             way.push(from);
             found.is_some()
@@ -124,8 +124,13 @@ pub fn server_of<K: Known>(now: &Now, act: Act, known: &K) -> Option<ServerId> {
             let (_, cable) = now.cables()[usize::from(at)];
             Some(known.parts().cable(cable).ends[to as usize])
         }
-        Act::Complete(server, _) | Act::Limit(server) | Act::Restart(server) | Act::Write(server) => Some(server),
-        Act::Elect(_) | Act::Crash { .. } | Act::Break { .. } => None,
+        Act::Complete(server, _)
+        | Act::Fire(server, _)
+        | Act::Early(server, _)
+        | Act::Notify { to: server, .. }
+        | Act::Restart(server)
+        | Act::Write(server) => Some(server),
+        Act::Elect(_) | Act::Meet(..) | Act::Part(..) | Act::Crash { .. } | Act::Break { .. } => None,
     }
 }
 
@@ -209,7 +214,15 @@ fn is_quiet<K: Known>(now: &Now, server: ServerId, acts: &[Act], known: &mut K) 
             }
             Act::Complete(_, job) => Stimulus::Complete(job),
             Act::Restart(_) => Stimulus::Restart,
-            Act::Elect(_) | Act::Limit(_) | Act::Write(_) | Act::Crash { .. } | Act::Break { .. } => return Ok(false),
+            Act::Elect(_)
+            | Act::Notify { .. }
+            | Act::Meet(..)
+            | Act::Fire(..)
+            | Act::Early(..)
+            | Act::Write(_)
+            | Act::Crash { .. }
+            | Act::Break { .. }
+            | Act::Part(..) => return Ok(false),
         };
         let reaction = known.react(now.machine(server), stimulus)?;
         if known.parts().reaction(reaction).concerns > most {

@@ -8,8 +8,9 @@ use super::ample::{self, Passed, Trail};
 use super::index::Id;
 use super::parts::{Ghost, Judge, Judgements, Known, Learner, Miss, Parts, Sizes};
 use super::store::{Batch, Shard, place};
-use super::walk::{Act, Came, Now, WORDS_MAX};
-use crate::broadcast::{Broadcast, Move, SOMETIMES};
+use super::walk::{Act, Came, Now, Shape, WORDS_MAX};
+use crate::moves::Move;
+use crate::plain::Plain;
 use crate::state::State;
 use stateright::Model;
 use zabra_sim::oracle::Violation;
@@ -86,7 +87,7 @@ struct Explorer {
     shards: Vec<Shard>,
     /// For each shard, the states of the level.
     level: Vec<std::ops::Range<usize>>,
-    servers: usize,
+    shape: Shape,
     reduce: bool,
     tally: Tally,
     depth: usize,
@@ -95,7 +96,7 @@ struct Explorer {
 /// What expanding reads besides the tables of parts.
 struct Ground<'a> {
     shards: &'a [Shard],
-    servers: usize,
+    shape: Shape,
     reduce: bool,
 }
 
@@ -146,12 +147,12 @@ struct Hand {
 }
 
 /// The numbers of a plain state's parts.
-pub fn intern(state: &State, parts: &mut Parts) -> Now {
+pub fn intern(shape: Shape, state: &State, parts: &mut Parts) -> Now {
     let machines: Vec<Id> = state.world.machines.iter().map(|m| parts.intern_machine(m.clone())).collect();
-    let pairs = parts.intern_pairs(state.world.pairs.clone());
+    let bundles: Vec<Id> = shape.bundles(&state.world.pairs).map(|pairs| parts.intern_pairs(pairs.to_vec())).collect();
     let ghost = Ghost { oracles: state.oracles.clone(), violation: state.violation.clone() };
     let ghost = parts.intern_ghost(ghost);
-    let mut now = Now::new(&machines, pairs, ghost, state.budget);
+    let mut now = Now::new(shape, &machines, &bundles, ghost, state.budget);
     for slot in &state.world.ages {
         let cable = state.world.cables.get(*slot).expect("a cable of an age is there").clone();
         now.put(*slot as u8, parts.intern_cable(cable));
@@ -168,22 +169,24 @@ pub struct Search {
 }
 
 /// Searches every move of every state: see [`search`].
-pub fn explore(model: &Broadcast, threads: usize, watch: impl FnMut(&Progress) -> Go) -> Explored {
+pub fn explore(model: &Plain, threads: usize, watch: impl FnMut(&Progress) -> Go) -> Explored {
     search(model, Search { threads, reduce: false }, watch)
 }
 
 /// Searches until nothing is left, a violation is found, or `watch` stops it.
-pub fn search(model: &Broadcast, how: Search, mut watch: impl FnMut(&Progress) -> Go) -> Explored {
+pub fn search(model: &Plain, how: Search, mut watch: impl FnMut(&Progress) -> Go) -> Explored {
     let threads = how.threads.max(1);
     let mut parts = Parts::new();
     let start = model.init_states().pop().expect("a model has an initial state");
-    let first = intern(&start, &mut parts);
+    let shape = Shape::of(&model.bound);
+    let first = intern(shape, &start, &mut parts);
     let mut explorer = Explorer {
         parts,
         shards: (0..threads).map(|_| Shard::default()).collect(),
         level: vec![0..0; threads],
-        servers: first.machines().len(),
-        reduce: how.reduce,
+        shape,
+        // Which moves are enough where election messages travel is not known.
+        reduce: how.reduce && !shape.kind.talks(),
         tally: Tally::default(),
         depth: 0,
     };
@@ -194,7 +197,7 @@ pub fn search(model: &Broadcast, how: Search, mut watch: impl FnMut(&Progress) -
     explorer.tally.transitions = 1;
     let (end, violated) = explorer.run(&mut watch);
     let counterexample = violated.map(|state| explorer.tell(model, state));
-    let reached = SOMETIMES.iter().enumerate().filter(|(at, _)| explorer.tally.reached & 1 << at != 0);
+    let reached = shape.kind.milestones().iter().enumerate().filter(|(at, _)| explorer.tally.reached & 1 << at != 0);
     Explored {
         end,
         progress: explorer.progress(),
@@ -258,7 +261,7 @@ impl Explorer {
     }
 
     fn ground(&self) -> Ground<'_> {
-        Ground { shards: &self.shards, servers: self.servers, reduce: self.reduce }
+        Ground { shards: &self.shards, shape: self.shape, reduce: self.reduce }
     }
 
     fn words(&self, state: u32) -> &[u32] {
@@ -276,7 +279,7 @@ impl Explorer {
         } else {
             hands[0].missed.extend(states);
         }
-        let ground = Ground { shards: &self.shards, servers: self.servers, reduce: self.reduce };
+        let ground = Ground { shards: &self.shards, shape: self.shape, reduce: self.reduce };
         for hand in hands.iter_mut() {
             for state in std::mem::take(&mut hand.missed) {
                 hand.expand_with(state, &ground, &mut Learner(&mut self.parts));
@@ -317,13 +320,13 @@ impl Explorer {
     fn violated(&self, before: &[usize]) -> Option<u32> {
         before.iter().enumerate().find_map(|(at, before)| {
             let shard = &self.shards[at];
-            let objected = |local: &usize| self.parts.violated(shard.get(*local as u32)[self.servers + 1]);
+            let objected = |local: &usize| self.parts.violated(shard.get(*local as u32)[self.shape.ghost_at()]);
             (*before..shard.len()).find(objected).map(|local| self.name(at, local))
         })
     }
 
     /// The way to a state, in the words of the plain model, which walks it as well.
-    fn tell(&mut self, model: &Broadcast, state: u32) -> Counterexample {
+    fn tell(&mut self, model: &Plain, state: u32) -> Counterexample {
         let shards = self.shards.len() as u32;
         let mut way = vec![state];
         while let Some(parent) = way.last().map(|s| self.shards[(s % shards) as usize].parent(s / shards))
@@ -352,7 +355,7 @@ impl Explorer {
     /// Which of a state's moves leads to this child, and those that follow by themselves: each by its
     /// place among the moves of its state.
     fn acts_between(&mut self, parent: u32, child: &[u32]) -> Vec<usize> {
-        let now = Now::unpack(self.words(parent), self.servers);
+        let now = Now::unpack(self.words(parent), self.shape);
         let learner = &mut Learner(&mut self.parts);
         let (mut acts, mut ahead) = (Vec::new(), Vec::new());
         now.acts(learner, &mut acts);
@@ -393,7 +396,7 @@ impl Hand {
     }
 
     fn try_expand<K: Known>(&mut self, state: u32, ground: &Ground<'_>, known: &mut K) -> Result<(), Miss> {
-        let now = Now::unpack(ground.words(state), ground.servers);
+        let now = Now::unpack(ground.words(state), ground.shape);
         let mut acts = std::mem::take(&mut self.acts);
         now.acts(known, &mut acts);
         if ground.reduce

@@ -2,8 +2,8 @@
 
 use super::explore::intern;
 use super::parts::{Learner, Parts};
-use super::walk::{Act, Came, Now, WORDS_MAX};
-use crate::broadcast::{Broadcast, SAFE, SOMETIMES};
+use super::walk::{Act, Came, Now, Shape, WORDS_MAX};
+use crate::plain::{Plain, SAFE};
 use stateright::{Model, Property};
 #[expect(
     clippy::disallowed_types,
@@ -12,9 +12,9 @@ use stateright::{Model, Property};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The model `broadcast`, its states interned.
+/// A model, its states interned.
 pub struct Interned {
-    servers: usize,
+    shape: Shape,
     first: Box<[u32]>,
     cuts: AtomicU64,
     #[expect(clippy::disallowed_types, reason = "see its import")]
@@ -22,17 +22,17 @@ pub struct Interned {
 }
 
 impl Interned {
-    pub fn new(model: &Broadcast) -> Interned {
-        let mut parts = Parts::new();
+    pub fn new(model: &Plain) -> Interned {
+        let (mut parts, shape) = (Parts::new(), Shape::of(&model.bound));
         let start = model.init_states().pop().expect("a model has an initial state");
-        let now = intern(&start, &mut parts);
+        let now = intern(shape, &start, &mut parts);
         let first = now.pack(&mut [0; WORDS_MAX]).into();
         #[expect(clippy::disallowed_types, reason = "see its import")]
         let parts = Mutex::new(parts);
-        Interned { servers: now.machines().len(), first, cuts: AtomicU64::new(0), parts }
+        Interned { shape, first, cuts: AtomicU64::new(0), parts }
     }
 
-    /// How many elections a budget cut off.
+    /// How many moves a budget cut off.
     pub fn cuts(&self) -> u64 {
         self.cuts.load(Ordering::Relaxed)
     }
@@ -42,8 +42,8 @@ impl Interned {
         look(&mut Learner(&mut parts))
     }
 
-    fn reaches(&self, state: &[u32], bit: usize) -> bool {
-        self.with(|learner| Now::unpack(state, self.servers).reached(learner)) & 1 << bit != 0
+    fn reaches<const BIT: usize>(&self, state: &Box<[u32]>) -> bool {
+        self.with(|learner| Now::unpack(state, self.shape).reached(learner)) & 1 << BIT != 0
     }
 }
 
@@ -56,11 +56,11 @@ impl Model for Interned {
     }
 
     fn actions(&self, state: &Self::State, actions: &mut Vec<Act>) {
-        self.with(|learner| Now::unpack(state, self.servers).acts(learner, actions));
+        self.with(|learner| Now::unpack(state, self.shape).acts(learner, actions));
     }
 
     fn next_state(&self, state: &Self::State, act: Act) -> Option<Self::State> {
-        let mut now = Now::unpack(state, self.servers);
+        let mut now = Now::unpack(state, self.shape);
         let came = self.with(|learner| now.make(act, learner)).expect("a learner knows everything");
         match came {
             Came::State => Some(now.pack(&mut [0; WORDS_MAX]).into()),
@@ -74,13 +74,14 @@ impl Model for Interned {
 
     fn properties(&self) -> Vec<Property<Self>> {
         let safe = |model: &Self, state: &Self::State| {
-            !model.with(|learner| super::parts::Known::parts(learner).violated(state[model.servers + 1]))
+            !model.with(|learner| super::parts::Known::parts(learner).violated(state[model.shape.ghost_at()]))
         };
+        let milestones = self.shape.kind.milestones();
         vec![
             Property::always(SAFE, safe),
-            Property::sometimes(SOMETIMES[0], |model: &Self, state: &Self::State| model.reaches(state, 0)),
-            Property::sometimes(SOMETIMES[1], |model: &Self, state: &Self::State| model.reaches(state, 1)),
-            Property::sometimes(SOMETIMES[2], |model: &Self, state: &Self::State| model.reaches(state, 2)),
+            Property::sometimes(milestones[0], Self::reaches::<0>),
+            Property::sometimes(milestones[1], Self::reaches::<1>),
+            Property::sometimes(milestones[2], Self::reaches::<2>),
         ]
     }
 }

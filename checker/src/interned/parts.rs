@@ -4,6 +4,7 @@
 use super::index::{Id, Memo, Table, hash_of};
 use super::react::{Fact, Letters, Machine, Out, Reaction, Stimulus, react};
 use super::walk::Elected;
+use crate::scope::Glance;
 use std::sync::Arc;
 use zabra_core::contract::Timer;
 use zabra_core::id::{ServerId, ServerSet};
@@ -38,6 +39,7 @@ pub enum PairsOp {
     Arrive { from: ServerId, to: ServerId },
     Connect { a: ServerId, b: ServerId },
     End(ServerId),
+    Part,
 }
 
 /// The pairs afterwards; whether anything happened, and what arrived.
@@ -80,10 +82,23 @@ pub struct MachineFacts {
     pub checkpoints: bool,
     pub reads: bool,
     pub limit: bool,
-    pub leads: bool,
-    pub applied: bool,
-    pub serves_second: bool,
+    /// Its first vote is due.
+    pub begins: bool,
+    /// It could say its vote again.
+    pub again: bool,
+    pub finalizes: bool,
+    pub glance: Glance,
     pub crashes: Box<[Survivors]>,
+}
+
+/// What is read of an election pair on the way.
+#[derive(Clone, Copy, Debug)]
+pub struct PairFacts {
+    pub up: bool,
+    /// A new connection would carry something.
+    pub speaks: bool,
+    /// Whether something is on its way from `a`, and from `b`.
+    pub flying: [bool; 2],
 }
 
 /// The oracles, and what they objected to.
@@ -114,7 +129,9 @@ pub struct Parts {
     machine_facts: Vec<MachineFacts>,
     cables: Table<Cable>,
     cable_facts: Vec<CableFacts>,
+    /// All pairs together, or each alone where election messages travel one by one.
     pairs: Table<Vec<Pair>>,
+    pair_facts: Vec<PairFacts>,
     ghosts: Table<Ghost>,
     violated: Vec<bool>,
     reactions: Vec<Reaction>,
@@ -137,6 +154,7 @@ impl Parts {
             cables: Table::new(),
             cable_facts: Vec::new(),
             pairs: Table::new(),
+            pair_facts: Vec::new(),
             ghosts: Table::new(),
             violated: Vec::new(),
             reactions: Vec::new(),
@@ -157,6 +175,11 @@ impl Parts {
 
     pub fn cable(&self, id: Id) -> &CableFacts {
         &self.cable_facts[id as usize]
+    }
+
+    /// Of the first pair of a bundle.
+    pub fn pair(&self, id: Id) -> PairFacts {
+        self.pair_facts[id as usize]
     }
 
     pub fn violated(&self, ghost: Id) -> bool {
@@ -196,7 +219,11 @@ impl Parts {
     }
 
     pub fn intern_pairs(&mut self, pairs: Vec<Pair>) -> Id {
-        self.pairs.intern(pairs).0
+        let (id, new) = self.pairs.intern(pairs);
+        if new {
+            self.pair_facts.push(PairFacts::of(self.pairs.get(id)));
+        }
+        id
     }
 
     pub fn intern_ghost(&mut self, ghost: Ghost) -> Id {
@@ -305,8 +332,12 @@ impl Parts {
                 after.iter_mut().for_each(|pair| pair.end(gone));
                 talked.happened = true;
             }
+            PairsOp::Part => {
+                after.iter_mut().for_each(Pair::disconnect);
+                talked.happened = true;
+            }
         }
-        talked.pairs = self.pairs.intern(after).0;
+        talked.pairs = self.intern_pairs(after);
         self.talked.push(talked);
         self.talked.len() as Id - 1
     }
@@ -560,11 +591,20 @@ impl MachineFacts {
             checkpoints: runs && machine.storage.checkpointing().is_some(),
             reads: runs && !machine.questions.is_empty(),
             limit: machine.armed(Timer::InitLimit).is_some(),
-            leads: view.is_some_and(|v| v.serving() && v.leader() == Some(v.me())),
-            applied: view.is_some_and(|v| v.applied().counter() > 0),
-            serves_second: view.is_some_and(|v| v.serving() && v.current_epoch().0 == 2),
+            begins: machine.armed(Timer::Notification) == Some(0),
+            again: machine.armed(Timer::Notification).is_some_and(|after| after > 0),
+            finalizes: machine.armed(Timer::FinalizeWait).is_some(),
+            glance: Glance::at(view),
             crashes: if machine.up() { machine.storage.crash_choices().into() } else { Box::default() },
         }
+    }
+}
+
+impl PairFacts {
+    fn of(bundle: &[Pair]) -> PairFacts {
+        let pair = &bundle[0];
+        let flying = [pair.a, pair.b].map(|from| pair.flying(from).is_some());
+        PairFacts { up: pair.up, speaks: pair.speaks(), flying }
     }
 }
 

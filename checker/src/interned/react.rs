@@ -4,7 +4,7 @@
 //! [`Out`], which the holder routes to cables and election pairs as the world does.
 
 use super::index::{Id, Table};
-use crate::broadcast::connect_frame;
+use crate::plain::connect_frame;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use zabra_core::contract::{Action, Actions, ClientOrigin, Event, Input, Origin, Timer};
@@ -42,6 +42,8 @@ pub enum Stimulus {
         from: ServerId,
         notification: Id,
     },
+    /// This peer's process is not there.
+    Unreachable(ServerId),
     Fired(Timer),
     Complete(Job),
     ClientOpened,
@@ -182,6 +184,7 @@ impl Act<'_> {
                 let notification = Arc::clone(self.letters.notifications.get(notification).as_ref());
                 self.step(Input::Notified { from, notification });
             }
+            Stimulus::Unreachable(peer) => self.step(Input::Unreachable { peer }),
             Stimulus::Fired(timer) => match self.machine.runs() && self.machine.disarm(timer) {
                 true => self.step(Input::Fired { timer }),
                 false => self.refused = true,

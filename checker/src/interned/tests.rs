@@ -4,9 +4,9 @@
 use super::ample;
 use super::explore::intern;
 use super::parts::{Learner, Parts};
-use super::walk::{Act, Came, Now, WORDS_MAX};
-use crate::broadcast::{Bound, Broadcast};
-use crate::state::Budget;
+use super::walk::{Act, Came, Now, Shape, WORDS_MAX};
+use crate::plain::Plain;
+use crate::scope::{Bound, Budget, Kind};
 use stateright::Model;
 use zabra_core::rule::Rule;
 use zabra_sim::rules::RuleSet;
@@ -22,9 +22,9 @@ impl Lots {
 }
 
 /// Walks a random schedule in both; the number of moves made.
-fn walk(model: &Broadcast, parts: &mut Parts, lots: &mut Lots) -> usize {
+fn walk(model: &Plain, parts: &mut Parts, lots: &mut Lots) -> usize {
     let mut plain = model.init_states().pop().expect("a model has an initial state");
-    let mut now = intern(&plain, parts);
+    let mut now = intern(Shape::of(&model.bound), &plain, parts);
     let mut made = 0;
     for _ in 0..MOVES_MAX {
         let (mut actions, mut acts) = (Vec::new(), Vec::new());
@@ -41,7 +41,7 @@ fn walk(model: &Broadcast, parts: &mut Parts, lots: &mut Lots) -> usize {
             Some(state) => {
                 assert_eq!(came, Came::State, "{:?}", actions[at]);
                 let (mut words, mut other) = ([0; WORDS_MAX], [0; WORDS_MAX]);
-                let whole = intern(&state, parts);
+                let whole = intern(Shape::of(&model.bound), &state, parts);
                 assert_eq!(whole.pack(&mut words), next.pack(&mut other), "after {:?}", actions[at]);
                 (plain, now) = (state, next);
                 made += 1;
@@ -54,9 +54,10 @@ fn walk(model: &Broadcast, parts: &mut Parts, lots: &mut Lots) -> usize {
 
 const MOVES_MAX: usize = 120;
 
-fn schedules(count: usize, servers: u8, without: &[Rule]) {
-    let budget = Budget { writes: 2, crashes: 2, breaks: 2, elections: 6 };
-    let model = Broadcast::new(Bound { servers, budget }, without.iter().copied().collect::<RuleSet>());
+fn schedules(kind: Kind, count: usize, servers: u8, without: &[Rule]) {
+    let budget = Budget { writes: 2, crashes: 2, breaks: 2, elections: 6, timeouts: 0 };
+    let model =
+        Plain::new(Bound { kind: Kind::Broadcast, servers, budget }, without.iter().copied().collect::<RuleSet>());
     let (mut parts, mut lots) = (Parts::new(), Lots(u64::from(servers)));
     let made: usize = (0..count).map(|_| walk(&model, &mut parts, &mut lots)).sum();
     assert!(made > count * 20, "{count} schedules have {made} moves");
@@ -66,13 +67,20 @@ fn schedules(count: usize, servers: u8, without: &[Rule]) {
 /// Contract section 6: ten thousand schedules through both.
 #[test]
 fn both_holders_agree_on_every_part_after_every_move() {
-    schedules(10_000, 3, &[]);
-    schedules(20, 4, &[]);
+    schedules(Kind::Broadcast, 10_000, 3, &[]);
+    schedules(Kind::Broadcast, 20, 4, &[]);
+}
+
+#[test]
+fn both_holders_agree_where_election_messages_travel() {
+    schedules(Kind::Election, 200, 3, &[]);
+    schedules(Kind::Election, 20, 5, &[]);
+    schedules(Kind::Full, 200, 3, &[]);
 }
 
 #[test]
 fn both_holders_agree_where_servers_stop_and_oracles_object() {
-    schedules(40, 3, &[Rule::KeepProposalsInSync, Rule::CommitQuorum]);
+    schedules(Kind::Broadcast, 40, 3, &[Rule::KeepProposalsInSync, Rule::CommitQuorum]);
 }
 
 /// A move of `before` as it is called in `after`, where connections may have gone.
@@ -125,12 +133,12 @@ fn moves_that_are_enough_commute_with_all_others() {
     let budgets = [(2, 0, 0, 3), (1, 1, 0, 2), (1, 0, 1, 2), (2, 1, 1, 3), (1, 1, 1, 2)];
     let mut pairs = 0;
     for (writes, crashes, breaks, elections) in budgets {
-        let budget = Budget { writes, crashes, breaks, elections };
-        let model = Broadcast::new(Bound { servers: 3, budget }, RuleSet::EMPTY);
+        let budget = Budget { writes, crashes, breaks, elections, timeouts: 0 };
+        let model = Plain::new(Bound { kind: Kind::Broadcast, servers: 3, budget }, RuleSet::EMPTY);
         let (mut parts, mut lots) = (Parts::new(), Lots(u64::from(writes)));
         let start = model.init_states().pop().expect("a model has an initial state");
         for _ in 0..300 {
-            let mut now = intern(&start, &mut parts);
+            let mut now = intern(Shape::of(&model.bound), &start, &mut parts);
             let learner = &mut Learner(&mut parts);
             for _ in 0..MOVES_MAX {
                 pairs += diamonds(&now, learner);

@@ -5,29 +5,77 @@
 //! model's, in the same order, which is how a path found here is told in its words.
 
 use super::index::Id;
-use super::parts::{CableFacts, CableOp, Front, Known, Miss, PairsOp};
+use super::parts::{CableFacts, CableOp, Front, Known, Miss, PairsOp, Talked};
 use super::react::{Out, Stimulus};
-use crate::state::Budget;
+use crate::scope::{Bound, Budget, Kind};
 use zabra_core::contract::Timer;
 use zabra_core::id::{ServerId, ServerSet};
 use zabra_sim::link::{End, Side};
 use zabra_sim::step::Job;
+use zabra_sim::world::Pair;
 
 /// More servers than any bound has, and more connections than any of its states.
 const SERVERS_MAX: usize = 7;
 const CABLES_MAX: usize = 22;
+/// Election pairs stand in a state together, or each alone where messages travel: of five servers.
+const BUNDLES_MAX: usize = 10;
 /// A packed state is at most so many words.
-pub const WORDS_MAX: usize = SERVERS_MAX + 3 + CABLES_MAX;
+pub const WORDS_MAX: usize = SERVERS_MAX + BUNDLES_MAX + 2 + CABLES_MAX;
 /// More rounds than any election of these sizes takes.
 const ROUNDS_MAX: usize = 64;
 const SLOT_SHIFT: u32 = 26;
 
+/// What all states of a search have in common.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    pub kind: Kind,
+    servers: usize,
+}
+
+impl Shape {
+    pub fn of(bound: &Bound) -> Shape {
+        let shape = Shape { kind: bound.kind, servers: usize::from(bound.servers) };
+        assert!(shape.servers <= SERVERS_MAX && shape.bundle_count() <= BUNDLES_MAX, "more servers than fit");
+        shape
+    }
+
+    fn bundle_count(self) -> usize {
+        if self.kind.talks() { self.servers * (self.servers - 1) / 2 } else { 1 }
+    }
+
+    /// The election pairs as they stand in a state.
+    pub fn bundles(self, pairs: &[Pair]) -> impl Iterator<Item = &[Pair]> {
+        pairs.chunks(if self.kind.talks() { 1 } else { pairs.len().max(1) })
+    }
+
+    /// Where the pair of two servers stands.
+    fn bundle_of(self, x: ServerId, y: ServerId) -> usize {
+        let (low, high) = (usize::from(x.min(y).0), usize::from(x.max(y).0));
+        // Rows of an upper triangle: (1,2) (1,3) … (2,3) …
+        if self.kind.talks() { (low - 1) * self.servers - (low - 1) * low / 2 + (high - low) - 1 } else { 0 }
+    }
+
+    /// Where the ghost stands in a packed state.
+    pub fn ghost_at(self) -> usize {
+        self.servers + self.bundle_count()
+    }
+
+    fn servers(self) -> impl Iterator<Item = ServerId> {
+        (1..=self.servers as u8).map(ServerId)
+    }
+
+    /// All pairs of servers, in order.
+    fn pairs(self) -> impl Iterator<Item = (ServerId, ServerId)> {
+        self.servers().flat_map(move |a| self.servers().filter(move |b| a < *b).map(move |b| (a, b)))
+    }
+}
+
 /// A state, unpacked: the numbers of its parts. Cables are in order of age.
 #[derive(Clone, Copy, Debug)]
 pub struct Now {
-    servers: usize,
+    pub shape: Shape,
     machines: [Id; SERVERS_MAX],
-    pub pairs: Id,
+    bundles: [Id; BUNDLES_MAX],
     pub ghost: Id,
     pub budget: Budget,
     cables: [(u8, Id); CABLES_MAX],
@@ -38,13 +86,30 @@ pub struct Now {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Act {
     Elect(ServerSet),
-    Deliver { at: u8, to: Side },
+    Notify {
+        from: ServerId,
+        to: ServerId,
+    },
+    Meet(ServerId, ServerId),
+    Deliver {
+        at: u8,
+        to: Side,
+    },
     Complete(ServerId, Job),
-    Limit(ServerId),
+    Fire(ServerId, Timer),
+    /// A timer that nothing obliges to fire now.
+    Early(ServerId, Timer),
     Restart(ServerId),
     Write(ServerId),
-    Crash { server: ServerId, choice: u8 },
-    Break { at: u8, keep: [u16; 2] },
+    Crash {
+        server: ServerId,
+        choice: u8,
+    },
+    Break {
+        at: u8,
+        keep: [u16; 2],
+    },
+    Part(ServerId, ServerId),
 }
 
 /// What came of a move.
@@ -66,23 +131,48 @@ pub struct Elected {
     pub left: bool,
 }
 
+impl Act {
+    /// Whether this is news of an election for this server.
+    fn concerns(self, server: ServerId) -> bool {
+        match self {
+            Act::Notify { to, .. } => to == server,
+            Act::Meet(a, b) => a == server || b == server,
+            Act::Elect(_)
+            | Act::Deliver { .. }
+            | Act::Complete(..)
+            | Act::Fire(..)
+            | Act::Early(..)
+            | Act::Restart(_)
+            | Act::Write(_)
+            | Act::Crash { .. }
+            | Act::Break { .. }
+            | Act::Part(..) => false,
+        }
+    }
+}
+
 impl Now {
-    pub fn new(machines: &[Id], pairs: Id, ghost: Id, budget: Budget) -> Now {
+    pub fn new(shape: Shape, machines: &[Id], bundles: &[Id], ghost: Id, budget: Budget) -> Now {
         let mut now = Now {
-            servers: machines.len(),
+            shape,
             machines: [0; SERVERS_MAX],
-            pairs,
+            bundles: [0; BUNDLES_MAX],
             ghost,
             budget,
             cables: [(0, 0); CABLES_MAX],
             cable_count: 0,
         };
         now.machines[..machines.len()].copy_from_slice(machines);
+        now.bundles[..bundles.len()].copy_from_slice(bundles);
         now
     }
 
     pub fn machines(&self) -> &[Id] {
-        &self.machines[..self.servers]
+        &self.machines[..self.shape.servers]
+    }
+
+    fn bundles(&self) -> &[Id] {
+        &self.bundles[..self.shape.bundle_count()]
     }
 
     /// Slot and number of each cable, oldest first.
@@ -91,7 +181,7 @@ impl Now {
     }
 
     pub fn servers(&self) -> impl Iterator<Item = ServerId> + use<> {
-        (1..=self.servers as u8).map(ServerId)
+        self.shape.servers()
     }
 
     pub fn machine(&self, server: ServerId) -> Id {
@@ -100,23 +190,22 @@ impl Now {
 
     /// Writes the state as words; equal states are equal words.
     pub fn pack<'a>(&self, words: &'a mut [u32; WORDS_MAX]) -> &'a [u32] {
-        let n = self.servers;
+        let (n, ghost_at) = (self.shape.servers, self.shape.ghost_at());
         words[..n].copy_from_slice(self.machines());
-        let Budget { writes, crashes, breaks, elections } = self.budget;
-        words[n] = self.pairs;
-        words[n + 1] = self.ghost;
-        words[n + 2] = u32::from_le_bytes([writes, crashes, breaks, elections]);
-        for (word, (slot, cable)) in words[n + 3..].iter_mut().zip(self.cables()) {
+        words[n..ghost_at].copy_from_slice(self.bundles());
+        words[ghost_at] = self.ghost;
+        words[ghost_at + 1] = self.budget.word();
+        for (word, (slot, cable)) in words[ghost_at + 2..].iter_mut().zip(self.cables()) {
             *word = u32::from(*slot) << SLOT_SHIFT | cable;
         }
-        &words[..n + 3 + self.cable_count]
+        &words[..ghost_at + 2 + self.cable_count]
     }
 
-    pub fn unpack(words: &[u32], servers: usize) -> Now {
-        let [writes, crashes, breaks, elections] = words[servers + 2].to_le_bytes();
-        let budget = Budget { writes, crashes, breaks, elections };
-        let mut now = Now::new(&words[..servers], words[servers], words[servers + 1], budget);
-        for word in &words[servers + 3..] {
+    pub fn unpack(words: &[u32], shape: Shape) -> Now {
+        let (n, ghost_at) = (shape.servers, shape.ghost_at());
+        let budget = Budget::of_word(words[ghost_at + 1]);
+        let mut now = Now::new(shape, &words[..n], &words[n..ghost_at], words[ghost_at], budget);
+        for word in &words[ghost_at + 2..] {
             now.cables[now.cable_count] = ((word >> SLOT_SHIFT) as u8, word & ((1 << SLOT_SHIFT) - 1));
             now.cable_count += 1;
         }
@@ -162,7 +251,7 @@ impl Now {
             match known.parts().reaction(reaction).outs[n] {
                 Out::Say { to, notification } => {
                     if pairs {
-                        self.pairs = known.talk(self.pairs, PairsOp::Say { from, to, notification })?.pairs;
+                        self.talk(self.shape.bundle_of(from, to), PairsOp::Say { from, to, notification }, known)?;
                     }
                 }
                 Out::Dial(peer) => {
@@ -180,14 +269,20 @@ impl Now {
                     }
                 }
                 Out::Died => {
-                    if pairs {
-                        self.pairs = known.talk(self.pairs, PairsOp::End(from))?.pairs;
+                    for bundle in 0..if pairs { self.shape.bundle_count() } else { 0 } {
+                        self.talk(bundle, PairsOp::End(from), known)?;
                     }
                     self.end_cables(from, known)?;
                 }
             }
         }
         Ok(())
+    }
+
+    fn talk<K: Known>(&mut self, bundle: usize, op: PairsOp, known: &mut K) -> Result<Talked, Miss> {
+        let talked = known.talk(self.bundles[bundle], op)?;
+        self.bundles[bundle] = talked.pairs;
+        Ok(talked)
     }
 
     /// A process is gone: its end of every connection closes.
@@ -283,13 +378,14 @@ impl Now {
 
     fn elect<K: Known>(&mut self, who: ServerSet, known: &mut K) -> Result<bool, Miss> {
         let mut state = [0; SERVERS_MAX + 1];
-        state[..self.servers].copy_from_slice(self.machines());
-        state[self.servers] = self.pairs;
-        let election = known.elect(&state[..=self.servers], who)?;
+        let count = self.shape.servers;
+        state[..count].copy_from_slice(self.machines());
+        state[count] = self.bundles[0];
+        let election = known.elect(&state[..=count], who)?;
         if !known.parts().elected(election).left {
             return Ok(false);
         }
-        self.machines[..self.servers].copy_from_slice(&known.parts().elected(election).machines);
+        self.machines[..count].copy_from_slice(&known.parts().elected(election).machines);
         // What was said to those outside is not heard: each election is a conversation of its own.
         for n in 0..known.parts().elected(election).reactions.len() {
             let reaction = known.parts().elected(election).reactions[n];
@@ -312,6 +408,25 @@ impl Now {
         }
     }
 
+    /// An election message arrives.
+    fn notify<K: Known>(&mut self, from: ServerId, to: ServerId, known: &mut K) -> Result<(), Miss> {
+        let arrived = self.talk(self.shape.bundle_of(from, to), PairsOp::Arrive { from, to }, known)?;
+        self.stimulate(to, Stimulus::Notified { from, notification: arrived.notification }, known)?;
+        Ok(())
+    }
+
+    /// An election connection comes up; or one dials, and learns that the other is not there.
+    fn meet<K: Known>(&mut self, a: ServerId, b: ServerId, known: &mut K) -> Result<(), Miss> {
+        let up = |server| known.parts().machine(self.machine(server)).up;
+        match (up(a), up(b)) {
+            (true, false) => self.stimulate(a, Stimulus::Unreachable(b), known).map(drop),
+            (false, true) => self.stimulate(b, Stimulus::Unreachable(a), known).map(drop),
+            (true, true) | (false, false) => {
+                self.talk(self.shape.bundle_of(a, b), PairsOp::Connect { a, b }, known).map(drop)
+            }
+        }
+    }
+
     /// Makes a move.
     pub fn make<K: Known>(&mut self, act: Act, known: &mut K) -> Result<Came, Miss> {
         let applied = match act {
@@ -319,6 +434,14 @@ impl Now {
             Act::Elect(who) => {
                 self.budget.elections -= 1;
                 self.elect(who, known)?
+            }
+            Act::Notify { from, to } => {
+                self.notify(from, to, known)?;
+                true
+            }
+            Act::Meet(a, b) => {
+                self.meet(a, b, known)?;
+                true
             }
             Act::Deliver { at, to } => {
                 self.deliver(usize::from(at), to, known)?;
@@ -328,8 +451,10 @@ impl Now {
                 self.stimulate(server, Stimulus::Complete(job), known)?;
                 true
             }
-            Act::Limit(server) => {
-                let reaction = self.stimulate(server, Stimulus::Fired(Timer::InitLimit), known)?;
+            Act::Early(..) if self.budget.timeouts == 0 => return Ok(Came::Cut),
+            Act::Fire(server, timer) | Act::Early(server, timer) => {
+                self.budget.timeouts -= u8::from(matches!(act, Act::Early(..)));
+                let reaction = self.stimulate(server, Stimulus::Fired(timer), known)?;
                 !known.parts().reaction(reaction).refused
             }
             Act::Restart(server) => {
@@ -351,8 +476,17 @@ impl Now {
                 self.change(usize::from(at), CableOp::Sever(keep), known)?;
                 true
             }
+            Act::Part(a, b) => {
+                self.budget.breaks -= 1;
+                self.talk(self.shape.bundle_of(a, b), PairsOp::Part, known)?;
+                true
+            }
         };
-        self.open_connections(known)?;
+        if self.shape.kind.connects() {
+            self.open_connections(known)?;
+        } else {
+            self.cable_count = 0;
+        }
         Ok(if applied { Came::State } else { Came::Nothing })
     }
 
@@ -363,7 +497,11 @@ impl Now {
         if parts.violated(self.ghost) {
             return;
         }
-        self.elections(known, acts);
+        if self.shape.kind.talks() {
+            self.messages(known, acts);
+        } else {
+            self.elections(known, acts);
+        }
         for (at, (_, cable)) in self.cables().iter().enumerate() {
             let fronts = parts.cable(*cable).fronts;
             let arriving = Side::BOTH.into_iter().filter(|side| fronts[*side as usize].is_some());
@@ -374,12 +512,53 @@ impl Now {
             let jobs = [(facts.syncs, Job::Sync), (facts.checkpoints, Job::Checkpoint), (facts.reads, Job::ReadLog)];
             acts.extend(jobs.into_iter().filter(|(can, _)| *can).map(|(_, job)| Act::Complete(server, job)));
         }
-        if acts.is_empty() {
-            // Only when nothing else can happen does the wait for a dead leader end.
-            acts.extend(self.servers().filter(|s| parts.machine(self.machine(*s)).limit).map(Act::Limit));
+        if self.shape.kind.talks() {
+            self.votes(known, acts);
         }
+        self.limits(known, acts);
         acts.extend(self.servers().filter(|s| !parts.machine(self.machine(*s)).up).map(Act::Restart));
         self.faults(known, acts);
+    }
+
+    fn votes<K: Known>(&self, known: &K, acts: &mut Vec<Act>) {
+        let messages = acts.len();
+        for server in self.servers() {
+            let facts = known.parts().machine(self.machine(server));
+            if facts.begins {
+                acts.push(Act::Fire(server, Timer::Notification));
+            }
+            let early = acts[..messages].iter().any(|act| act.concerns(server));
+            if facts.finalizes && !early {
+                acts.push(Act::Fire(server, Timer::FinalizeWait));
+            } else if facts.finalizes && self.budget.timeouts > 0 {
+                acts.push(Act::Early(server, Timer::FinalizeWait));
+            }
+        }
+    }
+
+    fn limits<K: Known>(&self, known: &K, acts: &mut Vec<Act>) {
+        let (kind, stuck) = (self.shape.kind, acts.is_empty() && self.shape.kind.connects());
+        let waiting = self.servers().filter(|s| known.parts().machine(self.machine(*s)).limit);
+        if kind.talks() && (stuck || self.budget.timeouts > 0) {
+            acts.extend(waiting.map(|server| Act::Early(server, Timer::InitLimit)));
+        } else if !kind.talks() && stuck {
+            acts.extend(waiting.map(|server| Act::Fire(server, Timer::InitLimit)));
+        }
+    }
+
+    fn messages<K: Known>(&self, known: &K, acts: &mut Vec<Act>) {
+        let up = |server| known.parts().machine(self.machine(server)).up;
+        for (bundle, (a, b)) in self.shape.pairs().enumerate() {
+            let facts = known.parts().pair(self.bundles[bundle]);
+            for (flying, from, to) in [(facts.flying[0], a, b), (facts.flying[1], b, a)] {
+                if flying && up(to) {
+                    acts.push(Act::Notify { from, to });
+                }
+            }
+            if facts.speaks && (up(a) || up(b)) {
+                acts.push(Act::Meet(a, b));
+            }
+        }
     }
 
     fn elections<K: Known>(&self, known: &K, acts: &mut Vec<Act>) {
@@ -396,8 +575,14 @@ impl Now {
 
     fn faults<K: Known>(&self, known: &K, acts: &mut Vec<Act>) {
         let parts = known.parts();
+        let facts = |server| parts.machine(self.machine(server));
+        if self.shape.kind.talks() && self.budget.timeouts > 0 {
+            let again = self.servers().filter(|s| facts(*s).again);
+            acts.extend(again.map(|server| Act::Early(server, Timer::Notification)));
+        }
         if self.budget.writes > 0 {
-            acts.extend(self.servers().filter(|s| parts.machine(self.machine(*s)).leads).map(Act::Write));
+            let leads = |s: &ServerId| facts(*s).glance.leads && facts(*s).glance.serves;
+            acts.extend(self.servers().filter(leads).map(Act::Write));
         }
         if self.budget.crashes > 0 {
             for server in self.servers() {
@@ -411,14 +596,17 @@ impl Now {
                 let keeps = (0..=to_a).flat_map(|a| (0..=to_b).map(move |b| [a, b]));
                 acts.extend(keeps.map(|keep| Act::Break { at: at as u8, keep }));
             }
+            if self.shape.kind.talks() {
+                let up = self.shape.pairs().zip(self.bundles()).filter(|(_, id)| parts.pair(**id).up);
+                acts.extend(up.map(|((a, b), _)| Act::Part(a, b)));
+            }
         }
     }
 
     /// Which of the model's `sometimes` properties hold here, as bits.
     pub fn reached<K: Known>(&self, known: &K) -> u8 {
-        let facts = || self.machines().iter().map(|id| known.parts().machine(*id));
-        let bits = [facts().any(|f| f.leads), facts().all(|f| f.applied), facts().any(|f| f.serves_second)];
-        bits.into_iter().enumerate().map(|(at, bit)| u8::from(bit) << at).sum()
+        let glances = self.machines().iter().map(|id| known.parts().machine(*id).glance);
+        self.shape.kind.reached(glances)
     }
 }
 

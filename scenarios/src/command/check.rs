@@ -12,7 +12,7 @@ use serde_json::json;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
-use zabra_checker::{Bound, Broadcast, Budget, Counterexample, End, Explored, Go, Search, search_with};
+use zabra_checker::{Bound, Budget, Counterexample, End, Explored, Go, Kind, Plain, Search, search_with};
 use zabra_reports::exit::Exit;
 use zabra_sim::rules::RuleSet;
 use zabra_sim::shrink;
@@ -22,19 +22,38 @@ use zabra_sim::story::{Start, client_config};
 const TRIES: usize = 2000;
 
 pub fn check(args: &Check, talk: &Talk, voice: &Voice) -> Result<Exit, Failed> {
-    if args.model != "broadcast" {
-        return Err(Failed::usage(format!("there is no model {:?}; there is: broadcast", args.model)));
-    }
-    let bound = bound(args)?;
     let rules: RuleSet = args.without.without.iter().map(|name| engine::rule(name)).collect::<Result<_, _>>()?;
+    let bounds = bounds(args)?;
+    let mut worst = Exit::Pass;
+    let mut documents = Vec::new();
+    let several = bounds.len() > 1;
+    for bound in bounds {
+        let searched = search(bound, rules, args, voice)?;
+        let story = searched.found.counterexample.as_ref().map(|c| story(c, &searched, talk)).transpose()?.flatten();
+        let exit = searched.exit();
+        voice.tell(&searched.told(voice, story.as_ref()));
+        documents.push(searched.document(args, story.as_ref(), exit));
+        worst = worst.max(exit);
+        if exit == Exit::Interrupted {
+            break;
+        }
+    }
+    let document =
+        if several { json!({ "schema": "zabra-checks/1", "checks": documents }) } else { documents.remove(0) };
+    voice.document(&serde_json::to_string_pretty(&document).expect("a document has only string keys"));
+    Ok(worst)
+}
+
+/// Searches one bound.
+fn search(bound: Bound, rules: RuleSet, args: &Check, voice: &Voice) -> Result<Searched, Failed> {
     let threads = args.threads.unwrap_or_else(pool::cores);
-    voice.insist(&format!("{} {}", args.model, words(&bound)));
-    let model = Broadcast::new(bound, rules);
+    voice.insist(&format!("{} {}", bound.kind.name(), words(&bound)));
+    let model = Plain::new(bound, rules);
     let began = Instant::now();
     let mut progress = Progress::new(voice, None, args.time.map(|t| std::time::Duration::from_millis(t.0)));
     let (mut stopped, mut searched_millis) = (None, 1);
     let interrupted = pool::interrupted();
-    let how = Search { threads: usize::from(threads), reduce: !args.whole };
+    let how = Search { threads: usize::from(threads), reduce: !args.whole && !bound.kind.talks() };
     let found = pool::guarded(|| {
         search_with(&model, how, |now| {
             let millis = elapsed(began);
@@ -55,12 +74,7 @@ pub fn check(args: &Check, talk: &Talk, voice: &Voice) -> Result<Exit, Failed> {
     });
     progress.finish();
     let found = found.map_err(|p| Failed { exit: Exit::Panic, words: format!("{}: {}", p.place, p.message) })?;
-    let searched = Searched { found, millis: searched_millis, how, stopped, bound, rules };
-    let story = searched.found.counterexample.as_ref().map(|c| story(c, &searched, talk)).transpose()?.flatten();
-    let exit = searched.exit();
-    voice.document(&searched.document(args, story.as_ref(), exit));
-    voice.tell(&searched.told(voice, story.as_ref()));
-    Ok(exit)
+    Ok(Searched { found, millis: searched_millis, how, stopped, bound, rules })
 }
 
 /// A search that is over.
@@ -82,38 +96,77 @@ fn rate(states: usize, millis: u64) -> u64 {
     (states as u64).saturating_mul(1000) / millis
 }
 
-fn bound(args: &Check) -> Result<Bound, Failed> {
-    let budget = |writes, crashes, breaks| Budget { writes, crashes, breaks, elections: 3 };
-    let budget = match args.preset {
-        Preset::Write => budget(1, 0, 0),
-        Preset::Quick => budget(1, 0, 1),
-        Preset::Deep => budget(1, 1, 1),
+/// The bounds of a preset: of one model, or of all.
+fn bounds(args: &Check) -> Result<Vec<Bound>, Failed> {
+    let Some(name) = &args.model else {
+        if !args.bound.is_empty() {
+            return Err(Failed::usage("a bound needs a model".to_owned()));
+        }
+        return Ok(Kind::ALL.into_iter().flat_map(|kind| preset(kind, args.preset)).collect());
     };
-    let mut bound = Bound { servers: 3, budget };
-    for text in &args.bound {
+    let kind = Kind::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| {
+        let known: Vec<&str> = Kind::ALL.iter().map(|kind| kind.name()).collect();
+        Failed::usage(format!("there is no model {name:?}; there are: {}", known.join(", ")))
+    })?;
+    let mut bounds = preset(kind, args.preset);
+    if !args.bound.is_empty() {
+        bounds.truncate(1);
+        change(&mut bounds[0], &args.bound)?;
+    }
+    Ok(bounds)
+}
+
+/// Which bounds a name stands for.
+fn preset(kind: Kind, preset: Preset) -> Vec<Bound> {
+    let bound = |servers, budget| Bound { kind, servers, budget };
+    let broadcast = |writes, crashes, breaks| Budget { writes, crashes, breaks, elections: 3, timeouts: 0 };
+    let election = |crashes, breaks, timeouts| Budget { crashes, breaks, timeouts, ..Budget::NONE };
+    match (kind, preset) {
+        (Kind::Broadcast, Preset::Small) => vec![bound(3, broadcast(1, 0, 0))],
+        (Kind::Broadcast, Preset::Quick) => vec![bound(3, broadcast(1, 0, 1))],
+        (Kind::Broadcast, Preset::Deep) => vec![bound(3, broadcast(1, 1, 1))],
+        (Kind::Broadcast, Preset::Huge) => vec![bound(3, broadcast(2, 1, 1))],
+        (Kind::Election, Preset::Small) => vec![bound(3, election(0, 0, 0))],
+        (Kind::Election, Preset::Quick) => vec![bound(3, election(0, 1, 1))],
+        (Kind::Election, Preset::Deep) => vec![bound(3, election(1, 1, 1)), bound(4, election(0, 0, 0))],
+        (Kind::Election, Preset::Huge) => vec![bound(3, election(1, 1, 2)), bound(5, election(0, 0, 0))],
+        (Kind::Full, Preset::Small) => vec![bound(2, Budget { writes: 1, ..Budget::NONE })],
+        (Kind::Full, Preset::Quick) => vec![bound(3, Budget { writes: 1, ..Budget::NONE })],
+        (Kind::Full, Preset::Deep) => vec![bound(3, Budget { writes: 1, timeouts: 1, ..Budget::NONE })],
+        (Kind::Full, Preset::Huge) => vec![bound(3, Budget { writes: 1, crashes: 1, timeouts: 1, ..Budget::NONE })],
+    }
+}
+
+/// Changes some numbers of a bound.
+fn change(bound: &mut Bound, texts: &[String]) -> Result<(), Failed> {
+    let most = if bound.kind.talks() { 5 } else { 7 };
+    for text in texts {
         let wrong = || Failed::usage(format!("{text:?} is no bound: expected K=V, such as writes=2"));
         let (key, value) = text.split_once('=').ok_or_else(wrong)?;
-        let value: u8 = value.parse().map_err(|_| wrong())?;
+        let value: u8 = value.parse().ok().filter(|value| *value <= Budget::MOST).ok_or_else(wrong)?;
         let place = match key {
-            "servers" if (1..=7).contains(&value) => &mut bound.servers,
+            "servers" if (1..=most).contains(&value) => &mut bound.servers,
             "writes" => &mut bound.budget.writes,
             "crashes" => &mut bound.budget.crashes,
             "breaks" => &mut bound.budget.breaks,
-            "elections" => &mut bound.budget.elections,
+            "elections" if !bound.kind.talks() => &mut bound.budget.elections,
+            "timeouts" if bound.kind.talks() => &mut bound.budget.timeouts,
             _ => {
-                let known = "servers (1 to 7), writes, crashes, breaks, elections";
+                let last = if bound.kind.talks() { "timeouts" } else { "elections" };
+                let known = format!("servers (1 to {most}), writes, crashes, breaks, {last}");
                 return Err(Failed::usage(format!("{text:?} is no bound: there are {known}")));
             }
         };
         *place = value;
     }
-    Ok(bound)
+    Ok(())
 }
 
 fn words(bound: &Bound) -> String {
-    let Budget { writes, crashes, breaks, elections } = bound.budget;
+    let Budget { writes, crashes, breaks, elections, timeouts } = bound.budget;
     let servers = bound.servers;
-    format!("servers={servers} writes={writes} crashes={crashes} breaks={breaks} elections={elections}")
+    let last = if bound.kind.talks() { format!("timeouts={timeouts}") } else { format!("elections={elections}") };
+    format!("servers={servers} writes={writes} crashes={crashes} breaks={breaks} {last}")
 }
 
 /// Saves the counterexample as a story that fails the same oracle, if there is one.
@@ -126,7 +179,8 @@ fn story(counterexample: &Counterexample, searched: &Searched, talk: &Talk) -> R
     let oracle = counterexample.violation.oracle;
     let Some(shrunk) = shrink::shrink(&start, &counterexample.steps, oracle, TRIES) else { return Ok(None) };
     let rules: String = start.scenario.without.iter().map(|name| format!("-{name}")).collect();
-    engine::save(&talk.out.join(format!("check-broadcast{rules}")), "story.scn", &shrunk.story()).map(Some)
+    engine::save(&talk.out.join(format!("check-{}{rules}", searched.bound.kind.name())), "story.scn", &shrunk.story())
+        .map(Some)
 }
 
 impl Searched {
@@ -144,7 +198,7 @@ impl Searched {
         let progress = &self.found.progress;
         let cut = match self.found.cut {
             0 => "nothing cut".to_owned(),
-            n => format!("{n} elections beyond the budget of {} cut off", self.bound.budget.elections),
+            n => format!("{n} {} beyond the budget cut off", self.bound.kind.cut()),
         };
         match self.found.end {
             End::Exhausted => format!("exhausted to depth {}, {cut}", progress.depth),
@@ -173,7 +227,7 @@ impl Searched {
             }
             text += &match story {
                 Some(path) => format!("  story  cargo lab replay {}\n", path.display()),
-                None => "  its steps alone do not come to it in a story: elections are one move here\n".to_owned(),
+                None => "  its steps alone do not come to it in a story\n".to_owned(),
             };
         }
         let seconds = format!("{}.{}", self.millis / 1000, self.millis % 1000 / 100);
@@ -203,10 +257,10 @@ impl Searched {
         }
         let paint = voice.paint;
         let word = if self.exit() == Exit::Pass { paint.good("PASS") } else { paint.bad("FAIL") };
-        text + &format!("{word}  broadcast {}  {}", words(&self.bound), self.verdict())
+        text + &format!("{word}  {} {}  {}", self.bound.kind.name(), words(&self.bound), self.verdict())
     }
 
-    fn document(&self, args: &Check, story: Option<&PathBuf>, exit: Exit) -> String {
+    fn document(&self, args: &Check, story: Option<&PathBuf>, exit: Exit) -> serde_json::Value {
         let (progress, sizes, budget) = (&self.found.progress, &self.found.sizes, &self.bound.budget);
         let counterexample = self.found.counterexample.as_ref().map(|c| {
             json!({
@@ -215,11 +269,11 @@ impl Searched {
                 "story": story.map(|path| path.display().to_string()),
             })
         });
-        let document = json!({
-            "schema": "zabra-check/1", "model": args.model,
+        json!({
+            "schema": "zabra-check/1", "model": self.bound.kind.name(),
             "bound": {
                 "servers": self.bound.servers, "writes": budget.writes, "crashes": budget.crashes,
-                "breaks": budget.breaks, "elections": budget.elections,
+                "breaks": budget.breaks, "elections": budget.elections, "timeouts": budget.timeouts,
             },
             "without": args.without.without, "verdict": exit.word(), "exit": exit.code(), "msg": self.verdict(),
             "exhausted": self.found.end == End::Exhausted, "cut": self.found.cut,
@@ -230,7 +284,6 @@ impl Searched {
             "core_steps": sizes.reactions, "machines": sizes.machines, "connections": sizes.cables,
             "ghosts": sizes.ghosts, "judgements": sizes.judged, "unequal": self.found.unequal,
             "reached": self.found.reached, "counterexample": counterexample,
-        });
-        serde_json::to_string_pretty(&document).expect("a document has only string keys")
+        })
     }
 }

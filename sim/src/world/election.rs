@@ -58,6 +58,11 @@ impl Pair {
         !self.up && self.outboxes.iter().any(Outbox::wants_link)
     }
 
+    /// Whether a new connection would carry anything.
+    pub fn speaks(&self) -> bool {
+        !self.up && self.outboxes.iter().any(Outbox::has_spoken)
+    }
+
     /// An end says something. Whether it is on its way now; else it waits.
     pub fn say(&mut self, from: ServerId, notification: Arc<Notification>) -> bool {
         let (way, state) = (self.way(from), self.state());
@@ -92,7 +97,8 @@ impl Pair {
         }
     }
 
-    fn disconnect(&mut self) {
+    /// The connection ends; what was on its way is lost.
+    pub fn disconnect(&mut self) {
         self.up = false;
         self.flying = Default::default();
         for outbox in &mut self.outboxes {

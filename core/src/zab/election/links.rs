@@ -67,6 +67,11 @@ impl Outbox {
         self.waiting.is_some()
     }
 
+    /// Whether anything was ever said here: a new connection would carry it.
+    pub fn has_spoken(&self) -> bool {
+        self.waiting.is_some() || self.last.is_some()
+    }
+
     fn start(&mut self, message: Arc<Notification>) -> Arc<Notification> {
         self.sending = true;
         self.last = Some(Arc::clone(&message));
