@@ -1,6 +1,6 @@
 //! Leaving out moves that commute changes no verdict: same oracles, same local states, fewer states.
 
-use zabra_checker::{Bound, Budget, Kind, Plain, End, Explored, Go, Search, explore, search_with};
+use zabra_checker::{Bound, Budget, End, Explored, Go, Kind, Plain, Search, explore, search_with};
 use zabra_core::rule::Rule;
 use zabra_sim::rules::RuleSet;
 

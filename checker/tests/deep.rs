@@ -25,17 +25,35 @@ fn exhausts(budget: Budget, reduce: bool, states: usize, transitions: u64, cut: 
 #[test]
 #[ignore = "takes minutes"]
 fn a_write_a_crash_and_a_broken_connection_lose_nothing_in_two_elections() {
-    exhausts(Budget { writes: 1, crashes: 1, breaks: 1, elections: 2, ..Budget::NONE }, false, 6_023_727, 17_869_011, 2_768_672);
+    exhausts(
+        Budget { writes: 1, crashes: 1, breaks: 1, elections: 2, ..Budget::NONE },
+        false,
+        6_023_727,
+        17_869_011,
+        2_768_672,
+    );
 }
 
 #[test]
 #[ignore = "takes a quarter of an hour and 3 GB"]
 fn a_write_a_crash_and_a_broken_connection_lose_nothing_in_three_elections() {
-    exhausts(Budget { writes: 1, crashes: 1, breaks: 1, elections: 3, ..Budget::NONE }, false, 48_233_771, 128_903_924, 11_029_114);
+    exhausts(
+        Budget { writes: 1, crashes: 1, breaks: 1, elections: 3, ..Budget::NONE },
+        false,
+        48_233_771,
+        128_903_924,
+        11_029_114,
+    );
 }
 
 #[test]
 #[ignore = "takes a minute"]
 fn a_write_a_crash_and_a_broken_connection_lose_nothing_in_the_orders_that_differ() {
-    exhausts(Budget { writes: 1, crashes: 1, breaks: 1, elections: 2, ..Budget::NONE }, true, 1_746_152, 6_609_205, 920_686);
+    exhausts(
+        Budget { writes: 1, crashes: 1, breaks: 1, elections: 2, ..Budget::NONE },
+        true,
+        1_746_152,
+        6_609_205,
+        920_686,
+    );
 }
