@@ -239,3 +239,35 @@ fn finish(shell: &Shell) {
     }
     tracing::info!("ended");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use zabra_core::id::Zxid;
+    use zabra_core::tree::{DataTree, Database};
+
+    #[test]
+    fn a_turn_with_nothing_to_flush_ends_all_the_same() {
+        let dir = std::env::temp_dir().join(format!("zabra-turn-{}", std::process::id()));
+        let settings = Settings { data_dir: dir.clone(), log_dir: dir.clone(), ..Settings::alone() };
+        let (store, recovered) = open(&settings).unwrap();
+        let (storage, _done) = Storage::start(store, None);
+        let shell = start(&Arc::new(settings), recovered, storage);
+        let at = shell.turn(|state| state.moment().at);
+        assert!(at > Stamp(0));
+        assert!(shell.lock().moment.is_none(), "the next turn reads the clocks anew, or no timer is ever due");
+        drop(std::fs::remove_dir_all(dir));
+    }
+
+    #[test]
+    fn session_ids_carry_the_servers_number_and_none_is_given_twice() {
+        let at = Stamp(1_795_400_000_000);
+        let of_clock = session_base(ServerId(3), at, &Recovered::empty());
+        assert_eq!(of_clock, SessionId(0x03a2_062d_e200_0000));
+        let later = SessionId(of_clock.0 + 9);
+        let anothers = SessionId(later.0 + (1 << 56));
+        let alive = Database::from_parts(DataTree::new(), [(later, 4000), (anothers, 4000)], Zxid::ZERO);
+        let recovered = Recovered { image: Arc::new(alive), ..Recovered::empty() };
+        assert_eq!(session_base(ServerId(3), at, &recovered), later);
+    }
+}
