@@ -64,6 +64,8 @@ pub enum Command {
     Check(Check),
     /// Switch off every safety rule, one at a time: each must be caught
     Rules(Rules),
+    /// Bring documented bugs back, and find each with the shortest trace
+    Bugs(Bugs),
     /// Name what the library holds
     List(List),
     /// Print the JSON schema of hunt files
@@ -212,6 +214,26 @@ pub struct Rules {
     /// Threads; all cores if not given
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
+    /// Who looks for a violation: seeds of the simulator, or the exhaustive explorer, bound after bound
+    #[arg(long, value_enum, default_value_t = Engine::Sim)]
+    pub engine: Engine,
+}
+
+/// Who looks for a violation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Engine {
+    Sim,
+    Check,
+}
+
+#[derive(Args, Debug)]
+pub struct Bugs {
+    /// At most so long for each
+    #[arg(long = "for", value_name = "TIME", default_value = "60s")]
+    pub time: Span,
+    /// All cores if not given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub threads: Option<u16>,
 }
 
 #[derive(Args, Debug)]

@@ -1,11 +1,13 @@
 //! The lab: the library of hunts, stories and regressions, and the `zabra-lab` command that runs
 //! them. It is the edge between runs, which are values, and the machine: files, threads, wall time.
 
+pub mod bugs;
 pub mod cli;
 pub mod command;
 pub mod engine;
 pub mod files;
 pub mod hunt_file;
+pub mod kills;
 pub mod library;
 pub mod matrix;
 pub mod place;
@@ -15,7 +17,7 @@ pub mod voice;
 
 use clap::Parser;
 use cli::{Cli, Command};
-use command::{Failed, check, hunt, list, replay, rules, run, shrink, verify};
+use command::{Failed, bugs as library_of_bugs, check, hunt, list, replay, rules, run, shrink, verify};
 use std::process::ExitCode;
 use voice::Voice;
 use zabra_reports::exit::Exit;
@@ -45,6 +47,7 @@ fn dispatch(cli: &Cli, voice: &Voice) -> Result<Exit, Failed> {
         Command::Shrink(args) => shrink::shrink(args, &cli.talk, voice),
         Command::Check(args) => check::check(args, &cli.talk, voice),
         Command::Rules(args) => rules::rules(args, &cli.talk, voice),
+        Command::Bugs(args) => library_of_bugs::bugs(args, voice),
         Command::List(args) => list::list(args, &cli.talk, voice),
         Command::Schema => Ok(list::schema(voice)),
         Command::Verify(args) => verify::verify(args, voice),

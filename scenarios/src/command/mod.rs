@@ -1,7 +1,9 @@
 //! The verbs of `zabra-lab`, one file each.
 
+pub mod bugs;
 pub mod check;
 pub mod hunt;
+pub mod kills;
 pub mod list;
 pub mod replay;
 pub mod rules;

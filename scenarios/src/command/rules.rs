@@ -6,7 +6,7 @@
 //! own oracle must then object to a seed at which it is content with the partner alone off.
 
 use super::Failed;
-use crate::cli::{Rules, Talk};
+use crate::cli::{Engine, Rules, Talk};
 use crate::engine;
 use crate::library::{Kind, Library, text};
 use crate::matrix::{Matrix, Trial};
@@ -45,6 +45,9 @@ struct Kill {
 }
 
 pub fn rules(args: &Rules, talk: &Talk, voice: &Voice) -> Result<Exit, Failed> {
+    if args.engine == Engine::Check {
+        return super::kills::kills(args, talk, voice);
+    }
     let library = Library::find(talk.library.as_deref());
     let matrix = Matrix::load(&library)?;
     let wanted = match args.rules.as_slice() {
