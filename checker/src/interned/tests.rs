@@ -55,9 +55,8 @@ fn walk(model: &Plain, parts: &mut Parts, lots: &mut Lots) -> usize {
 const MOVES_MAX: usize = 120;
 
 fn schedules(kind: Kind, count: usize, servers: u8, without: &[Rule]) {
-    let budget = Budget { writes: 2, crashes: 2, breaks: 2, elections: 6, timeouts: 0 };
-    let model =
-        Plain::new(Bound { kind: Kind::Broadcast, servers, budget }, without.iter().copied().collect::<RuleSet>());
+    let budget = Budget { writes: 2, crashes: 2, breaks: 2, elections: 6, timeouts: 4 };
+    let model = Plain::new(Bound { kind, servers, budget }, without.iter().copied().collect::<RuleSet>());
     let (mut parts, mut lots) = (Parts::new(), Lots(u64::from(servers)));
     let made: usize = (0..count).map(|_| walk(&model, &mut parts, &mut lots)).sum();
     assert!(made > count * 20, "{count} schedules have {made} moves");
