@@ -83,7 +83,7 @@ fn elections_reach_what_they_claim() {
 
 #[test]
 fn rules_of_elections_die() {
-    die(Kind::Election, 3, TIMEOUT, &[(Rule::VoteQuorum, "quorum", 4), (Rule::VoteRound, "election", 10)]);
+    die(Kind::Election, 3, TIMEOUT, &[(Rule::VoteQuorum, "quorum", 2), (Rule::VoteRound, "election", 10)]);
 }
 
 #[test]
