@@ -14,7 +14,8 @@ mod scope;
 mod state;
 
 pub use interned::{
-    Counterexample, End, Explored, Go, Interned, Progress, Search, Sizes, explore, search as search_with,
+    Counterexample, End, Explored, Go, Interned, Liveness, Progress, Search, Sizes, explore, liveness,
+    search as search_with,
 };
 pub use moves::Move;
 pub use plain::{Plain, SAFE};

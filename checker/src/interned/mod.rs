@@ -7,6 +7,7 @@
 mod ample;
 mod explore;
 mod index;
+mod liveness;
 mod model;
 mod parts;
 mod react;
@@ -14,6 +15,7 @@ mod store;
 mod walk;
 
 pub use explore::{Counterexample, End, Explored, Go, Progress, Search, explore, search};
+pub use liveness::{Liveness, liveness};
 pub use model::Interned;
 pub use parts::Sizes;
 

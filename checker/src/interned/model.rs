@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A model, its states interned.
 pub struct Interned {
-    shape: Shape,
+    pub(super) shape: Shape,
     first: Box<[u32]>,
     cuts: AtomicU64,
     #[expect(clippy::disallowed_types, reason = "see its import")]
@@ -37,7 +37,7 @@ impl Interned {
         self.cuts.load(Ordering::Relaxed)
     }
 
-    fn with<T>(&self, look: impl FnOnce(&mut Learner<'_>) -> T) -> T {
+    pub(super) fn with<T>(&self, look: impl FnOnce(&mut Learner<'_>) -> T) -> T {
         let mut parts = self.parts.lock().expect("no thread has panicked");
         look(&mut Learner(&mut parts))
     }
