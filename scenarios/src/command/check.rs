@@ -127,12 +127,18 @@ fn preset(kind: Kind, preset: Preset) -> Vec<Bound> {
         (Kind::Broadcast, Preset::Deep) => vec![bound(3, broadcast(1, 1, 1))],
         (Kind::Broadcast, Preset::Huge) => vec![bound(3, broadcast(2, 1, 1))],
         (Kind::Election, Preset::Small) => vec![bound(3, election(0, 0, 0))],
-        (Kind::Election, Preset::Quick) => vec![bound(3, election(0, 1, 1))],
-        (Kind::Election, Preset::Deep) => vec![bound(3, election(1, 1, 1)), bound(4, election(0, 0, 0))],
+        (Kind::Election, Preset::Quick) => {
+            vec![bound(3, election(0, 1, 0)), bound(3, election(1, 0, 0)), bound(3, election(0, 0, 1))]
+        }
+        (Kind::Election, Preset::Deep) => {
+            vec![bound(3, election(1, 1, 0)), bound(3, election(0, 1, 1)), bound(4, election(0, 0, 0))]
+        }
         (Kind::Election, Preset::Huge) => vec![bound(3, election(1, 1, 2)), bound(5, election(0, 0, 0))],
-        (Kind::Full, Preset::Small) => vec![bound(2, Budget { writes: 1, ..Budget::NONE })],
-        (Kind::Full, Preset::Quick) => vec![bound(3, Budget { writes: 1, ..Budget::NONE })],
-        (Kind::Full, Preset::Deep) => vec![bound(3, Budget { writes: 1, timeouts: 1, ..Budget::NONE })],
+        (Kind::Full, Preset::Small) => vec![bound(2, Budget { writes: 1, timeouts: 1, ..Budget::NONE })],
+        (Kind::Full, Preset::Quick) => {
+            vec![bound(2, Budget { writes: 1, breaks: 1, timeouts: 1, ..Budget::NONE }), bound(3, Budget::NONE)]
+        }
+        (Kind::Full, Preset::Deep) => vec![bound(3, Budget { writes: 1, ..Budget::NONE })],
         (Kind::Full, Preset::Huge) => vec![bound(3, Budget { writes: 1, crashes: 1, timeouts: 1, ..Budget::NONE })],
     }
 }
