@@ -134,11 +134,14 @@ impl Tally {
     }
 }
 
+/// A state whose moves, or one of whose moves, could not be made with what is known.
+type Missed = (u32, Option<Act>);
+
 /// A thread's own: what it found for each shard, and whom it could not expand.
 #[derive(Default)]
 struct Hand {
     found: Vec<Batch>,
-    missed: Vec<u32>,
+    missed: Vec<Missed>,
     tally: Tally,
     acts: Vec<Act>,
     ahead: Vec<Act>,
@@ -270,10 +273,10 @@ impl Explorer {
 
     /// Expands some states of one shard.
     fn expand(&mut self, shard: usize, batch: std::ops::Range<usize>, hands: &mut [Hand]) {
-        let states: Vec<u32> = batch.map(|local| self.name(shard, local)).collect();
+        let states: Vec<Missed> = batch.map(|local| (self.name(shard, local), None)).collect();
         if hands.len() > 1 {
             self.look_up(&states, hands);
-            let missed: Vec<u32> = hands.iter_mut().flat_map(|hand| std::mem::take(&mut hand.missed)).collect();
+            let missed: Vec<Missed> = hands.iter_mut().flat_map(|hand| std::mem::take(&mut hand.missed)).collect();
             // What was missing is mostly a judgement, and is known now.
             self.look_up(&missed, hands);
         } else {
@@ -281,16 +284,17 @@ impl Explorer {
         }
         let ground = Ground { shards: &self.shards, shape: self.shape, reduce: self.reduce };
         for hand in hands.iter_mut() {
-            for state in std::mem::take(&mut hand.missed) {
-                hand.expand_with(state, &ground, &mut Learner(&mut self.parts));
+            for (state, act) in std::mem::take(&mut hand.missed) {
+                hand.expand_with(state, act, &ground, &mut Learner(&mut self.parts));
             }
+            assert!(hand.missed.is_empty(), "a learner knows everything");
             self.tally.add(std::mem::take(&mut hand.tally));
         }
     }
 
     /// Expands states with what is known, all hands at once; then what they have judged is known too.
     #[expect(clippy::disallowed_methods, reason = "which thread expands a state changes nothing that is reported")]
-    fn look_up(&mut self, states: &[u32], hands: &mut [Hand]) {
+    fn look_up(&mut self, states: &[Missed], hands: &mut [Hand]) {
         let (explorer, share) = (&*self, states.len().div_ceil(hands.len()));
         std::thread::scope(|scope| {
             for (hand, states) in hands.iter_mut().zip(states.chunks(share.max(1))) {
@@ -377,48 +381,58 @@ impl Explorer {
 }
 
 impl Hand {
-    /// Expands a state with what is known; if that is not enough, later.
-    fn expand(&mut self, state: u32, explorer: &Explorer) {
-        let (tally, lens) = (self.tally, self.found.iter().map(Batch::len).collect::<Vec<_>>());
+    /// Makes the moves of a state, or one of them, with what is known; the others later.
+    fn expand(&mut self, (state, act): Missed, explorer: &Explorer) {
         let mut judged = std::mem::take(&mut self.judged);
         let known = &mut Judge { parts: &explorer.parts, judged: &mut judged };
-        if self.try_expand(state, &explorer.ground(), known).is_err() {
-            // What was reached was reached.
-            self.tally = Tally { reached: self.tally.reached, ..tally };
-            self.found.iter_mut().zip(lens).for_each(|(batch, len)| batch.truncate(len));
-            self.missed.push(state);
-        }
+        self.expand_with(state, act, &explorer.ground(), known);
         self.judged = judged;
     }
 
-    fn expand_with(&mut self, state: u32, ground: &Ground<'_>, known: &mut Learner<'_>) {
-        self.try_expand(state, ground, known).expect("a learner knows everything");
-    }
-
-    fn try_expand<K: Known>(&mut self, state: u32, ground: &Ground<'_>, known: &mut K) -> Result<(), Miss> {
+    fn expand_with<K: Known>(&mut self, state: u32, only: Option<Act>, ground: &Ground<'_>, known: &mut K) {
         let now = Now::unpack(ground.words(state), ground.shape);
         let mut acts = std::mem::take(&mut self.acts);
-        now.acts(known, &mut acts);
-        if ground.reduce
-            && let Some(server) = ample::choose(&now, &acts, known)?
-        {
-            acts.retain(|act| ample::server_of(&now, *act, known) == Some(server));
-            self.tally.reduced += 1;
+        match only {
+            Some(act) => {
+                acts.clear();
+                acts.push(act);
+            }
+            None => {
+                if self.moves(&now, ground, known, &mut acts).is_err() {
+                    acts.clear();
+                    self.missed.push((state, None));
+                }
+            }
         }
-        self.tally.reached |= now.reached(known);
-        self.tally.expanded += 1;
-        let mut result = Ok(());
         for act in &acts {
             match self.step(state, now, *act, ground, known) {
                 Ok(Came::State) => self.tally.transitions += 1,
                 Ok(Came::Nothing) => {}
                 Ok(Came::Cut) => self.tally.cut += 1,
-                // The other moves may have something to judge, too.
-                Err(Miss) => result = Err(Miss),
+                Err(Miss) => self.missed.push((state, Some(*act))),
             }
         }
         self.acts = acts;
-        result
+    }
+
+    /// The moves that are to be made of a state.
+    fn moves<K: Known>(
+        &mut self,
+        now: &Now,
+        ground: &Ground<'_>,
+        known: &mut K,
+        acts: &mut Vec<Act>,
+    ) -> Result<(), Miss> {
+        now.acts(known, acts);
+        if ground.reduce
+            && let Some(server) = ample::choose(now, acts, known)?
+        {
+            acts.retain(|act| ample::server_of(now, *act, known) == Some(server));
+            self.tally.reduced += 1;
+        }
+        self.tally.reached |= now.reached(known);
+        self.tally.expanded += 1;
+        Ok(())
     }
 
     /// Makes a move, and those that follow by themselves.

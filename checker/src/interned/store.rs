@@ -36,18 +36,9 @@ impl Batch {
         self.heads.push(Head { hash, parent, end: self.words.len() });
     }
 
-    pub fn len(&self) -> usize {
-        self.heads.len()
-    }
-
-    /// Forgets the last ones, for the move list of their parent is not known to the end.
-    pub fn truncate(&mut self, len: usize) {
-        self.heads.truncate(len);
-        self.words.truncate(self.heads.last().map_or(0, |head| head.end));
-    }
-
     pub fn clear(&mut self) {
-        self.truncate(0);
+        self.heads.clear();
+        self.words.clear();
     }
 }
 
