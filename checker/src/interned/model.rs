@@ -42,7 +42,7 @@ impl Interned {
         look(&mut Learner(&mut parts))
     }
 
-    fn reaches<const BIT: usize>(&self, state: &Box<[u32]>) -> bool {
+    fn reaches<const BIT: usize>(&self, state: &[u32]) -> bool {
         self.with(|learner| Now::unpack(state, self.shape).reached(learner)) & 1 << BIT != 0
     }
 }
@@ -79,9 +79,9 @@ impl Model for Interned {
         let milestones = self.shape.kind.milestones();
         vec![
             Property::always(SAFE, safe),
-            Property::sometimes(milestones[0], Self::reaches::<0>),
-            Property::sometimes(milestones[1], Self::reaches::<1>),
-            Property::sometimes(milestones[2], Self::reaches::<2>),
+            Property::sometimes(milestones[0], |model: &Self, state: &Self::State| model.reaches::<0>(state)),
+            Property::sometimes(milestones[1], |model: &Self, state: &Self::State| model.reaches::<1>(state)),
+            Property::sometimes(milestones[2], |model: &Self, state: &Self::State| model.reaches::<2>(state)),
         ]
     }
 }
