@@ -63,7 +63,7 @@ pub fn search_within(history: &History, limit: usize) -> Opinion {
     for part in &parts {
         match search::explain(part, limit) {
             Opinion::Explained { configurations: looked, .. } => configurations += looked,
-            other => return other,
+            other @ (Opinion::Refused(_) | Opinion::Undecided(_)) => return other,
         }
     }
     Opinion::Explained { configurations, parts: parts.len() }
