@@ -5,6 +5,7 @@
 //! each (machine, stimulus); the rest is looking up.
 
 mod ample;
+mod election;
 mod explore;
 mod index;
 mod liveness;

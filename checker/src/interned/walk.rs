@@ -4,6 +4,10 @@
 //! the same order, so that both wrappings reach the same states. Every move is also one of the plain
 //! model's, in the same order, which is how a path found here is told in its words.
 
+mod acts;
+
+pub use acts::Act;
+
 use super::index::Id;
 use super::parts::{CableFacts, CableOp, Front, Known, Miss, PairsOp, Talked};
 use super::react::{Out, Stimulus};
@@ -21,8 +25,6 @@ const CABLES_MAX: usize = 22;
 const BUNDLES_MAX: usize = 10;
 /// A packed state is at most so many words.
 pub const WORDS_MAX: usize = SERVERS_MAX + BUNDLES_MAX + 2 + CABLES_MAX;
-/// More rounds than any election of these sizes takes.
-const ROUNDS_MAX: usize = 64;
 const SLOT_SHIFT: u32 = 26;
 
 /// What all states of a search have in common.
@@ -82,36 +84,6 @@ pub struct Now {
     cable_count: usize,
 }
 
-/// One move.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Act {
-    Elect(ServerSet),
-    Notify {
-        from: ServerId,
-        to: ServerId,
-    },
-    Meet(ServerId, ServerId),
-    Deliver {
-        at: u8,
-        to: Side,
-    },
-    Complete(ServerId, Job),
-    Fire(ServerId, Timer),
-    /// A timer that nothing obliges to fire now.
-    Early(ServerId, Timer),
-    Restart(ServerId),
-    Write(ServerId),
-    Crash {
-        server: ServerId,
-        choice: u8,
-    },
-    Break {
-        at: u8,
-        keep: [u16; 2],
-    },
-    Part(ServerId, ServerId),
-}
-
 /// What came of a move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Came {
@@ -120,35 +92,6 @@ pub enum Came {
     Nothing,
     /// A budget cut it off.
     Cut,
-}
-
-/// What came of an election.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Elected {
-    pub machines: Box<[Id]>,
-    pub reactions: Box<[Id]>,
-    /// Whether any of them has left LOOKING.
-    pub left: bool,
-}
-
-impl Act {
-    /// Whether this is news of an election for this server.
-    fn concerns(self, server: ServerId) -> bool {
-        match self {
-            Act::Notify { to, .. } => to == server,
-            Act::Meet(a, b) => a == server || b == server,
-            Act::Elect(_)
-            | Act::Deliver { .. }
-            | Act::Complete(..)
-            | Act::Fire(..)
-            | Act::Early(..)
-            | Act::Restart(_)
-            | Act::Write(_)
-            | Act::Crash { .. }
-            | Act::Break { .. }
-            | Act::Part(..) => false,
-        }
-    }
 }
 
 impl Now {
@@ -488,207 +431,5 @@ impl Now {
             self.cable_count = 0;
         }
         Ok(if applied { Came::State } else { Came::Nothing })
-    }
-
-    /// Every move, in the plain model's order.
-    pub fn acts<K: Known>(&self, known: &K, acts: &mut Vec<Act>) {
-        acts.clear();
-        let parts = known.parts();
-        if parts.violated(self.ghost) {
-            return;
-        }
-        if self.shape.kind.talks() {
-            self.messages(known, acts);
-        } else {
-            self.elections(known, acts);
-        }
-        for (at, (_, cable)) in self.cables().iter().enumerate() {
-            let fronts = parts.cable(*cable).fronts;
-            let arriving = Side::BOTH.into_iter().filter(|side| fronts[*side as usize].is_some());
-            acts.extend(arriving.map(|to| Act::Deliver { at: at as u8, to }));
-        }
-        for server in self.servers() {
-            let facts = parts.machine(self.machine(server));
-            let jobs = [(facts.syncs, Job::Sync), (facts.checkpoints, Job::Checkpoint), (facts.reads, Job::ReadLog)];
-            acts.extend(jobs.into_iter().filter(|(can, _)| *can).map(|(_, job)| Act::Complete(server, job)));
-        }
-        if self.shape.kind.talks() {
-            self.votes(known, acts);
-        }
-        self.limits(known, acts);
-        acts.extend(self.servers().filter(|s| !parts.machine(self.machine(*s)).up).map(Act::Restart));
-        self.faults(known, acts);
-    }
-
-    fn votes<K: Known>(&self, known: &K, acts: &mut Vec<Act>) {
-        let messages = acts.len();
-        for server in self.servers() {
-            let facts = known.parts().machine(self.machine(server));
-            if facts.begins {
-                acts.push(Act::Fire(server, Timer::Notification));
-            }
-            let early = acts[..messages].iter().any(|act| act.concerns(server));
-            if facts.finalizes && !early {
-                acts.push(Act::Fire(server, Timer::FinalizeWait));
-            } else if facts.finalizes && self.budget.timeouts > 0 {
-                acts.push(Act::Early(server, Timer::FinalizeWait));
-            }
-        }
-    }
-
-    fn limits<K: Known>(&self, known: &K, acts: &mut Vec<Act>) {
-        let (kind, stuck) = (self.shape.kind, acts.is_empty() && self.shape.kind.connects());
-        let waiting = self.servers().filter(|s| known.parts().machine(self.machine(*s)).limit);
-        if kind.talks() && (stuck || self.budget.timeouts > 0) {
-            acts.extend(waiting.map(|server| Act::Early(server, Timer::InitLimit)));
-        } else if !kind.talks() && stuck {
-            acts.extend(waiting.map(|server| Act::Fire(server, Timer::InitLimit)));
-        }
-    }
-
-    fn messages<K: Known>(&self, known: &K, acts: &mut Vec<Act>) {
-        let up = |server| known.parts().machine(self.machine(server)).up;
-        for (bundle, (a, b)) in self.shape.pairs().enumerate() {
-            let facts = known.parts().pair(self.bundles[bundle]);
-            for (flying, from, to) in [(facts.flying[0], a, b), (facts.flying[1], b, a)] {
-                if flying && up(to) {
-                    acts.push(Act::Notify { from, to });
-                }
-            }
-            if facts.speaks && (up(a) || up(b)) {
-                acts.push(Act::Meet(a, b));
-            }
-        }
-    }
-
-    fn elections<K: Known>(&self, known: &K, acts: &mut Vec<Act>) {
-        let ready = |server: &ServerId| {
-            let facts = known.parts().machine(self.machine(*server));
-            facts.looking && facts.drained
-        };
-        let ready: Vec<ServerId> = self.servers().filter(ready).collect();
-        for bits in 1u32..1 << ready.len() {
-            let who = ready.iter().enumerate().filter(|(i, _)| bits & (1 << i) != 0).map(|(_, s)| *s);
-            acts.push(Act::Elect(who.collect()));
-        }
-    }
-
-    fn faults<K: Known>(&self, known: &K, acts: &mut Vec<Act>) {
-        let parts = known.parts();
-        let facts = |server| parts.machine(self.machine(server));
-        if self.shape.kind.talks() && self.budget.timeouts > 0 {
-            let again = self.servers().filter(|s| facts(*s).again);
-            acts.extend(again.map(|server| Act::Early(server, Timer::Notification)));
-        }
-        if self.budget.writes > 0 {
-            let leads = |s: &ServerId| facts(*s).glance.leads && facts(*s).glance.serves;
-            acts.extend(self.servers().filter(leads).map(Act::Write));
-        }
-        if self.budget.crashes > 0 {
-            for server in self.servers() {
-                let choices = parts.machine(self.machine(server)).crashes.len() as u8;
-                acts.extend((0..choices).map(|choice| Act::Crash { server, choice }));
-            }
-        }
-        if self.budget.breaks > 0 {
-            for (at, (_, cable)) in self.cables().iter().enumerate() {
-                let [to_a, to_b] = parts.cable(*cable).carried;
-                let keeps = (0..=to_a).flat_map(|a| (0..=to_b).map(move |b| [a, b]));
-                acts.extend(keeps.map(|keep| Act::Break { at: at as u8, keep }));
-            }
-            if self.shape.kind.talks() {
-                let up = self.shape.pairs().zip(self.bundles()).filter(|(_, id)| parts.pair(**id).up);
-                acts.extend(up.map(|((a, b), _)| Act::Part(a, b)));
-            }
-        }
-    }
-
-    /// Which of the model's `sometimes` properties hold here, as bits.
-    pub fn reached<K: Known>(&self, known: &K) -> u8 {
-        let glances = self.machines().iter().map(|id| known.parts().machine(*id).glance);
-        self.shape.kind.reached(glances)
-    }
-}
-
-/// An election among machines (the last of `state` are the pairs), as [`crate::election`] runs it.
-pub fn election<K: Known>(known: &mut K, state: &[Id], who: ServerSet) -> Result<Elected, Miss> {
-    let (pairs, machines) = state.split_last().expect("pairs stand behind the machines");
-    let mut talk = Talk { machines: machines.to_vec(), pairs: *pairs, reactions: Vec::new() };
-    let servers: Vec<ServerId> = (1..=machines.len() as u8).map(ServerId).collect();
-    let takes_part = |server: &&ServerId| {
-        let facts = known.parts().machine(talk.machines[usize::from(server.0) - 1]);
-        facts.up && (!facts.looking || who.contains(**server))
-    };
-    let takes_part: Vec<ServerId> = servers.iter().filter(takes_part).copied().collect();
-    for server in who.iter() {
-        talk.stimulate(server, Stimulus::Fired(Timer::Notification), known)?;
-    }
-    for _ in 0..ROUNDS_MAX {
-        let talked = talk.round(&takes_part, known)?;
-        let mut fired = false;
-        if !talked {
-            for server in who.iter() {
-                fired |= talk.stimulate(server, Stimulus::Fired(Timer::FinalizeWait), known)?;
-            }
-        }
-        if !talked && !fired {
-            break;
-        }
-    }
-    let left = who.iter().any(|s| !known.parts().machine(talk.machines[usize::from(s.0) - 1]).looking);
-    Ok(Elected { machines: talk.machines.into(), reactions: talk.reactions.into(), left })
-}
-
-/// An election on its way.
-struct Talk {
-    machines: Vec<Id>,
-    pairs: Id,
-    reactions: Vec<Id>,
-}
-
-impl Talk {
-    fn stimulate<K: Known>(&mut self, server: ServerId, stimulus: Stimulus, known: &mut K) -> Result<bool, Miss> {
-        let at = usize::from(server.0) - 1;
-        let id = known.react(self.machines[at], stimulus)?;
-        let reaction = known.parts().reaction(id);
-        if reaction.refused {
-            return Ok(false);
-        }
-        self.machines[at] = reaction.machine;
-        for out in reaction.outs.clone() {
-            let op = match out {
-                Out::Say { to, notification } => PairsOp::Say { from: server, to, notification },
-                Out::Died => PairsOp::End(server),
-                Out::Dial(_) | Out::Send { .. } | Out::Close { .. } => continue,
-            };
-            self.pairs = known.talk(self.pairs, op)?.pairs;
-        }
-        self.reactions.push(id);
-        Ok(true)
-    }
-
-    /// Delivers every election message between those who take part.
-    fn round<K: Known>(&mut self, takes_part: &[ServerId], known: &mut K) -> Result<bool, Miss> {
-        let up = |talk: &Talk, known: &K, s: ServerId| known.parts().machine(talk.machines[usize::from(s.0) - 1]).up;
-        let mut talked = false;
-        for from in takes_part.iter().copied() {
-            for to in takes_part.iter().copied().filter(|to| *to != from) {
-                if up(self, known, from) && up(self, known, to) {
-                    let met = known.talk(self.pairs, PairsOp::Connect { a: from.min(to), b: from.max(to) })?;
-                    self.pairs = met.pairs;
-                    talked |= met.happened;
-                }
-                while up(self, known, to) {
-                    let arrived = known.talk(self.pairs, PairsOp::Arrive { from, to })?;
-                    if !arrived.happened {
-                        break;
-                    }
-                    self.pairs = arrived.pairs;
-                    self.stimulate(to, Stimulus::Notified { from, notification: arrived.notification }, known)?;
-                    talked = true;
-                }
-            }
-        }
-        Ok(talked)
     }
 }
