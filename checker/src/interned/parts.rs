@@ -3,10 +3,10 @@
 
 mod known;
 
-pub use known::{Judge, Known, Learner, Reader};
+pub use known::{Judge, Known, Learner};
 
 use super::election::Elected;
-use super::index::{Id, Memo, Table, hash_of};
+use super::index::{Id, Memo, Table};
 use super::react::{Fact, Letters, Machine, Out, Reaction, Stimulus, react};
 use crate::scope::Glance;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use zabra_core::id::{ServerId, ServerSet};
 use zabra_core::rule::Rule;
 use zabra_core::zab::{Packet, ServerState};
 use zabra_sim::disk::Survivors;
-use zabra_sim::link::{End, Item, Link, Side};
+use zabra_sim::link::{End, Item, Side};
 use zabra_sim::oracle::{self, Oracles, Sight, Violation};
 use zabra_sim::time::Micros;
 use zabra_sim::world::{Cable, Pair};

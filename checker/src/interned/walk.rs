@@ -12,10 +12,8 @@ use super::index::Id;
 use super::parts::{CableFacts, CableOp, Front, Known, Miss, PairsOp, Talked};
 use super::react::{Out, Stimulus};
 use crate::scope::{Bound, Budget, Kind};
-use zabra_core::contract::Timer;
 use zabra_core::id::{ServerId, ServerSet};
 use zabra_sim::link::{End, Side};
-use zabra_sim::step::Job;
 use zabra_sim::world::Pair;
 
 /// More servers than any bound has, and more connections than any of its states.
