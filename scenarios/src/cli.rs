@@ -188,11 +188,11 @@ pub struct Check {
 /// Bounds with a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Preset {
-    /// Some seconds
+    /// Less than a second
     Small,
-    /// What fits a minute on two cores
+    /// Less than a minute on two cores
     Quick,
-    /// What fits half an hour
+    /// Up to hours; give --for and --memory
     Deep,
     /// What nobody waits for
     Huge,
