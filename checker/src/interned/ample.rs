@@ -206,10 +206,11 @@ fn is_quiet<K: Known>(now: &Now, server: ServerId, acts: &[Act], known: &mut K) 
         let stimulus = match *act {
             Act::Deliver { at, to } => {
                 let facts = known.parts().cable(now.cables()[usize::from(at)].1);
-                match (facts.fronts[to as usize], facts.states[to as usize]) {
-                    (Some(Front::Carry(packet)), End::Open { slot }) => Stimulus::Packet { slot, packet },
-                    (Some(Front::End | Front::Lost), End::Open { slot }) => Stimulus::Broken { slot },
-                    _ => return Ok(false),
+                let End::Open { slot } = facts.states[to as usize] else { return Ok(false) };
+                match facts.fronts[to as usize] {
+                    Some(Front::Carry(packet)) => Stimulus::Packet { slot, packet },
+                    Some(Front::End | Front::Lost) => Stimulus::Broken { slot },
+                    Some(Front::Syn | Front::Accept | Front::Refuse) | None => return Ok(false),
                 }
             }
             Act::Complete(_, job) => Stimulus::Complete(job),

@@ -131,3 +131,33 @@ impl Interned {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A graph of `states` states with these edges, from and to.
+    fn graph(states: usize, edges: &[(u32, u32)], stable: &[usize], cut: &[usize]) -> Graph {
+        let flags = |set: &[usize]| (0..states).map(|state| set.contains(&state)).collect();
+        Graph {
+            states: (0..states as u32).map(|state| Box::from([state])).collect(),
+            numbers: BTreeMap::new(),
+            edges: edges.iter().map(|(from, to)| (*to, *from)).collect(),
+            stable: flags(stable),
+            cut: flags(cut),
+        }
+    }
+
+    #[test]
+    fn a_cycle_that_nothing_leaves_is_a_trap_and_one_that_can_be_left_is_not() {
+        let cycles = [(0, 1), (1, 0), (1, 2), (0, 3), (3, 4), (4, 3)];
+        let found = graph(5, &cycles, &[2], &[]).judge();
+        assert_eq!((found.stable, found.open, found.traps), (1, 0, 2));
+    }
+
+    #[test]
+    fn what_comes_no_further_than_to_a_cut_is_open_and_an_end_is_a_trap() {
+        let found = graph(6, &[(0, 1), (0, 2), (3, 2), (0, 4), (5, 1)], &[1], &[2]).judge();
+        assert_eq!((found.stable, found.open, found.traps), (1, 2, 1));
+    }
+}
