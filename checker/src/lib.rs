@@ -11,6 +11,7 @@ mod interned;
 mod moves;
 mod plain;
 mod scope;
+mod shown;
 mod state;
 
 pub use interned::{
@@ -20,6 +21,7 @@ pub use interned::{
 pub use moves::Move;
 pub use plain::{Plain, SAFE};
 pub use scope::{Bound, Budget, Kind};
+pub use shown::{Seen, Shown, Told};
 pub use state::State;
 
 use stateright::{Checker, Model};

@@ -62,6 +62,8 @@ pub enum Command {
     Shrink(Shrink),
     /// Take every order of what can happen, up to a bound
     Check(Check),
+    /// Walk through a model in the browser, move by move
+    Explore(Explore),
     /// Switch off every safety rule, one at a time: each must be caught
     Rules(Rules),
     /// Bring documented bugs back, and find each with the shortest trace
@@ -181,6 +183,23 @@ pub struct Check {
     /// Stop when states and their index take so many MiB
     #[arg(long, value_name = "MIB", default_value_t = 4096)]
     pub memory: u64,
+    #[command(flatten)]
+    pub without: Without,
+}
+
+#[derive(Args, Debug)]
+pub struct Explore {
+    /// election, broadcast or full
+    pub model: String,
+    /// The bound to start from: its first
+    #[arg(long, value_enum, default_value_t = Preset::Small)]
+    pub preset: Preset,
+    /// One number of the bound: servers, writes, crashes, breaks, elections or timeouts (may be repeated)
+    #[arg(long, value_name = "K=V")]
+    pub bound: Vec<String>,
+    /// Where the page is, on 127.0.0.1; 0 for any free port
+    #[arg(long, value_name = "N", default_value_t = 3000)]
+    pub port: u16,
     #[command(flatten)]
     pub without: Without,
 }

@@ -4,6 +4,7 @@
 //! all is well. Checking never writes; `cargo xtask ratchet` does.
 
 pub mod edges;
+pub mod explore_page;
 pub mod layers;
 pub mod sizes;
 pub mod source;

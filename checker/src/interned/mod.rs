@@ -11,6 +11,7 @@ mod index;
 mod liveness;
 mod model;
 mod parts;
+mod plain;
 mod react;
 mod store;
 mod walk;
@@ -19,6 +20,7 @@ pub use explore::{Counterexample, End, Explored, Go, Progress, Search, explore, 
 pub use liveness::{Liveness, liveness};
 pub use model::Interned;
 pub use parts::Sizes;
+pub use walk::Act;
 
 #[cfg(test)]
 mod tests;

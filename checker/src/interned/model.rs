@@ -4,6 +4,8 @@ use super::explore::intern;
 use super::parts::{Learner, Parts};
 use super::walk::{Act, Came, Now, Shape, WORDS_MAX};
 use crate::plain::{Plain, SAFE};
+use crate::scope::Kind;
+use crate::state::State;
 use stateright::{Model, Property};
 #[expect(
     clippy::disallowed_types,
@@ -37,12 +39,26 @@ impl Interned {
         self.cuts.load(Ordering::Relaxed)
     }
 
+    pub fn kind(&self) -> Kind {
+        self.shape.kind
+    }
+
+    /// Whether an oracle objects.
+    pub fn objects(&self, state: &[u32]) -> bool {
+        self.with(|learner| super::parts::Known::parts(learner).violated(state[self.shape.ghost_at()]))
+    }
+
+    /// The plain state that these numbers stand for, in the likeness of another of the same model.
+    pub fn plain(&self, state: &[u32], like: &State) -> State {
+        self.with(|learner| super::parts::Known::parts(learner).plain(&Now::unpack(state, self.shape), like))
+    }
+
     pub(super) fn with<T>(&self, look: impl FnOnce(&mut Learner<'_>) -> T) -> T {
         let mut parts = self.parts.lock().expect("no thread has panicked");
         look(&mut Learner(&mut parts))
     }
 
-    fn reaches<const BIT: usize>(&self, state: &[u32]) -> bool {
+    pub fn reaches<const BIT: usize>(&self, state: &[u32]) -> bool {
         self.with(|learner| Now::unpack(state, self.shape).reached(learner)) & 1 << BIT != 0
     }
 }
@@ -73,9 +89,7 @@ impl Model for Interned {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        let safe = |model: &Self, state: &Self::State| {
-            !model.with(|learner| super::parts::Known::parts(learner).violated(state[model.shape.ghost_at()]))
-        };
+        let safe = |model: &Self, state: &Self::State| !model.objects(state);
         let milestones = self.shape.kind.milestones();
         vec![
             Property::always(SAFE, safe),

@@ -202,6 +202,22 @@ impl Parts {
         self.talked[id as usize]
     }
 
+    pub fn whole_machine(&self, id: Id) -> &Machine {
+        self.machines.get(id)
+    }
+
+    pub fn whole_cable(&self, id: Id) -> &Cable {
+        self.cables.get(id)
+    }
+
+    pub fn whole_pairs(&self, id: Id) -> &[Pair] {
+        self.pairs.get(id)
+    }
+
+    pub fn whole_ghost(&self, id: Id) -> &Ghost {
+        self.ghosts.get(id)
+    }
+
     pub fn sizes(&self) -> Sizes {
         Sizes {
             machines: self.machines.len(),

@@ -112,7 +112,7 @@ impl Now {
         &self.machines[..self.shape.servers]
     }
 
-    fn bundles(&self) -> &[Id] {
+    pub fn bundles(&self) -> &[Id] {
         &self.bundles[..self.shape.bundle_count()]
     }
 

@@ -2,6 +2,7 @@
 
 pub mod bugs;
 pub mod check;
+pub mod explore;
 pub mod hunt;
 pub mod kills;
 pub mod list;

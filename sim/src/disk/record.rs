@@ -110,6 +110,11 @@ impl RecordDisk {
         count
     }
 
+    /// What was asked of the disk and is not durable, oldest first.
+    pub fn pending(&self) -> impl Iterator<Item = &StorageAction> {
+        self.pending.iter()
+    }
+
     pub fn checkpointing(&self) -> Option<Zxid> {
         self.checkpoint.as_ref().map(|checkpoint| match checkpoint {
             Checkpoint::Running(image) => image.zxid(),

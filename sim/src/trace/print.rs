@@ -189,7 +189,7 @@ pub fn word(state: ServerState) -> &'static str {
     }
 }
 
-fn notification_text(notification: &Notification) -> String {
+pub fn notification_text(notification: &Notification) -> String {
     let vote = notification
         .vote
         .map_or("no vote".to_owned(), |vote| format!("votes {} (epoch {}, {})", vote.leader, vote.epoch, vote.zxid));
