@@ -11,10 +11,10 @@ use crate::interned::{Act, Interned};
 use crate::moves;
 use crate::plain::Plain;
 use crate::state::State;
+use stateright::{Model, Property};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
-use stateright::{Model, Property};
 
 /// A model whose states and moves can be read.
 #[derive(Clone)]

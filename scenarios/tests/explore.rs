@@ -26,7 +26,8 @@ impl Page {
         let mut line = String::new();
         BufReader::new(lab.stdout.take().expect("stdout is a pipe")).read_line(&mut line).expect("a line comes");
         let said: Value = serde_json::from_str(&line).expect("the lab says where the page is");
-        let address = said["url"].as_str().expect("a URL").trim_start_matches("http://").trim_end_matches('/').to_owned();
+        let address =
+            said["url"].as_str().expect("a URL").trim_start_matches("http://").trim_end_matches('/').to_owned();
         Page { lab, address }
     }
 

@@ -46,7 +46,18 @@ impl Lab {
     fn start() -> Result<Lab, String> {
         let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
         let mut command = Command::new(cargo);
-        command.args(["run", "--quiet", "--package", "zabra-lab", "--", "explore", "broadcast", "--port", "0", "--json"]);
+        command.args([
+            "run",
+            "--quiet",
+            "--package",
+            "zabra-lab",
+            "--",
+            "explore",
+            "broadcast",
+            "--port",
+            "0",
+            "--json",
+        ]);
         let mut child = command.stdout(Stdio::piped()).spawn().map_err(|error| format!("cargo: {error}"))?;
         let mut line = String::new();
         let stdout = child.stdout.take().ok_or("the lab has no stdout")?;
@@ -184,7 +195,8 @@ fn unbase64(text: &str) -> Vec<u8> {
         _ => None,
     };
     let digits: Vec<u8> = text.bytes().filter_map(six).collect();
-    let word = |four: &[u8]| four.iter().fold(0u32, |word, digit| word << 6 | u32::from(*digit)) << (6 * (4 - four.len()));
+    let word =
+        |four: &[u8]| four.iter().fold(0u32, |word, digit| word << 6 | u32::from(*digit)) << (6 * (4 - four.len()));
     digits.chunks(4).flat_map(|four| word(four).to_be_bytes().into_iter().skip(1).take(four.len() - 1)).collect()
 }
 

@@ -38,7 +38,8 @@ pub fn state(state: &State) -> String {
     page += "\nelection connections\n";
     state.world.pairs.iter().for_each(|one| pair(&mut page, one));
     let Budget { writes, crashes, breaks, elections, timeouts } = state.budget;
-    let left = [("write", writes), ("crash", crashes), ("break", breaks), ("election", elections), ("timeout", timeouts)];
+    let left =
+        [("write", writes), ("crash", crashes), ("break", breaks), ("election", elections), ("timeout", timeouts)];
     let left: Vec<String> = left.iter().map(|(what, n)| format!("{what} {n}")).collect();
     let _ = write!(page, "\nbudgets left: {}", left.join(", "));
     page

@@ -47,7 +47,8 @@ pub fn explore(args: &Explore, voice: &Voice) -> Result<Exit, Failed> {
 /// The address, if nobody listens there: the Explorer itself would panic.
 #[expect(clippy::disallowed_types, reason = "see its import")]
 fn free(address: SocketAddr) -> Result<SocketAddr, Failed> {
-    let taken = |error| Failed::tool(format!("cannot listen on {address}: {error} (--port gives another, 0 a free one)"));
+    let taken =
+        |error| Failed::tool(format!("cannot listen on {address}: {error} (--port gives another, 0 a free one)"));
     TcpListener::bind(address).and_then(|listener| listener.local_addr()).map_err(taken)
 }
 
