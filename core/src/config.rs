@@ -25,6 +25,41 @@ pub struct Config {
     pub redial_min_ms: u32,
     pub redial_max_ms: u32,
     pub limits: Limits,
+    pub access: Access,
+    pub fading: Fading,
+}
+
+/// Who may do what, as far as the configuration says it (reference/zookeeper.md section 1.10).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Access {
+    /// The digest id that is the superuser: `super:` and the hash of its password.
+    pub super_digest: Option<Arc<[u8]>>,
+    /// Whether clients may be known by their certificates.
+    pub x509: bool,
+    /// The certificate's subject that is the superuser.
+    pub x509_super: Option<Arc<[u8]>>,
+    /// Whether access control lists are kept but not looked at (`zookeeper.skipACL`).
+    pub skip_acl: bool,
+    /// Whether hard quotas refuse writes (`enforceQuota`).
+    pub enforce_quota: bool,
+}
+
+/// When containers and znodes with a time to live are deleted (reference/zookeeper.md section 2.6).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Fading {
+    /// How often the leader looks (`znode.container.checkIntervalMs`).
+    pub check_ms: u32,
+    /// Deletions in a minute (`znode.container.maxPerMinute`).
+    pub per_minute: u32,
+    /// A container that never had a child goes after this time; 0: it stays
+    /// (`znode.container.maxNeverUsedIntervalMs`, as Apache's next version has it).
+    pub never_used_ms: u32,
+}
+
+impl Default for Fading {
+    fn default() -> Self {
+        Fading { check_ms: 60_000, per_minute: 10_000, never_used_ms: 300_000 }
+    }
 }
 
 /// The members of an ensemble and what a quorum of them is.
@@ -58,6 +93,15 @@ pub struct Limits {
     pub packet_bytes: u32,
     /// Requests of one connection that wait at once; beyond it reading is switched off.
     pub outstanding: u32,
+    /// Identities of one connection: each request carries all of them.
+    pub identities: usize,
+    /// Bytes of the paths that one connection watches, with 64 for each watch.
+    pub watch_bytes: usize,
+    /// Longest answer to a multiRead: it may name one large znode as often as its frame has room for.
+    pub reply_bytes: usize,
+    /// Connections of one address (`maxClientCnxns`), and of all; 0 is no limit.
+    pub connections_per_address: u32,
+    pub connections: u32,
     /// Connections of learners that may wait until a server knows that it leads: each of the at most
     /// 64 servers, and once more after a connection whose end is not known yet.
     pub lobby: usize,
@@ -77,6 +121,11 @@ impl Default for Limits {
             frame_bytes: 0xf_ffff,
             packet_bytes: 4 << 20,
             outstanding: 1000,
+            identities: 100,
+            watch_bytes: 128 << 20,
+            reply_bytes: 16 << 20,
+            connections_per_address: 0,
+            connections: 0,
             lobby: 128,
             window_bytes: 16 << 20,
             checkpoint_records: 200_000,
@@ -103,6 +152,8 @@ impl Config {
             redial_min_ms: 5,
             redial_max_ms: 100,
             limits: Limits::default(),
+            access: Access::default(),
+            fading: Fading::default(),
         }
     }
 

@@ -105,6 +105,7 @@ impl Replica {
         match timer {
             Timer::Session(session) => stay(self.service.session_fired(cx, session, &mut todo.wants)),
             Timer::NoLeader(client) => stay(self.service.no_leader_fired(cx, client)),
+            Timer::Containers => stay(self.service.sweep_fired(cx, &mut todo.wants)),
             Timer::Notification
             | Timer::FinalizeWait
             | Timer::InitLimit

@@ -149,6 +149,8 @@ pub enum DropReason {
     /// The wait for a leader passed the session's timeout.
     NoLeader,
     LimitReached,
+    /// An auth packet showed nothing (error −115 was sent).
+    AuthFailed,
 }
 
 /// Why a server stops itself.

@@ -11,6 +11,7 @@
 //! | `Redial` | a refused dial | leaving the role | dials the leader again |
 //! | `Session(id)` | the established leader, for each session | the session's end; losing leadership | proposes closeSession |
 //! | `NoLeader(client)` | a connection that waits while LOOKING | the wait's end; the connection's end | closes the connection |
+//! | `Containers` | the established leader, while there are containers or znodes with a time to live; each firing | losing leadership | proposes to delete those that have faded |
 //!
 //! Firing late or early by any amount must be safe.
 
@@ -28,4 +29,5 @@ pub enum Timer {
     Redial,
     Session(SessionId),
     NoLeader(ClientId),
+    Containers,
 }

@@ -9,7 +9,7 @@
 //! any moment equals never having had it.
 
 use crate::id::{SessionId, Zxid};
-use crate::tree::{DataTree, Owner, Path, digest, path, stat};
+use crate::tree::{AclList, DataTree, Owner, Path, digest, path, stat};
 use crate::wire::records::StatPersisted;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
@@ -20,6 +20,7 @@ use alloc::vec::Vec;
 pub(super) struct Predicted {
     pub(super) stat: StatPersisted,
     pub(super) children: u32,
+    pub(super) acl: AclList,
     data: Data,
     /// Its part of ZooKeeper's digest.
     digest: u64,
@@ -41,7 +42,8 @@ impl Predicted {
         let znode = tree.get(path)?;
         let stat = znode.persisted().clone();
         let digest = digest::node_digest(path, znode.data(), &stat);
-        Some(Predicted { stat, children: znode.children_len(), data: Data::Applied, digest })
+        let (children, acl) = (znode.children_len(), znode.acl().clone());
+        Some(Predicted { stat, children, acl, data: Data::Applied, digest })
     }
 }
 
@@ -158,7 +160,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Creates a znode that does not exist, below a parent that does.
-    pub(super) fn create(&mut self, path: &Path, data: Option<&[u8]>, owner: Owner, parent_cversion: i32) {
+    pub(super) fn create(&mut self, path: &Path, data: Option<&[u8]>, acl: AclList, owner: Owner, parent_cversion: i32) {
         let zxid = self.zxid;
         self.change_parent(path, |parent| {
             stat::child_created(&mut parent.stat, parent_cversion, zxid);
@@ -167,7 +169,7 @@ impl<'a> Draft<'a> {
         let stat = stat::created(zxid, self.time, owner);
         let digest = digest::node_digest(path.as_bytes(), data, &stat);
         let data = Data::Proposed(data.map(Arc::from));
-        self.put(path.clone(), Predicted { stat, children: 0, data, digest });
+        self.put(path.clone(), Predicted { stat, children: 0, acl, data, digest });
     }
 
     /// Deletes a znode that exists and has no children.
@@ -186,6 +188,13 @@ impl<'a> Draft<'a> {
         let mut node = self.node(path.as_bytes()).expect("what is set exists");
         stat::data_set(&mut node.stat, version, self.zxid, self.time);
         node.data = Data::Proposed(data.map(Arc::from));
+        self.update(path.clone(), node);
+    }
+
+    pub(super) fn set_acl(&mut self, path: &Path, acl: AclList, aversion: i32) {
+        let mut node = self.node(path.as_bytes()).expect("what is set exists");
+        node.acl = acl;
+        node.stat.aversion = aversion;
         self.update(path.clone(), node);
     }
 

@@ -1,17 +1,18 @@
 //! A committed transaction takes effect: tree, sessions, watches, and the reply of the request that
 //! it came from (contract section 5).
 
+use super::access::{self, Perms};
 use super::connection::{Body, Outcome, Phase, Then};
 use super::reply::notify;
 use super::{Service, Want};
 use crate::contract::{Action, Cx, DropReason, Event, Fault, Timer};
-use crate::id::{SessionId, Xid, Zxid};
+use crate::id::{ClientId, SessionId, Xid, Zxid};
 use crate::log::Record;
 use crate::rule::Rules;
 use crate::tree::{self, Change, Database, Path, digest, path};
 use crate::watch::EventKind;
 use crate::wire::txn::TxnHeader;
-use crate::wire::{Jute, Op, Reader};
+use crate::wire::{Code, Jute, Op, Reader, multi};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -36,23 +37,30 @@ impl Service {
         }
         self.ahead.applied(record.zxid);
         for change in applied.changes() {
-            self.on_change(cx, change, record.zxid);
+            self.on_change(cx, change, &applied, record.zxid);
         }
         self.complete(cx, &applied, record.zxid, wants);
     }
 
     /// Watch events come before the replies that the same transaction releases.
-    fn on_change<R: Rules>(&mut self, cx: &mut Cx<'_, R>, change: &Change<'_>, zxid: Zxid) {
+    fn on_change<R: Rules>(
+        &mut self,
+        cx: &mut Cx<'_, R>,
+        change: &Change<'_>,
+        applied: &tree::Applied<'_>,
+        zxid: Zxid,
+    ) {
         match change {
             Change::Created { path } => {
-                self.fire(cx, EventKind::NodeCreated, path, zxid);
-                self.fire_parent(cx, path, zxid);
+                self.fire(cx, EventKind::NodeCreated, path, applied, zxid);
+                self.fire_parent(cx, path, applied, zxid);
+                self.arm_sweep(cx);
             }
-            Change::Deleted { path } => {
-                self.fire(cx, EventKind::NodeDeleted, path, zxid);
-                self.fire_parent(cx, path, zxid);
+            Change::Deleted { path, .. } => {
+                self.fire(cx, EventKind::NodeDeleted, path, applied, zxid);
+                self.fire_parent(cx, path, applied, zxid);
             }
-            Change::DataChanged { path } => self.fire(cx, EventKind::NodeDataChanged, path, zxid),
+            Change::DataChanged { path } => self.fire(cx, EventKind::NodeDataChanged, path, applied, zxid),
             Change::AclChanged { .. } => {}
             Change::SessionCreated { session, timeout_ms } => {
                 if self.is_leader() {
@@ -69,14 +77,45 @@ impl Service {
         }
     }
 
-    fn fire<R: Rules>(&mut self, cx: &mut Cx<'_, R>, kind: EventKind, path: &[u8], zxid: Zxid) {
-        let watchers = self.watches.fire(kind, path);
+    /// Tells those watchers of it who may read the znode, or might when it was deleted
+    /// (CVE-2024-23944). A one-shot watch is gone in any case.
+    fn fire<R: Rules>(
+        &mut self,
+        cx: &mut Cx<'_, R>,
+        kind: EventKind,
+        path: &[u8],
+        applied: &tree::Applied<'_>,
+        zxid: Zxid,
+    ) {
+        let mut watchers = self.watches.fire(kind, path);
+        if watchers.is_empty() {
+            return;
+        }
+        let deleted = applied.changes().iter().find_map(|change| match change {
+            Change::Deleted { path: gone, acl } if &**gone == path => Some(acl),
+            _ => None,
+        });
+        let standing = self.database.tree().get(path).map(|znode| znode.acl());
+        let acl = if kind == EventKind::NodeDeleted { deleted.or(standing) } else { standing.or(deleted) };
+        if let Some(acl) = acl {
+            let may_read = |client: &ClientId| {
+                let identities = self.clients.get(client).map_or(&[][..], |connection| &connection.auth);
+                access::permits(&cx.config.access, acl, Perms::READ, identities)
+            };
+            watchers.retain(may_read);
+        }
         notify(cx, watchers, kind, path, zxid.to_wire());
     }
 
-    fn fire_parent<R: Rules>(&mut self, cx: &mut Cx<'_, R>, path: &[u8], zxid: Zxid) {
+    fn fire_parent<R: Rules>(
+        &mut self,
+        cx: &mut Cx<'_, R>,
+        path: &[u8],
+        applied: &tree::Applied<'_>,
+        zxid: Zxid,
+    ) {
         if let Some(parent) = path::parent(path) {
-            self.fire(cx, EventKind::NodeChildrenChanged, parent, zxid);
+            self.fire(cx, EventKind::NodeChildrenChanged, parent, applied, zxid);
         }
     }
 
@@ -123,12 +162,34 @@ fn apply_record<'a>(database: &mut Database, record: &'a Record) -> Option<tree:
 /// What the reply to a write says, by the type of its transaction.
 fn outcome(applied: &tree::Applied<'_>, zxid: Zxid) -> Outcome {
     let tree::Outcome { op, err, path, stat } = &applied.outcome;
+    if *op == Op::MULTI {
+        return multi_outcome(applied, zxid);
+    }
     let body = match (*op, stat) {
-        (Op::CREATE, _) => Body::Path(Path::lax(path)),
-        (Op::CREATE2, Some(stat)) => Body::Created(Path::lax(path), stat.clone()),
-        (Op::SET_DATA, Some(stat)) => Body::Stat(stat.clone()),
+        (Op::CREATE | Op::CREATE2 | Op::CREATE_CONTAINER | Op::CREATE_TTL, stat) => {
+            Body::Created(Path::lax(path), stat.clone())
+        }
+        (Op::SET_DATA | Op::SET_ACL, Some(stat)) => Body::Stat(stat.clone()),
         _ => Body::Empty,
     };
     let then = if *op == Op::CLOSE_SESSION { Then::Drop(DropReason::SessionClosed) } else { Then::Continue };
     Outcome { zxid, err: *err, body, then }
+}
+
+/// The reply to a multi has no error of its own: each operation's stands in its place (section 1.8).
+/// Only a moved session is one of the whole.
+fn multi_outcome(applied: &tree::Applied<'_>, zxid: Zxid) -> Outcome {
+    let moved = Code::SessionMoved.to_wire();
+    if applied.multi.iter().any(|part| part.op == Op::ERROR && part.err == moved) {
+        return Outcome { zxid, err: moved, body: Body::Empty, then: Then::Continue };
+    }
+    let mut results = Vec::new();
+    for tree::Outcome { op, err, path, stat } in &applied.multi {
+        match *op {
+            Op::ERROR => multi::encode_error(*err, &mut results),
+            op => multi::encode_result(op, path, stat.as_ref(), &mut results),
+        }
+    }
+    multi::encode_end(&mut results);
+    Outcome { zxid, err: 0, body: Body::Results(Arc::from(results)), then: Then::Continue }
 }

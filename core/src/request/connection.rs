@@ -5,20 +5,24 @@
 //! transaction has been applied. This file holds the queue's own rules; running and replying is
 //! done by its siblings.
 
+use super::access;
+use crate::config::Config;
 use crate::contract::{ClientOrigin, DropReason};
 use crate::id::{SessionId, Xid, Zxid};
 use crate::tree::Path;
 use crate::wire::Code;
-use crate::wire::records::Stat;
+use crate::wire::records::{AuthPacket, Stat};
 use crate::zab::{Identity, Request};
 use alloc::collections::VecDeque;
 use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::net::IpAddr;
 
 /// A client's connection.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Connection {
+    pub(super) address: IpAddr,
     /// The identities that its requests carry, the address first (section 1.10).
     pub(super) auth: Vec<Identity>,
     pub(super) phase: Phase,
@@ -82,7 +86,13 @@ pub(super) enum Wait {
     /// Its turn: it failed here, without a transaction.
     Failed { err: Code, then: Then },
     /// Its turn: then it is run.
-    Read { body: Arc<[u8]> },
+    Read {
+        body: Arc<[u8]>,
+        /// So many identities the connection had when it sent this; later ones do not count.
+        known: usize,
+    },
+    /// Its turn: the auth packet was looked at when it came.
+    Authenticated,
     /// Its transaction, which has not been applied here.
     Write(Request),
     /// Its turn: its transaction has been applied.
@@ -104,9 +114,11 @@ pub(super) struct Outcome {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Body {
     Empty,
-    Path(Path),
-    Created(Path, Stat),
+    /// Of all creates: which form is sent is the request's.
+    Created(Path, Option<Stat>),
     Stat(Stat),
+    /// Of a multi: the results, encoded.
+    Results(Arc<[u8]>),
 }
 
 /// What follows a reply.
@@ -120,7 +132,7 @@ impl Pending {
     /// Whether nothing but its place in the queue keeps it from being answered.
     fn is_ready(&self) -> bool {
         match &self.wait {
-            Wait::Failed { .. } | Wait::Read { .. } | Wait::Done(_) => true,
+            Wait::Failed { .. } | Wait::Read { .. } | Wait::Authenticated | Wait::Done(_) => true,
             Wait::Write(_) => false,
             Wait::Sync { answered, .. } => *answered,
         }
@@ -137,9 +149,14 @@ pub(super) enum Reach {
 
 impl Connection {
     pub(super) fn new(from: &ClientOrigin) -> Self {
-        let address = Identity { scheme: Arc::from(*b"ip"), id: Arc::from(from.address.to_string().as_bytes()) };
+        let mut auth = Vec::new();
+        access::add(&mut auth, b"ip", from.address.to_string().as_bytes());
+        if let Some(subject) = &from.subject {
+            access::add(&mut auth, b"x509", subject);
+        }
         Connection {
-            auth: Vec::from([address]),
+            auth,
+            address: from.address,
             phase: Phase::New,
             queue: VecDeque::new(),
             held: VecDeque::new(),
@@ -167,6 +184,17 @@ impl Connection {
     /// How many requests wait.
     pub(super) fn waiting(&self) -> usize {
         self.queue.len() + self.held.len()
+    }
+
+    /// The client says who it is: from the next request on it is known so. What shows nothing is
+    /// answered, and ends the connection.
+    pub(super) fn authenticate(&mut self, config: &Config, packet: &AuthPacket<'_>) -> Wait {
+        let failed = |reason| Wait::Failed { err: Code::AuthFailed, then: Then::Drop(reason) };
+        match access::authenticate(&config.access, &mut self.auth, packet) {
+            Ok(()) if self.auth.len() > config.limits.identities => failed(DropReason::LimitReached),
+            Ok(()) => Wait::Authenticated,
+            Err(_) => failed(DropReason::AuthFailed),
+        }
     }
 
     /// Takes out the next request that may be answered.
@@ -214,7 +242,7 @@ impl Connection {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use core::net::{IpAddr, Ipv4Addr};
+    use core::net::Ipv4Addr;
 
     fn connection() -> Connection {
         Connection::new(&ClientOrigin { address: IpAddr::V4(Ipv4Addr::new(10, 0, 0, 7)), subject: None })
@@ -227,7 +255,7 @@ mod tests {
     }
 
     fn read(xid: i32) -> Pending {
-        Pending { xid: Xid(xid), op: 4, wait: Wait::Read { body: Arc::from(*b"") } }
+        Pending { xid: Xid(xid), op: 4, wait: Wait::Read { body: Arc::from(*b""), known: 1 } }
     }
 
     fn outcome() -> Outcome {

@@ -4,17 +4,21 @@
 //! It knows nothing of elections or quorums. [`crate::replica`] tells it what role the server has
 //! and which transactions are committed; it answers with [`Want`]s.
 
+mod access;
 mod ahead;
 mod apply;
 mod connection;
 mod expire;
+mod fading;
 mod open;
 mod prepare;
+mod many;
 mod read;
 mod reply;
 mod role;
 #[cfg(test)]
 mod tests;
+mod watching;
 
 pub use crate::contract::RequestOrigin;
 
@@ -25,7 +29,7 @@ use crate::log::Image;
 use crate::rule::Rules;
 use crate::session::{SessionIds, Tracker};
 use crate::watch::Watches;
-use crate::wire::records::RequestHeader;
+use crate::wire::records::{AuthPacket, RequestHeader};
 use crate::wire::{Code, Jute, Op, Reader};
 use crate::zab::Request;
 use ahead::Ahead;
@@ -68,6 +72,8 @@ pub struct Service {
     ahead: Ahead,
     /// As leader: over whom each session is used.
     tracker: Tracker,
+    /// As leader: the search for what fades by itself.
+    sweep: fading::Sweep,
 }
 
 impl Service {
@@ -85,6 +91,7 @@ impl Service {
             touched: BTreeMap::new(),
             ahead: Ahead::default(),
             tracker: Tracker::default(),
+            sweep: fading::Sweep::default(),
         }
     }
 
@@ -173,11 +180,16 @@ impl Service {
         let wait = match Class::of(op) {
             // The common case takes no copy of the request.
             Class::Read if connection.queue.is_empty() && self.role.serves() => {
-                return self.read(cx, Address { client, session, xid, op }, body);
+                let known = connection.auth.len();
+                return self.read(cx, Address { client, session, xid, op }, body, known);
             }
-            Class::Read => Wait::Read { body: Arc::from(body) },
+            Class::Read => Wait::Read { body: Arc::from(body), known: connection.auth.len() },
             Class::Write => Wait::Write(request(body)),
             Class::Sync => Wait::Sync { request: request(body), answered: false },
+            Class::Auth => match AuthPacket::decode(&mut Reader::new(body)) {
+                Ok(packet) => connection.authenticate(cx.config, &packet),
+                Err(_) => return self.drop_client(cx, client, DropReason::Malformed),
+            },
             Class::Later => Wait::Failed { err: Code::Unimplemented, then: Then::Continue },
             Class::Unknown => Wait::Failed { err: Code::Unimplemented, then: Then::Drop(DropReason::UnknownOperation) },
         };
@@ -219,7 +231,12 @@ impl Service {
                     self.syncs.push_back(Some(client));
                     return wants.push(Want::Sync(request.clone()));
                 }
-                Wait::Write(_) | Wait::Sync { .. } | Wait::Failed { .. } | Wait::Read { .. } | Wait::Done(_) => {}
+                Wait::Write(_)
+                | Wait::Sync { .. }
+                | Wait::Failed { .. }
+                | Wait::Read { .. }
+                | Wait::Authenticated
+                | Wait::Done(_) => {}
             }
         }
     }
@@ -241,6 +258,8 @@ enum Class {
     Read,
     Write,
     Sync,
+    /// Says who the client is.
+    Auth,
     /// Exists in ZooKeeper and is not offered here: −6.
     Later,
     /// Does not exist for clients: −6, then the connection is closed. createSession and
@@ -251,27 +270,33 @@ enum Class {
 impl Class {
     fn of(op: i32) -> Class {
         match op {
-            Op::PING | Op::EXISTS | Op::GET_DATA | Op::GET_CHILDREN | Op::GET_CHILDREN2 | Op::SET_WATCHES => {
-                Class::Read
-            }
-            Op::CREATE | Op::CREATE2 | Op::DELETE | Op::SET_DATA | Op::CLOSE_SESSION => Class::Write,
-            Op::SYNC => Class::Sync,
-            Op::GET_ACL
-            | Op::SET_ACL
-            | Op::MULTI
-            | Op::RECONFIG
+            Op::PING
+            | Op::EXISTS
+            | Op::GET_DATA
+            | Op::GET_ACL
+            | Op::GET_CHILDREN
+            | Op::GET_CHILDREN2
+            | Op::MULTI_READ
             | Op::CHECK_WATCHES
             | Op::REMOVE_WATCHES
-            | Op::CREATE_CONTAINER
-            | Op::CREATE_TTL
-            | Op::MULTI_READ
-            | Op::AUTH
-            | Op::SASL
-            | Op::GET_EPHEMERALS
-            | Op::GET_ALL_CHILDREN_NUMBER
+            | Op::SET_WATCHES
             | Op::SET_WATCHES2
             | Op::ADD_WATCH
-            | Op::WHO_AM_I => Class::Later,
+            | Op::GET_EPHEMERALS
+            | Op::GET_ALL_CHILDREN_NUMBER
+            | Op::WHO_AM_I => Class::Read,
+            Op::CREATE
+            | Op::CREATE2
+            | Op::CREATE_CONTAINER
+            | Op::CREATE_TTL
+            | Op::DELETE
+            | Op::SET_DATA
+            | Op::SET_ACL
+            | Op::MULTI
+            | Op::CLOSE_SESSION => Class::Write,
+            Op::SYNC => Class::Sync,
+            Op::AUTH => Class::Auth,
+            Op::RECONFIG | Op::SASL => Class::Later,
             _ => Class::Unknown,
         }
     }

@@ -2,24 +2,29 @@
 //! what is proposed, in ZooKeeper's order of checks (reference/zookeeper.md section 2.4), for the
 //! order decides which error a client sees.
 //!
-//! A request that fails becomes an error transaction (section 1.5). ACLs are not checked here.
+//! A request that fails becomes an error transaction (section 1.5). What each operation checks stands
+//! in the files below.
+
+mod change;
+mod create;
+mod multi;
 
 use super::ahead::{Changes, Draft};
 use super::{RequestOrigin, Service};
+use crate::config::Access;
 use crate::contract::{Cx, Event};
 use crate::id::{SessionId, Zxid};
 use crate::rule::{Rule, Rules};
 use crate::session::Owner as SessionOwner;
-use crate::tree::{Owner, Path, digest, stat};
-use crate::wire::records::{Acl, CreateRequest, DeleteRequest, SetDataRequest};
-use crate::wire::txn::{
-    CloseSessionTxn, CreateSessionTxn, CreateTxn, DeleteTxn, ErrorTxn, SetDataTxn, TxnDigest, TxnHeader,
-};
+use crate::tree::{Path, digest};
+use crate::wire::multi::{AnyCreate, decode_multi};
+use crate::wire::records::{DeleteRequest, SetAclRequest, SetDataRequest};
+use crate::wire::txn::{CloseSessionTxn, CreateSessionTxn, DeleteTxn, ErrorTxn, TxnDigest, TxnHeader};
 use crate::wire::{Code, Jute, Malformed, Op, Reader};
-use crate::zab::Request;
-use alloc::format;
+use crate::zab::{Identity, Request};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use create::Kind;
 
 impl From<Malformed> for Code {
     /// A body that cannot be read (section 1.5).
@@ -35,6 +40,13 @@ impl From<RequestOrigin> for SessionOwner {
             RequestOrigin::Learner(conn) => SessionOwner::Learner(conn),
         }
     }
+}
+
+/// Who asks.
+struct Asker<'a> {
+    session: SessionId,
+    identities: &'a [Identity],
+    access: &'a Access,
 }
 
 impl Service {
@@ -56,10 +68,16 @@ impl Service {
             |op| TxnHeader { session: request.session.0, cxid: request.cxid.0, zxid: zxid.to_wire(), time, op };
         let mut bytes = Vec::with_capacity(request.body.len() + 96);
         header(request.op).encode(&mut bytes);
-        match self.body(cx, zxid, origin, request, &mut bytes) {
-            Ok((changes, digest)) => {
+        let prepared = self.body(cx, zxid, origin, request, &mut bytes);
+        match prepared.and_then(|prepared| within(cx, request, &bytes).map(|()| prepared)) {
+            Ok(Prepared { op, changes, digest }) => {
                 self.ahead.merge(zxid, changes);
                 TxnDigest { version: digest::APACHE_VERSION, digest: digest as i64 }.encode(&mut bytes);
+                if op != request.op {
+                    let mut head = Vec::with_capacity(TxnHeader::MIN);
+                    header(op).encode(&mut head);
+                    bytes[..head.len()].copy_from_slice(&head);
+                }
             }
             Err(code) => {
                 bytes.clear();
@@ -70,7 +88,7 @@ impl Service {
         Arc::from(bytes)
     }
 
-    /// Appends the transaction's body; returns what it changes and the digest after it.
+    /// Appends the transaction's body; says what it changes and the digest after it.
     fn body<R: Rules>(
         &mut self,
         cx: &mut Cx<'_, R>,
@@ -78,43 +96,70 @@ impl Service {
         origin: RequestOrigin,
         request: &Request,
         out: &mut Vec<u8>,
-    ) -> Result<(Changes, u64), Code> {
-        let session = request.session;
-        match request.op {
+    ) -> Result<Prepared, Code> {
+        let (session, op) = (request.session, request.op);
+        let (config, time) = (cx.config, cx.at.0);
+        let asker = Asker { session, identities: &request.auth, access: &config.access };
+        let r = &mut Reader::new(&request.body);
+        match op {
             Op::CREATE_SESSION => {
-                let txn = CreateSessionTxn::decode(&mut Reader::new(&request.body))?;
+                let txn = CreateSessionTxn::decode(r)?;
                 self.own(cx, session, origin);
                 txn.encode(out);
-                let draft = Draft::new(self.database.tree(), &self.ahead, zxid, cx.at.0);
-                Ok((Changes::default(), draft.digest()))
+                Ok(Prepared::of(op, Draft::new(self.database.tree(), &self.ahead, zxid, time)))
             }
             Op::CLOSE_SESSION => {
-                let mut draft = Draft::new(self.database.tree(), &self.ahead, zxid, cx.at.0);
+                let mut draft = Draft::new(self.database.tree(), &self.ahead, zxid, time);
                 let paths = draft.close(session);
                 CloseSessionTxn { paths: paths.iter().map(Path::as_bytes).collect() }.encode(out);
-                Ok(done(draft))
+                Ok(Prepared::of(op, draft))
             }
-            Op::CREATE | Op::CREATE2 => {
-                let create = CreateRequest::decode(&mut Reader::new(&request.body))?;
-                let mode = Mode::from_flags(create.flags)?;
+            Op::CREATE | Op::CREATE2 | Op::CREATE_CONTAINER | Op::CREATE_TTL => {
+                let create = AnyCreate::decode(op, r)?;
+                let kind = Kind::of(&create)?;
                 self.check_session(cx, session, origin)?;
-                let mut draft = Draft::new(self.database.tree(), &self.ahead, zxid, cx.at.0);
-                draft_create(&mut draft, session, &create, mode, out)?;
-                Ok(done(draft))
+                let mut draft = Draft::new(self.database.tree(), &self.ahead, zxid, time);
+                create::draft(&mut draft, &asker, &create, kind, out)?;
+                Ok(Prepared::of(kind.txn_op(op), draft))
             }
             Op::DELETE => {
-                let delete = DeleteRequest::decode(&mut Reader::new(&request.body))?;
+                let delete = DeleteRequest::decode(r)?;
                 self.check_session(cx, session, origin)?;
-                let mut draft = Draft::new(self.database.tree(), &self.ahead, zxid, cx.at.0);
-                draft_delete(&mut draft, &delete, out)?;
-                Ok(done(draft))
+                let mut draft = Draft::new(self.database.tree(), &self.ahead, zxid, time);
+                change::draft_delete(&mut draft, &asker, &delete, out)?;
+                Ok(Prepared::of(op, draft))
             }
             Op::SET_DATA => {
-                let set = SetDataRequest::decode(&mut Reader::new(&request.body))?;
+                let set = SetDataRequest::decode(r)?;
                 self.check_session(cx, session, origin)?;
-                let mut draft = Draft::new(self.database.tree(), &self.ahead, zxid, cx.at.0);
-                draft_set_data(&mut draft, &set, out)?;
-                Ok(done(draft))
+                let mut draft = Draft::new(self.database.tree(), &self.ahead, zxid, time);
+                change::draft_set_data(&mut draft, &asker, &set, out)?;
+                Ok(Prepared::of(op, draft))
+            }
+            Op::SET_ACL => {
+                let set = SetAclRequest::decode(r)?;
+                self.check_session(cx, session, origin)?;
+                let mut draft = Draft::new(self.database.tree(), &self.ahead, zxid, time);
+                change::draft_set_acl(&mut draft, &asker, &set, out)?;
+                Ok(Prepared::of(op, draft))
+            }
+            Op::MULTI => {
+                let parts = decode_multi(&request.body)?;
+                let may_write = self.check_session(cx, session, origin);
+                let draft = Draft::new(self.database.tree(), &self.ahead, zxid, time);
+                let unchanged = draft.digest();
+                let (changes, digest) = match multi::draft(draft, &asker, may_write, &parts, out) {
+                    Some(draft) => done(draft),
+                    None => (Changes::default(), unchanged),
+                };
+                Ok(Prepared { op, changes, digest })
+            }
+            // A leader's own: clients are refused, whatever server they are connected to.
+            Op::DELETE_CONTAINER if session == SessionId::NONE && origin == RequestOrigin::Local => {
+                let mut draft = Draft::new(self.database.tree(), &self.ahead, zxid, time);
+                let DeleteTxn { path } = DeleteTxn::decode(r)?;
+                change::draft_delete_faded(&mut draft, path, out)?;
+                Ok(Prepared::of(op, draft))
             }
             _ => Err(Code::Unimplemented),
         }
@@ -139,106 +184,35 @@ impl Service {
     }
 }
 
+/// What a request comes to.
+struct Prepared {
+    /// The type of the transaction.
+    op: i32,
+    changes: Changes,
+    digest: u64,
+}
+
+impl Prepared {
+    fn of(op: i32, draft: Draft<'_>) -> Prepared {
+        let (changes, digest) = done(draft);
+        Prepared { op, changes, digest }
+    }
+}
+
 fn done(draft: Draft<'_>) -> (Changes, u64) {
     let digest = draft.digest();
     (draft.finish(), digest)
 }
 
-/// What the flags of a create ask for (section 1.6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mode {
-    Persistent,
-    Ephemeral,
-    PersistentSequential,
-    EphemeralSequential,
+/// A transaction must fit a packet. Only lists that name `auth` again and again grow beyond it, and
+/// the end of a session that owns very many znodes, which cannot be refused.
+fn within<R>(cx: &Cx<'_, R>, request: &Request, bytes: &[u8]) -> Result<(), Code> {
+    let fits = bytes.len() <= cx.config.limits.packet_bytes as usize / 2;
+    if fits || request.op == Op::CLOSE_SESSION { Ok(()) } else { Err(Code::BadArguments) }
 }
 
-impl Mode {
-    fn from_flags(flags: i32) -> Result<Mode, Code> {
-        match flags {
-            0 => Ok(Mode::Persistent),
-            1 => Ok(Mode::Ephemeral),
-            2 => Ok(Mode::PersistentSequential),
-            3 => Ok(Mode::EphemeralSequential),
-            // Containers and znodes with a time to live.
-            4..=6 => Err(Code::Unimplemented),
-            _ => Err(Code::BadArguments),
-        }
-    }
-
-    fn is_ephemeral(self) -> bool {
-        match self {
-            Mode::Ephemeral | Mode::EphemeralSequential => true,
-            Mode::Persistent | Mode::PersistentSequential => false,
-        }
-    }
-
-    fn is_sequential(self) -> bool {
-        match self {
-            Mode::PersistentSequential | Mode::EphemeralSequential => true,
-            Mode::Persistent | Mode::Ephemeral => false,
-        }
-    }
-}
-
-fn draft_create(
-    draft: &mut Draft<'_>,
-    session: SessionId,
-    request: &CreateRequest<'_>,
-    mode: Mode,
-    out: &mut Vec<u8>,
-) -> Result<(), Code> {
-    let parent_path = parent_of(request.path)?;
-    let acl = distinct(request.acl.as_deref().unwrap_or_default())?;
-    let parent = draft.node(parent_path).ok_or(Code::NoNode)?;
-    let path = match mode.is_sequential() {
-        true => sequential(request.path, parent.stat.cversion)?,
-        false => Path::parse(request.path)?,
-    };
-    if draft.node(path.as_bytes()).is_some() {
-        return Err(Code::NodeExists);
-    }
-    if parent.owner().session().is_some() {
-        return Err(Code::NoChildrenForEphemerals);
-    }
-    let owner = if mode.is_ephemeral() { Owner::Session(session) } else { Owner::Nobody };
-    let parent_cversion = stat::next_cversion(&parent.stat);
-    draft.create(&path, request.data, owner, parent_cversion);
-    let txn = CreateTxn {
-        path: path.as_bytes(),
-        data: request.data,
-        acl: Some(acl),
-        ephemeral: mode.is_ephemeral(),
-        parent_cversion,
-    };
-    txn.encode(out);
-    Ok(())
-}
-
-fn draft_delete(draft: &mut Draft<'_>, request: &DeleteRequest<'_>, out: &mut Vec<u8>) -> Result<(), Code> {
-    let parent = parent_of(request.path)?;
-    if matches!(request.path, b"/" | b"/zookeeper" | b"/zookeeper/quota" | b"/zookeeper/config") {
-        return Err(Code::BadArguments);
-    }
-    draft.node(parent).ok_or(Code::NoNode)?;
-    let node = draft.node(request.path).ok_or(Code::NoNode)?;
-    check_version(node.stat.version, request.version)?;
-    if node.children > 0 {
-        return Err(Code::NotEmpty);
-    }
-    draft.delete(&Path::lax(request.path));
-    DeleteTxn { path: request.path }.encode(out);
-    Ok(())
-}
-
-fn draft_set_data(draft: &mut Draft<'_>, request: &SetDataRequest<'_>, out: &mut Vec<u8>) -> Result<(), Code> {
-    let path = Path::parse(request.path)?;
-    let node = draft.node(request.path).ok_or(Code::NoNode)?;
-    check_version(node.stat.version, request.version)?;
-    let version = stat::next_version(node.stat.version);
-    draft.set_data(&path, request.data, version);
-    SetDataTxn { path: request.path, data: request.data, version }.encode(out);
-    Ok(())
+fn check_version(current: i32, expected: i32) -> Result<(), Code> {
+    if expected == -1 || expected == current { Ok(()) } else { Err(Code::BadVersion) }
 }
 
 /// The parent's path, as much of the path as is looked at before its znodes are (section 2.4).
@@ -246,53 +220,5 @@ fn parent_of(path: &[u8]) -> Result<&[u8], Code> {
     match path.iter().rposition(|&byte| byte == b'/') {
         Some(slash) if !path.contains(&0) => Ok(&path[..slash]),
         Some(_) | None => Err(Code::BadArguments),
-    }
-}
-
-/// The path of a sequential znode: the parent's raw cversion before this create, signed, with at
-/// least ten digits (section 2.2).
-fn sequential(prefix: &[u8], parent_cversion: i32) -> Result<Path, Code> {
-    let mut bytes = prefix.to_vec();
-    bytes.extend_from_slice(format!("{parent_cversion:010}").as_bytes());
-    Path::parse(&bytes)
-}
-
-/// The list without repeated entries; an empty one is no list (section 1.10).
-fn distinct<'a>(acl: &[Acl<'a>]) -> Result<Vec<Acl<'a>>, Code> {
-    let mut distinct: Vec<Acl<'a>> = Vec::with_capacity(acl.len());
-    for entry in acl {
-        if !distinct.contains(entry) {
-            distinct.push(entry.clone());
-        }
-    }
-    if distinct.is_empty() { Err(Code::InvalidAcl) } else { Ok(distinct) }
-}
-
-fn check_version(current: i32, expected: i32) -> Result<(), Code> {
-    if expected == -1 || expected == current { Ok(()) } else { Err(Code::BadVersion) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sequence_numbers_have_ten_digits_and_go_negative() {
-        let golden = [(0, "/a0000000000"), (7, "/a0000000007"), (i32::MAX, "/a2147483647"), (-5, "/a-000000005")];
-        for (cversion, expected) in golden {
-            assert_eq!(sequential(b"/a", cversion), Ok(Path::lax(expected.as_bytes())));
-        }
-        assert_eq!(sequential(b"/a/", i32::MIN), Ok(Path::lax(b"/a/-2147483648")));
-    }
-
-    #[test]
-    fn flags_beyond_this_version_are_told_from_nonsense() {
-        assert_eq!(Mode::from_flags(3), Ok(Mode::EphemeralSequential));
-        for later in 4..=6 {
-            assert_eq!(Mode::from_flags(later), Err(Code::Unimplemented));
-        }
-        for wrong in [-1, 7, i32::MIN] {
-            assert_eq!(Mode::from_flags(wrong), Err(Code::BadArguments));
-        }
     }
 }

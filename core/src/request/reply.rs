@@ -33,10 +33,11 @@ impl Address {
         if self.op == Op::PING { ReservedXid::PING } else { self.xid.0 }
     }
 
-    /// What no client may ask for is refused before it has a zxid.
+    /// What no client may ask for is refused before it has a zxid; saying who one is has none.
     fn zxid_on_wire(&self, zxid: Zxid) -> i64 {
         match Class::of(self.op) {
             Class::Unknown => NO_ZXID,
+            Class::Auth => 0,
             Class::Read | Class::Write | Class::Sync | Class::Later => zxid.to_wire(),
         }
     }
@@ -101,7 +102,11 @@ impl Service {
         let Pending { xid, op, wait } = pending;
         let to = Address { client, session, xid, op };
         let then = match wait {
-            Wait::Read { body } => return self.read(cx, to, &body),
+            Wait::Read { body, known } => return self.read(cx, to, &body, known),
+            Wait::Authenticated => {
+                reply(cx, to, self.applied(), 0, |_| {});
+                Then::Continue
+            }
             Wait::Failed { err, then } => {
                 reply(cx, to, self.applied(), err.to_wire(), |_| {});
                 then
@@ -111,8 +116,12 @@ impl Service {
             Wait::Done(outcome) => {
                 reply(cx, to, outcome.zxid, outcome.err, |out| match outcome.body {
                     Body::Empty => {}
-                    Body::Path(path) => PathReply { path: path.as_bytes() }.encode(out),
-                    Body::Created(path, stat) => Create2Reply { path: path.as_bytes(), stat }.encode(out),
+                    // The request's form: the transaction's type says what was created.
+                    Body::Created(path, Some(stat)) if op != Op::CREATE => {
+                        Create2Reply { path: path.as_bytes(), stat }.encode(out);
+                    }
+                    Body::Created(path, _) => PathReply { path: path.as_bytes() }.encode(out),
+                    Body::Results(results) => out.extend_from_slice(&results),
                     Body::Stat(stat) => StatReply { stat }.encode(out),
                 });
                 outcome.then

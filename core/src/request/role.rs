@@ -55,6 +55,7 @@ impl Service {
         if self.role == Role::Leading && cx.enforces(Rule::LeaderExpires) {
             self.database.sessions().for_each(|(session, _)| cx.disarm(Timer::Session(session)));
         }
+        self.stop_sweep(cx);
         if self.role != Role::Looking {
             for (&client, connection) in &self.clients {
                 if let Some(timeout_ms) = connection.timeout_ms() {
@@ -81,6 +82,7 @@ impl Service {
             Self::arm_session(cx, session, timeout_ms);
         }
         self.serve(cx, Role::Leading, tail, wants);
+        self.arm_sweep(cx);
     }
 
     /// This server is up to date with its leader: waiting writes that are not in `tail`, the

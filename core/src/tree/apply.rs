@@ -5,7 +5,7 @@
 //! transaction change nothing. A transaction that was decoded never fails: what it cannot do any
 //! more, because a snapshot is ahead of it, is answered by a code and left out.
 
-use super::acl::RawAcl;
+use super::acl::{AclList, RawAcl};
 use super::data_tree::Create;
 use super::database::Database;
 use super::stat::Owner;
@@ -74,6 +74,8 @@ pub enum Change<'a> {
     },
     Deleted {
         path: Cow<'a, [u8]>,
+        /// Who might read it: nobody else hears of its end.
+        acl: AclList,
     },
     DataChanged {
         path: &'a [u8],
@@ -234,10 +236,10 @@ impl Database {
     }
 
     fn delete<'a>(&mut self, path: &'a [u8], zxid: Zxid, changes: &mut Changes<'a>) -> Result<(), Code> {
-        self.tree.delete(path, zxid, |below| {
-            changes.push(Change::Deleted { path: Cow::Owned(below.as_bytes().to_vec()) });
+        let acl = self.tree.delete(path, zxid, |below, acl| {
+            changes.push(Change::Deleted { path: Cow::Owned(below.as_bytes().to_vec()), acl });
         })?;
-        changes.push(Change::Deleted { path: Cow::Borrowed(path) });
+        changes.push(Change::Deleted { path: Cow::Borrowed(path), acl });
         Ok(())
     }
 
@@ -250,11 +252,11 @@ impl Database {
         }
         loop {
             let Some(path) = self.tree.ephemerals(session).next().cloned() else { break };
-            let deleted = self.tree.delete(path.as_bytes(), zxid, |below| {
-                changes.push(Change::Deleted { path: Cow::Owned(below.as_bytes().to_vec()) });
+            let deleted = self.tree.delete(path.as_bytes(), zxid, |below, acl| {
+                changes.push(Change::Deleted { path: Cow::Owned(below.as_bytes().to_vec()), acl });
             });
-            assert_eq!(deleted, Ok(()), "the index of ephemerals names znodes that exist");
-            changes.push(Change::Deleted { path: Cow::Owned(path.as_bytes().to_vec()) });
+            let acl = deleted.expect("the index of ephemerals names znodes that exist");
+            changes.push(Change::Deleted { path: Cow::Owned(path.as_bytes().to_vec()), acl });
         }
         self.remove_session(session);
         changes.push(Change::SessionClosed { session });

@@ -18,6 +18,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
+use core::ops::Bound;
 
 /// The znodes, ordered by (parent path, name): parents stand before their children and siblings
 /// stand together, sorted. A clone is O(1) and shares what neither side changes.
@@ -27,6 +28,8 @@ pub struct DataTree {
     acls: Arc<AclTable>,
     /// An index of `nodes`: which of them belong to which session.
     ephemerals: Arc<BTreeMap<SessionId, Arc<BTreeSet<Path>>>>,
+    /// Another: the containers and the znodes with a time to live.
+    fading: Arc<BTreeSet<Path>>,
     digests: Digests,
     len: usize,
     /// Bytes of all paths and data.
@@ -80,6 +83,7 @@ impl DataTree {
             nodes: Store::new(page_bytes),
             acls: Arc::default(),
             ephemerals: Arc::default(),
+            fading: Arc::default(),
             digests: Digests::default(),
             len: 0,
             bytes: 0,
@@ -178,6 +182,13 @@ impl DataTree {
         self.ephemerals.keys().copied()
     }
 
+    /// The containers and the znodes with a time to live: what may go by itself. Sorted, from the
+    /// path after `after` on.
+    pub fn fading(&self, after: Option<&Path>) -> impl Iterator<Item = &Path> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.fading.range::<Path, _>((from, Bound::Unbounded))
+    }
+
     /// The running digests of all znodes.
     pub fn digests(&self) -> Digests {
         self.digests
@@ -213,8 +224,8 @@ impl DataTree {
     ///
     /// Descendants go with it. A transaction deletes only what has no children, so any that are
     /// here come from a snapshot that is ahead of the transaction, and are created again by later
-    /// ones; `gone` hears of each, children before their parents.
-    pub fn delete(&mut self, path: &[u8], zxid: Zxid, mut gone: impl FnMut(Path)) -> Result<(), Code> {
+    /// ones; `gone` hears of each, children before their parents. Returns the znode's list.
+    pub fn delete(&mut self, path: &[u8], zxid: Zxid, mut gone: impl FnMut(Path, AclList)) -> Result<AclList, Code> {
         let key = split(path).ok_or(Code::NoNode)?;
         if key == ROOT {
             return Err(Code::BadArguments);
@@ -228,18 +239,17 @@ impl DataTree {
         if children.ok_or(Code::NoNode)? > 0 {
             self.delete_below(path, &mut gone);
         }
-        self.take(key);
-        Ok(())
+        Ok(self.take(key))
     }
 
-    fn delete_below(&mut self, path: &[u8], gone: &mut impl FnMut(Path)) {
+    fn delete_below(&mut self, path: &[u8], gone: &mut impl FnMut(Path, AclList)) {
         let below = [path, b"/"].concat();
         let children = self.children(path).map(|name| Path::join(path, name));
         let deeper = self.keys_below(&below).map(|(parent, name)| Path::join(parent, name));
         let paths: Vec<Path> = children.chain(deeper).collect();
         for path in paths.into_iter().rev() {
-            self.take(split(path.as_bytes()).expect("it was joined from a parent and a name"));
-            gone(path);
+            let acl = self.take(split(path.as_bytes()).expect("it was joined from a parent and a name"));
+            gone(path, acl);
         }
     }
 
@@ -327,9 +337,15 @@ impl DataTree {
     ) -> Meta {
         let id = Arc::make_mut(&mut self.acls).acquire(acl);
         self.digests.add(parts(key, data, self.acls.list(id), &stat));
-        if let Some(session) = Owner::from_stored(stat.ephemeral_owner).session() {
-            let paths = Arc::make_mut(&mut self.ephemerals).entry(session).or_default();
-            Arc::make_mut(paths).insert(Path::join(key.0, key.1));
+        match Owner::from_stored(stat.ephemeral_owner) {
+            Owner::Session(session) => {
+                let paths = Arc::make_mut(&mut self.ephemerals).entry(session).or_default();
+                Arc::make_mut(paths).insert(Path::join(key.0, key.1));
+            }
+            Owner::Container | Owner::Ttl { .. } => {
+                Arc::make_mut(&mut self.fading).insert(Path::join(key.0, key.1));
+            }
+            Owner::Nobody => {}
         }
         self.len += 1;
         self.bytes += entry_bytes(key, data);
@@ -341,8 +357,8 @@ impl DataTree {
         self.nodes = nodes;
     }
 
-    /// Takes a znode away; its parent's count is the caller's.
-    fn take(&mut self, key: Parts<'_>) {
+    /// Takes a znode away; its parent's count is the caller's. Returns its list.
+    fn take(&mut self, key: Parts<'_>) -> AclList {
         let DataTree { nodes, acls, digests, bytes, .. } = self;
         let taken = nodes.remove(key, |Record { meta, data }| {
             digests.subtract(parts(key, data, acls.list(meta.acl), &meta.stat));
@@ -350,16 +366,24 @@ impl DataTree {
             meta
         });
         let meta = taken.expect("what is taken away is there");
+        let acl = acls.list(meta.acl).clone();
         Arc::make_mut(acls).release(meta.acl);
         self.len -= 1;
-        if let Some(session) = Owner::from_stored(meta.stat.ephemeral_owner).session() {
-            let ephemerals = Arc::make_mut(&mut self.ephemerals);
-            let paths = ephemerals.get_mut(&session).expect("an owner is in the index");
-            Arc::make_mut(paths).remove(Path::join(key.0, key.1).as_bytes());
-            if paths.is_empty() {
-                ephemerals.remove(&session);
+        match Owner::from_stored(meta.stat.ephemeral_owner) {
+            Owner::Session(session) => {
+                let ephemerals = Arc::make_mut(&mut self.ephemerals);
+                let paths = ephemerals.get_mut(&session).expect("an owner is in the index");
+                Arc::make_mut(paths).remove(Path::join(key.0, key.1).as_bytes());
+                if paths.is_empty() {
+                    ephemerals.remove(&session);
+                }
             }
+            Owner::Container | Owner::Ttl { .. } => {
+                Arc::make_mut(&mut self.fading).remove(Path::join(key.0, key.1).as_bytes());
+            }
+            Owner::Nobody => {}
         }
+        acl
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! A server has two tables, data and child. A watch belongs to a connection and dies with it. This
 //! module knows which watchers a change concerns, and takes one-shot watches out when they fire;
-//! what an event looks like on the wire, and when it is sent, is the service's part.
+//! who of them may hear of it, what an event looks like on the wire, and when it is sent, is the
+//! service's part.
 
 mod table;
 
@@ -29,11 +30,89 @@ pub(crate) enum Kind {
     Child,
 }
 
-/// How long a watch lasts.
+/// How long a watch lasts, and how far it reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Mode {
     /// Until it fires.
-    OneShot,
+    OneShot = 1,
+    /// Until it is removed.
+    Persistent = 2,
+    /// Until it is removed, for the path and everything below.
+    Recursive = 4,
+}
+
+/// In which ways one connection watches one path.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Modes(u8);
+
+impl Modes {
+    pub(crate) const ALL: Modes = Modes(7);
+
+    fn has(self, mode: Mode) -> bool {
+        self.0 & mode as u8 != 0
+    }
+
+    fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    fn shared(self, other: Modes) -> Modes {
+        Modes(self.0 & other.0)
+    }
+
+    fn insert(&mut self, mode: Mode) {
+        self.0 |= mode as u8;
+    }
+
+    fn remove(&mut self, mode: Mode) {
+        self.subtract(mode.into());
+    }
+
+    fn subtract(&mut self, other: Modes) {
+        self.0 &= !other.0;
+    }
+}
+
+impl From<Mode> for Modes {
+    fn from(mode: Mode) -> Modes {
+        Modes(mode as u8)
+    }
+}
+
+/// Which watches checkWatches and removeWatches mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Selection {
+    Children,
+    Data,
+    Any,
+    Persistent,
+    Recursive,
+}
+
+impl Selection {
+    /// As it stands on the wire.
+    pub(crate) fn from_wire(kind: i32) -> Option<Selection> {
+        Some(match kind {
+            1 => Selection::Children,
+            2 => Selection::Data,
+            3 => Selection::Any,
+            4 => Selection::Persistent,
+            5 => Selection::Recursive,
+            _ => return None,
+        })
+    }
+
+    /// What it means in the data table and in the child table.
+    fn modes(self) -> (Modes, Modes) {
+        let none = Modes::default();
+        match self {
+            Selection::Children => (none, Mode::OneShot.into()),
+            Selection::Data => (Mode::OneShot.into(), none),
+            Selection::Any => (Modes::ALL, Modes::ALL),
+            Selection::Persistent => (Mode::Persistent.into(), Mode::Persistent.into()),
+            Selection::Recursive => (Mode::Recursive.into(), none),
+        }
+    }
 }
 
 /// The watches of one server's connections.
@@ -49,6 +128,34 @@ impl Watches {
             Kind::Data => self.data.add(path, client, mode),
             Kind::Child => self.child.add(path, client, mode),
         }
+    }
+
+    /// A watch that stays: a persistent one stands in both tables, a recursive one among the data
+    /// watches only, so that it never hears NodeChildrenChanged.
+    pub(crate) fn add_lasting(&mut self, path: &[u8], client: ClientId, mode: Mode) {
+        self.data.add(path, client, mode);
+        match mode {
+            Mode::Recursive => {}
+            Mode::OneShot | Mode::Persistent => self.child.add(path, client, mode),
+        }
+    }
+
+    /// Whether a connection watches a path in one of these ways.
+    pub(crate) fn contains(&self, path: &[u8], client: ClientId, selection: Selection) -> bool {
+        let (data, child) = match selection {
+            // A persistent watch is looked for among the data watches: it stands in both tables.
+            Selection::Persistent => (Mode::Persistent.into(), Modes::default()),
+            other => other.modes(),
+        };
+        let has = |table: &Table, modes| !table.modes(path, client).shared(modes).is_empty();
+        has(&self.data, data) || has(&self.child, child)
+    }
+
+    /// Takes a connection's watches of a path away. Returns whether there was one.
+    pub(crate) fn remove(&mut self, path: &[u8], client: ClientId, selection: Selection) -> bool {
+        let (data, child) = selection.modes();
+        // Both tables are looked at.
+        self.data.remove(path, client, data) | self.child.remove(path, client, child)
     }
 
     /// The connection ended: nothing is left of its watches (ZOOKEEPER-1382).
@@ -73,6 +180,11 @@ impl Watches {
         }
     }
 
+    /// What the watches of a connection take, about.
+    pub(crate) fn bytes(&self, client: ClientId) -> usize {
+        self.data.bytes(client) + self.child.bytes(client)
+    }
+
     /// How many watches stand: (path, connection, table) triples.
     pub(crate) fn len(&self) -> usize {
         self.data.len() + self.child.len()
@@ -80,31 +192,4 @@ impl Watches {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const A: ClientId = ClientId(1);
-    const B: ClientId = ClientId(2);
-
-    #[test]
-    fn a_deletion_concerns_both_tables_and_each_connection_once() {
-        let mut watches = Watches::default();
-        watches.add(Kind::Data, b"/a", A, Mode::OneShot);
-        watches.add(Kind::Child, b"/a", A, Mode::OneShot);
-        watches.add(Kind::Child, b"/a", B, Mode::OneShot);
-        assert_eq!(watches.fire(EventKind::NodeDeleted, b"/a"), [A, B]);
-        assert_eq!(watches, Watches::default());
-    }
-
-    #[test]
-    fn each_change_concerns_its_own_table() {
-        let mut watches = Watches::default();
-        watches.add(Kind::Data, b"/a", A, Mode::OneShot);
-        watches.add(Kind::Child, b"/a", B, Mode::OneShot);
-        assert_eq!(watches.fire(EventKind::NodeDataChanged, b"/b"), []);
-        assert_eq!(watches.fire(EventKind::NodeDataChanged, b"/a"), [A]);
-        assert_eq!(watches.fire(EventKind::NodeDataChanged, b"/a"), [], "a one-shot watch fires once");
-        assert_eq!(watches.fire(EventKind::NodeChildrenChanged, b"/a"), [B]);
-        assert_eq!(watches.len(), 0);
-    }
-}
+mod tests;

@@ -6,6 +6,7 @@ mod cut;
 pub mod election;
 mod frame;
 pub mod jute;
+pub mod multi;
 mod op;
 pub mod quorum;
 pub mod records;

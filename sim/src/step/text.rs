@@ -140,7 +140,8 @@ pub fn timer_text(timer: Timer) -> String {
         | Timer::InitLimit
         | Timer::SyncLimit
         | Timer::Ping
-        | Timer::Redial => format!("{timer:?}"),
+        | Timer::Redial
+        | Timer::Containers => format!("{timer:?}"),
         Timer::Learner(conn) => format!("Learner:{}", conn.0),
         Timer::Session(session) => format!("Session:{:#x}", session.0),
         Timer::NoLeader(client) => format!("NoLeader:{}", client.0),
@@ -158,6 +159,7 @@ fn timer(word: &str) -> Result<Timer, Expected> {
         ("SyncLimit", None) => Ok(Timer::SyncLimit),
         ("Ping", None) => Ok(Timer::Ping),
         ("Redial", None) => Ok(Timer::Redial),
+        ("Containers", None) => Ok(Timer::Containers),
         ("Learner", Some(n)) => Ok(Timer::Learner(ConnId(n as u32))),
         ("Session", Some(n)) => Ok(Timer::Session(SessionId(n as i64))),
         ("NoLeader", Some(n)) => Ok(Timer::NoLeader(ClientId(n as u32))),

@@ -39,7 +39,9 @@ impl Zabra {
         let me = ServerId(1);
         let quorum = Quorum::majority([me].into_iter().collect()).expect("one voter is a quorum system");
         let ensemble = Ensemble { quorum, observers: ServerSet::default(), version: 0, text: Arc::from(&b""[..]) };
-        let config = Config::new(me, Arc::new(ensemble)).with_tick_ms(tick_ms);
+        let mut config = Config::new(me, Arc::new(ensemble)).with_tick_ms(tick_ms);
+        config.access.super_digest = Some(Arc::from(super::java::SUPER.as_bytes()));
+        config.access.enforce_quota = true;
         let (limit, mut out) = (config.limits.frame_bytes, Actions::new());
         let base = SessionId(0x0100_0000_0000_0000);
         let replica = Replica::restore(Arc::new(config), Recovered::empty(), base, Stamp(1_000), &mut out);

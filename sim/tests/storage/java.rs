@@ -99,7 +99,8 @@ impl Java {
         let (config, log) = (data.root.join("zoo.cfg"), data.root.join("server.log"));
         let text = format!(
             "dataDir={}\nclientPort={port}\nclientPortAddress=127.0.0.1\ntickTime={TICK_MS}\nmaxClientCnxns=0\n\
-             admin.enableServer=false\n4lw.commands.whitelist=*\n",
+             admin.enableServer=false\n4lw.commands.whitelist=*\nextendedTypesEnabled=true\nenforceQuota=true\n\
+             DigestAuthenticationProvider.superDigest={SUPER}\n",
             data.root.display()
         );
         std::fs::write(&config, text).expect("a configuration is written");
@@ -118,6 +119,9 @@ impl Java {
         server
     }
 }
+
+/// The superuser of the servers: its password is `secret`.
+pub const SUPER: &str = "super:lK75jTNcA+U9vtVEw5vB51mj/w4=";
 
 /// Long enough that no session expires during a test: a timeout is at least two ticks.
 pub const TICK_MS: u32 = 60_000;

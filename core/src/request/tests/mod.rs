@@ -3,7 +3,9 @@
 
 mod ahead_laws;
 mod bench;
+mod multi;
 mod opening;
+mod permission;
 mod order;
 mod roles;
 mod watching;

@@ -35,7 +35,7 @@ fn a_read_waits_for_the_writes_before_it_and_sees_them() {
     bench.send(1, 2, Op::GET_DATA, &read_request("/a"));
     bench.send(1, 3, Op::SET_DATA, &set_request("/a", b"two!", -1));
     bench.send(1, -2, Op::PING, &Nothing);
-    bench.send(1, 4, Op::MULTI, &Nothing);
+    bench.send(1, 4, Op::RECONFIG, &Nothing);
     assert_eq!(order(&mut bench), [""; 0]);
     bench.commit();
     let Sent::Frame(1, read) = &bench.sent[1] else { panic!("a reply") };
@@ -176,7 +176,7 @@ fn operations_that_do_not_exist_close_the_connection() {
 #[test]
 fn operations_of_later_versions_are_unimplemented() {
     let mut bench = pipelined();
-    for op in [Op::MULTI, Op::SET_ACL, Op::ADD_WATCH, Op::RECONFIG, Op::AUTH, Op::WHO_AM_I, Op::CREATE_TTL] {
+    for op in [Op::RECONFIG, Op::SASL] {
         bench.send(1, 1, op, &Nothing);
         assert_eq!(order(&mut bench), ["1:-6"], "op {op}");
     }

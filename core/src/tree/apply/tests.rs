@@ -18,7 +18,7 @@ fn apply(database: &mut Database, transaction: &[u8]) -> (Vec<Change<'static>>, 
     let applied = database.apply_bytes(transaction).expect("a transaction");
     let changes = applied.changes().iter().map(|change| match change.clone() {
         Change::Created { path } => Change::Created { path: path.to_owned().leak() },
-        Change::Deleted { path } => Change::Deleted { path: Cow::Owned(path.into_owned()) },
+        Change::Deleted { path, acl } => Change::Deleted { path: Cow::Owned(path.into_owned()), acl },
         Change::DataChanged { path } => Change::DataChanged { path: path.to_owned().leak() },
         Change::AclChanged { path } => Change::AclChanged { path: path.to_owned().leak() },
         Change::SessionCreated { session, timeout_ms } => Change::SessionCreated { session, timeout_ms },
@@ -81,7 +81,7 @@ fn closing_a_session_deletes_what_it_lists_and_what_it_owns() {
     let close = bytes(9, 4, Op::CLOSE_SESSION, &CloseSessionTxn { paths: vec![b"/e2", b"/never"] });
     let mut listed = database.clone();
     let (changes, _) = apply(&mut listed, &close);
-    let deleted = |path: &'static [u8]| Change::Deleted { path: Cow::Borrowed(path) };
+    let deleted = |path: &'static [u8]| Change::Deleted { path: Cow::Borrowed(path), acl: AclList::open() };
     let closed = Change::SessionClosed { session: SessionId(9) };
     assert_eq!(changes, [deleted(b"/e2"), deleted(b"/e1"), closed.clone()]);
     assert_eq!(listed.tree().ephemeral_owners().count(), 0);
