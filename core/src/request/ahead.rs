@@ -160,7 +160,14 @@ impl<'a> Draft<'a> {
     }
 
     /// Creates a znode that does not exist, below a parent that does.
-    pub(super) fn create(&mut self, path: &Path, data: Option<&[u8]>, acl: AclList, owner: Owner, parent_cversion: i32) {
+    pub(super) fn create(
+        &mut self,
+        path: &Path,
+        data: Option<&[u8]>,
+        acl: AclList,
+        owner: Owner,
+        parent_cversion: i32,
+    ) {
         let zxid = self.zxid;
         self.change_parent(path, |parent| {
             stat::child_created(&mut parent.stat, parent_cversion, zxid);

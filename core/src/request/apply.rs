@@ -107,13 +107,7 @@ impl Service {
         notify(cx, watchers, kind, path, zxid.to_wire());
     }
 
-    fn fire_parent<R: Rules>(
-        &mut self,
-        cx: &mut Cx<'_, R>,
-        path: &[u8],
-        applied: &tree::Applied<'_>,
-        zxid: Zxid,
-    ) {
+    fn fire_parent<R: Rules>(&mut self, cx: &mut Cx<'_, R>, path: &[u8], applied: &tree::Applied<'_>, zxid: Zxid) {
         if let Some(parent) = path::parent(path) {
             self.fire(cx, EventKind::NodeChildrenChanged, parent, applied, zxid);
         }

@@ -13,9 +13,7 @@ use crate::rule::Rules;
 use crate::tree::Znode;
 use crate::watch::{Kind, Mode};
 use crate::wire::jute::encode_length;
-use crate::wire::records::{
-    AllChildrenNumberReply, ClientInfo, GetDataReply, Id, PathRequest, ReadRequest, StatReply,
-};
+use crate::wire::records::{AllChildrenNumberReply, ClientInfo, GetDataReply, Id, PathRequest, ReadRequest, StatReply};
 use crate::wire::{Code, Jute, Op, Reader};
 use crate::zab::Identity;
 use alloc::borrow::Cow;
@@ -149,7 +147,13 @@ impl Service {
         Ok(())
     }
 
-    fn count_below<R: Rules>(&mut self, cx: &mut Cx<'_, R>, to: Address, body: &[u8], known: usize) -> Result<(), Code> {
+    fn count_below<R: Rules>(
+        &mut self,
+        cx: &mut Cx<'_, R>,
+        to: Address,
+        body: &[u8],
+        known: usize,
+    ) -> Result<(), Code> {
         let PathRequest { path } = PathRequest::decode(&mut Reader::new(body))?;
         self.readable(cx, to, known, path, Perms::READ)?;
         let total = i32::try_from(self.database.tree().descendants_len(path)).unwrap_or(i32::MAX);

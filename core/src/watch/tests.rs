@@ -36,7 +36,11 @@ fn a_persistent_watch_hears_everything_of_its_path_and_a_recursive_one_of_what_i
     watches.add_lasting(b"/a", B, Mode::Recursive);
     for _ in 0..2 {
         assert_eq!(watches.fire(EventKind::NodeDataChanged, b"/a"), [A, B]);
-        assert_eq!(watches.fire(EventKind::NodeChildrenChanged, b"/a"), [A], "a recursive one hears of the child itself");
+        assert_eq!(
+            watches.fire(EventKind::NodeChildrenChanged, b"/a"),
+            [A],
+            "a recursive one hears of the child itself"
+        );
         assert_eq!(watches.fire(EventKind::NodeCreated, b"/a/b/c"), [B]);
         assert_eq!(watches.fire(EventKind::NodeDeleted, b"/ab"), []);
     }

@@ -73,9 +73,7 @@ pub struct ReadPart<'a> {
 pub fn decode_multi<'a>(body: &'a [u8]) -> Result<Vec<Part<'a>>, Malformed> {
     decode_parts(body, |op, r| {
         Ok(match op {
-            Op::CREATE | Op::CREATE2 | Op::CREATE_CONTAINER | Op::CREATE_TTL => {
-                Part::Create(AnyCreate::decode(op, r)?)
-            }
+            Op::CREATE | Op::CREATE2 | Op::CREATE_CONTAINER | Op::CREATE_TTL => Part::Create(AnyCreate::decode(op, r)?),
             Op::DELETE => Part::Delete(Jute::decode(r)?),
             Op::SET_DATA => Part::SetData(Jute::decode(r)?),
             Op::CHECK => Part::Check(Jute::decode(r)?),
@@ -211,7 +209,8 @@ mod tests {
     #[test]
     fn a_create_is_known_by_what_it_creates() {
         let acl = Some(vec![Acl { perms: 31, id: Id { scheme: b"world", id: b"anyone" } }]);
-        let create = |op, flags| Part::Create(AnyCreate { op, path: b"/a", data: None, acl: acl.clone(), flags, ttl: -1 });
+        let create =
+            |op, flags| Part::Create(AnyCreate { op, path: b"/a", data: None, acl: acl.clone(), flags, ttl: -1 });
         let known = |op, flags| create(op, flags).op();
         assert_eq!(known(Op::CREATE, 1), Op::CREATE);
         assert_eq!(known(Op::CREATE2, 0), Op::CREATE2);

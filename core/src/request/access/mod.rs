@@ -130,9 +130,9 @@ pub(super) fn resolve<'a>(
             resolved.push(entry.clone());
         } else if scheme == AUTH {
             let before = resolved.len();
-            let known = identities.iter().filter(|identity| {
-                Scheme::named(access, &identity.scheme).is_some_and(Scheme::is_authenticated)
-            });
+            let known = identities
+                .iter()
+                .filter(|identity| Scheme::named(access, &identity.scheme).is_some_and(Scheme::is_authenticated));
             resolved.extend(known.map(|i| Acl { perms, id: Id { scheme: &i.scheme, id: &i.id } }));
             if resolved.len() == before {
                 return Err(Code::InvalidAcl);

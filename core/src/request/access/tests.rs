@@ -70,7 +70,13 @@ fn a_list_is_resolved_before_it_is_given() {
     let known = vec![(4, b"digest".to_vec(), b"a:h".to_vec()), (4, b"digest".to_vec(), b"b:h".to_vec())];
     assert_eq!(resolve(&[entry(4, "auth", "whatever")]), Ok(known));
     for (scheme, id) in [
-        ("world", "all"), ("super", ""), ("digest", "nohash"), ("digest", "a:"), ("digest", "a:b:c"), ("ip", "x"), ("x509", "CN=c"),
+        ("world", "all"),
+        ("super", ""),
+        ("digest", "nohash"),
+        ("digest", "a:"),
+        ("digest", "a:b:c"),
+        ("ip", "x"),
+        ("x509", "CN=c"),
         ("", ""),
     ] {
         assert_eq!(resolve(&[all.clone(), entry(1, scheme, id)]), Err(Code::InvalidAcl), "{scheme}:{id}");

@@ -38,7 +38,9 @@ impl Kind {
             2 => (Lasts::Persistent, true),
             3 => (Lasts::Ephemeral, true),
             4 => (Lasts::Container, false),
-            5 | 6 if op == Op::CREATE_TTL && (1..=Owner::TTL_MAX).contains(&ttl) => (Lasts::Ttl { ms: ttl }, flags == 6),
+            5 | 6 if op == Op::CREATE_TTL && (1..=Owner::TTL_MAX).contains(&ttl) => {
+                (Lasts::Ttl { ms: ttl }, flags == 6)
+            }
             _ => return Err(Code::BadArguments),
         };
         let is_timed = matches!(lasts, Lasts::Ttl { .. });
@@ -137,8 +139,15 @@ mod tests {
         assert_eq!(lasts(Op::CREATE_TTL, 5, 7), Ok(Lasts::Ttl { ms: 7 }));
         assert_eq!(lasts(Op::CREATE_TTL, 6, Owner::TTL_MAX), Ok(Lasts::Ttl { ms: Owner::TTL_MAX }));
         for (op, flags, ttl) in [
-            (Op::CREATE, 5, -1), (Op::CREATE, 7, -1), (Op::CREATE, -1, -1), (Op::CREATE_TTL, 5, 0), (Op::CREATE_TTL, 5, -1),
-            (Op::CREATE_TTL, 6, Owner::TTL_MAX + 1), (Op::CREATE_TTL, 0, 7), (Op::CREATE_TTL, 1, -1), (Op::CREATE, i32::MIN, -1),
+            (Op::CREATE, 5, -1),
+            (Op::CREATE, 7, -1),
+            (Op::CREATE, -1, -1),
+            (Op::CREATE_TTL, 5, 0),
+            (Op::CREATE_TTL, 5, -1),
+            (Op::CREATE_TTL, 6, Owner::TTL_MAX + 1),
+            (Op::CREATE_TTL, 0, 7),
+            (Op::CREATE_TTL, 1, -1),
+            (Op::CREATE, i32::MIN, -1),
         ] {
             assert_eq!(kind(op, flags, ttl), Err(Code::BadArguments), "{op} {flags} {ttl}");
         }

@@ -70,7 +70,10 @@ fn a_multi_that_fails_changes_nothing_and_says_where() {
     let before = bench.service.database().tree().clone();
     let parts = Parts(vec![create("/b", 0), set("/a", 0), check("/a", 0), delete("/a", -1)]);
     let reply = bench.ask(1, Op::MULTI, &parts);
-    assert_eq!((reply.err, codes(&reply)), (0, vec![0, 0, Code::BadVersion.to_wire(), Code::RuntimeInconsistency.to_wire()]));
+    assert_eq!(
+        (reply.err, codes(&reply)),
+        (0, vec![0, 0, Code::BadVersion.to_wire(), Code::RuntimeInconsistency.to_wire()])
+    );
     assert_eq!(*bench.service.database().tree(), before);
     assert!(bench.service.ahead.is_empty());
 }

@@ -99,7 +99,8 @@ fn who_may_only_read_sees_no_hash() {
     let shown = reply.body::<GetAclReply<'_>>().acl;
     assert!(shown[0].id.id.starts_with(b"alice:") && shown[0].id.id.len() > 20);
     let own = shown[0].id.id.to_vec();
-    let acl = vec![Acl { perms: 31, id: Id { scheme: b"digest", id: &own } }, Acl { perms: 1, ..open_acl()[0].clone() }];
+    let acl =
+        vec![Acl { perms: 31, id: Id { scheme: b"digest", id: &own } }, Acl { perms: 1, ..open_acl()[0].clone() }];
     bench.ask(1, Op::SET_ACL, &SetAclRequest { path: b"/a", acl: Some(acl), version: 1 });
     let reply = bench.ask(2, Op::GET_ACL, &path);
     assert_eq!(reply.body::<GetAclReply<'_>>().acl[0].id.id, b"alice:x");
