@@ -88,6 +88,7 @@ fn timer_name(timer: Timer) -> String {
         Timer::InitLimit => "its wait for a leader or a quorum (initLimit)".to_owned(),
         Timer::SyncLimit => "its wait for a packet of its leader (syncLimit)".to_owned(),
         Timer::Session(session) => format!("the timeout of session {session}"),
+        Timer::Containers => "the time to look for containers that are empty".to_owned(),
         Timer::Learner(_) | Timer::Ping | Timer::Redial | Timer::NoLeader(_) => timer_text(timer),
     }
 }
