@@ -21,6 +21,8 @@
 mod contract;
 mod deframe;
 mod handshake;
+#[cfg(feature = "tokio")]
+pub mod net;
 mod operation;
 mod session;
 mod watches;

@@ -4,6 +4,9 @@
 
 pub mod config;
 pub mod exit;
+#[cfg(not(madsim))]
 mod files;
+#[cfg(not(madsim))]
+pub mod serve;
 pub mod shell;
-mod storage;
+pub mod storage;

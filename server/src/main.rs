@@ -8,7 +8,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use zabra::config::{self, Problem, Settings, Severity};
 use zabra::exit::Exit;
-use zabra::shell;
+use zabra::serve;
 
 /// A ZooKeeper-compatible server.
 #[derive(Parser)]
@@ -85,7 +85,7 @@ fn serve(config: Option<PathBuf>, format: LogFormat, log: &str) -> Exit {
         }
     };
     end_at_a_panic();
-    shell::serve(settings)
+    serve::serve(settings)
 }
 
 /// A broken assertion ends the process, whichever task or thread it is in: what was acknowledged is

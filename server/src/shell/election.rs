@@ -95,6 +95,7 @@ pub(super) async fn call(shell: Arc<Shell>, peer: ServerId, delay_ms: u64) {
             Ok(mut stream) => {
                 // The larger id hears who called, and calls back.
                 drop(stream.write_all(&handshake(&settings)).await);
+                drop(stream.flush().await);
                 drop(stream.shutdown().await);
             }
             Err(error) => {

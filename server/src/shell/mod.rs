@@ -25,11 +25,11 @@ mod slots;
 mod timers;
 mod words;
 
-pub use run::serve;
+pub use run::run;
 
 use crate::config::Settings;
 use crate::exit::Exit;
-use crate::storage::{Done, Job, Storage, Work};
+use crate::storage::{Disk, Done, Job, Work};
 use clients::Client;
 use clock::Moment;
 use election::Election;
@@ -83,7 +83,7 @@ pub struct State {
     peers: BTreeMap<Token, Peer>,
     conn_slots: Slots,
     election: Election,
-    storage: Option<Storage>,
+    storage: Option<Box<dyn Disk>>,
     jobs: Vec<Job>,
     backlog: Backlog,
     dirty_servers: VecDeque<Token>,

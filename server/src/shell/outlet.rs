@@ -96,6 +96,14 @@ impl Outlet {
                 Poll::Ready(Ok(n)) => self.written += n,
             }
         }
+        if self.phase != Phase::Closed {
+            // Nothing to a socket of this machine; a simulated one sends what was flushed.
+            match Pin::new(&mut self.write).poll_flush(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(_)) => self.close(),
+                Poll::Ready(Ok(())) => {}
+            }
+        }
         if self.phase == Phase::Closing {
             match Pin::new(&mut self.write).poll_shutdown(cx) {
                 Poll::Pending => return Poll::Pending,

@@ -8,75 +8,53 @@ use super::words::Stats;
 use super::{Backlog, READ_BYTES, Shell, State, clients, election, quorum};
 use crate::config::{Host, Settings};
 use crate::exit::Exit;
-use crate::files::Directory;
-use crate::storage::{Done, Storage};
+use crate::storage::{Disk, Done};
 use std::collections::{BTreeMap, VecDeque};
 use std::future::{pending, poll_fn};
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
 use zabra_core::contract::Actions;
 use zabra_core::id::{ServerId, SessionId, Stamp};
-use zabra_core::log::{Recovered, Store};
+use zabra_core::log::Recovered;
 use zabra_core::replica::Replica;
 
-/// Runs a server to its end.
-pub fn serve(settings: Settings) -> Exit {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            tracing::error!(%error, "the runtime cannot be built");
-            return Exit::Unexpected;
-        }
+/// Runs a server until it stops itself or `end` says by what it was asked to end. The disk was
+/// recovered to `recovered`, and answers on `done`.
+pub async fn run(
+    settings: Settings,
+    recovered: Recovered,
+    disk: Box<dyn Disk>,
+    done: UnboundedReceiver<Done>,
+    end: impl Future<Output = &'static str>,
+) -> Exit {
+    let ports = match Ports::bind(&settings).await {
+        Ok(ports) => ports,
+        Err(exit) => return exit,
     };
-    runtime.block_on(run(settings)).unwrap_or_else(|exit| exit)
-}
-
-async fn run(settings: Settings) -> Result<Exit, Exit> {
-    let (store, recovered) = open(&settings)?;
-    let ports = Ports::bind(&settings).await?;
-    let (storage, done) = Storage::start(store, settings.purge);
     let settings = Arc::new(settings);
-    let shell = start(&settings, recovered, storage);
+    let shell = start(&settings, recovered, disk);
     shell.turn(State::perform);
     ports.serve(&shell);
     drop(tokio::spawn(keep_time(Arc::clone(&shell))));
     drop(tokio::spawn(hear_storage(Arc::clone(&shell), done)));
     drop(tokio::spawn(flush(Arc::clone(&shell))));
-    let exit = until_the_end(&shell).await;
+    let exit = tokio::select! {
+        biased;
+        () = shell.ended.notified() => shell.lock().stopped.unwrap_or(Exit::Unexpected),
+        asked = end => {
+            tracing::info!("asked to end by {asked}");
+            Exit::Finished
+        }
+    };
     finish(&shell);
-    Ok(exit)
+    exit
 }
 
-/// Recovers what the disk holds.
-fn open(settings: &Settings) -> Result<(Store<Directory>, Recovered), Exit> {
-    let directory = Directory::open(&settings.data_dir, &settings.log_dir, settings.autocreate).map_err(|error| {
-        tracing::error!("{error}");
-        Exit::DataDir
-    })?;
-    let (store, recovered) = Store::open(directory, settings.store()).map_err(|(_, error)| {
-        tracing::error!(dir = %settings.data_dir.display(), "{error}");
-        Exit::DataDir
-    })?;
-    for note in store.notes() {
-        tracing::warn!(?note, "recovery");
-    }
-    tracing::info!(
-        dir = %settings.data_dir.display(),
-        zxid = %recovered.history_end(),
-        snapshot = %recovered.image.zxid(),
-        znodes = recovered.image.tree().len(),
-        records = recovered.log.len(),
-        "recovered"
-    );
-    Ok((store, recovered))
-}
-
-fn start(settings: &Arc<Settings>, recovered: Recovered, storage: Storage) -> Arc<Shell> {
+fn start(settings: &Arc<Settings>, recovered: Recovered, disk: Box<dyn Disk>) -> Arc<Shell> {
     let config = Arc::new(settings.core());
     let limits = config.limits.clone();
     let mut actions = Actions::new();
@@ -99,7 +77,7 @@ fn start(settings: &Arc<Settings>, recovered: Recovered, storage: Storage) -> Ar
         peers: BTreeMap::new(),
         conn_slots: Slots::default(),
         election: Election::new(settings),
-        storage: Some(storage),
+        storage: Some(disk),
         jobs: Vec::new(),
         backlog: Backlog::default(),
         dirty_servers: VecDeque::new(),
@@ -208,34 +186,15 @@ async fn flush(shell: Arc<Shell>) {
     .await;
 }
 
-async fn until_the_end(shell: &Shell) -> Exit {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        tracing::error!("signals cannot be heard");
-        return Exit::Unexpected;
-    };
-    tokio::select! {
-        biased;
-        () = shell.ended.notified() => shell.lock().stopped.unwrap_or(Exit::Unexpected),
-        _ = terminate.recv() => asked("SIGTERM"),
-        _ = interrupt.recv() => asked("SIGINT"),
-    }
-}
-
-fn asked(signal: &str) -> Exit {
-    tracing::info!(signal, "asked to end");
-    Exit::Finished
-}
-
 /// What was commanded of the disk is done before the process ends.
 fn finish(shell: &Shell) {
     let mut state = shell.lock();
     let jobs = std::mem::take(&mut state.jobs);
-    let storage = state.storage.take();
+    let disk = state.storage.take();
     drop(state);
-    if let Some(storage) = storage {
-        storage.submit(jobs);
-        storage.finish();
+    if let Some(disk) = disk {
+        disk.submit(jobs);
+        disk.finish();
     }
     tracing::info!("ended");
 }
@@ -243,20 +202,24 @@ fn finish(shell: &Shell) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::Job;
     use zabra_core::id::Zxid;
     use zabra_core::tree::{DataTree, Database};
 
+    struct NoDisk;
+
+    impl Disk for NoDisk {
+        fn submit(&self, _: Vec<Job>) {}
+
+        fn finish(self: Box<Self>) {}
+    }
+
     #[test]
     fn a_turn_with_nothing_to_flush_ends_all_the_same() {
-        let dir = std::env::temp_dir().join(format!("zabra-turn-{}", std::process::id()));
-        let settings = Settings { data_dir: dir.clone(), log_dir: dir.clone(), ..Settings::alone() };
-        let (store, recovered) = open(&settings).unwrap();
-        let (storage, _done) = Storage::start(store, None);
-        let shell = start(&Arc::new(settings), recovered, storage);
+        let shell = start(&Arc::new(Settings::alone()), Recovered::empty(), Box::new(NoDisk));
         let at = shell.turn(|state| state.moment().at);
         assert!(at > Stamp(0));
         assert!(shell.lock().moment.is_none(), "the next turn reads the clocks anew, or no timer is ever due");
-        drop(std::fs::remove_dir_all(dir));
     }
 
     #[test]

@@ -1,0 +1,58 @@
+//! The shell of the deployed server, unchanged, on a simulated runtime: three servers elect, serve
+//! and survive kills, power cuts, graceful restarts and partitions, and the clients' histories are
+//! judged as those of any other engine. `cargo stack` builds and runs it (docs/decisions/0024).
+
+#[cfg(madsim)]
+mod clients;
+#[cfg(madsim)]
+mod disk;
+#[cfg(madsim)]
+mod faults;
+#[cfg(madsim)]
+mod judge;
+#[cfg(madsim)]
+mod world;
+
+/// A lost flag must not pass for a simulation.
+#[cfg(not(madsim))]
+#[test]
+fn the_stack_is_not_simulated_without_its_flag() {
+    let is_meant = std::env::var_os("ZABRA_STACK").is_some();
+    assert!(!is_meant, "`--cfg madsim` did not reach the compiler: is RUSTFLAGS set? It hides the flags of stack.toml");
+}
+
+#[cfg(madsim)]
+mod tests {
+    use super::disk::Honesty;
+    use super::world::{Report, run};
+
+    /// Runs seeds, each in two fresh threads.
+    fn hunt(seeds: std::ops::Range<u64>) {
+        let mut total = Report::default();
+        let count = seeds.end - seeds.start;
+        for seed in seeds {
+            let report = run(seed, Honesty::Honest).unwrap_or_else(|| panic!("seed {seed} failed: see above"));
+            assert!(Some(&report) == run(seed, Honesty::Honest).as_ref(), "seed {seed}: two runs of it differ");
+            total.add(&report);
+        }
+        println!("{count} seeds, twice each: {}", total.tell());
+        assert!(total.reached_everything(), "something was never reached: {}", total.tell());
+    }
+
+    #[test]
+    fn histories_are_legal_through_kills_power_cuts_and_partitions() {
+        hunt(0..24);
+    }
+
+    #[test]
+    fn a_disk_that_only_says_that_it_synced_is_found_out() {
+        let found = (0..12).filter(|seed| run(*seed, Honesty::Lies).is_none()).count();
+        assert!(found > 0, "no power cut of twelve runs lost anything that mattered");
+    }
+
+    #[test]
+    #[ignore = "takes minutes"]
+    fn histories_are_legal_in_a_thousand_runs() {
+        hunt(1000..2000);
+    }
+}
