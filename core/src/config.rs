@@ -99,9 +99,6 @@ pub struct Limits {
     pub watch_bytes: usize,
     /// Longest answer to a multiRead: it may name one large znode as often as its frame has room for.
     pub reply_bytes: usize,
-    /// Connections of one address (`maxClientCnxns`), and of all; 0 is no limit.
-    pub connections_per_address: u32,
-    pub connections: u32,
     /// Connections of learners that may wait until a server knows that it leads: each of the at most
     /// 64 servers, and once more after a connection whose end is not known yet.
     pub lobby: usize,
@@ -124,8 +121,6 @@ impl Default for Limits {
             identities: 100,
             watch_bytes: 128 << 20,
             reply_bytes: 16 << 20,
-            connections_per_address: 0,
-            connections: 0,
             lobby: 128,
             window_bytes: 16 << 20,
             checkpoint_records: 200_000,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
-use zabra_core::config::{Config, Ensemble, Limits};
+use zabra_core::config::{Access, Config, Ensemble, Fading, Limits};
 use zabra_core::id::{ServerId, ServerSet};
 use zabra_core::log::StoreLimits;
 use zabra_core::quorum::Quorum;
@@ -45,6 +45,10 @@ pub struct Settings {
     pub session_max_ms: u32,
     /// Connections of one address; 0 is no limit.
     pub client_connections: u32,
+    /// Connections of all clients; 0 is no limit.
+    pub all_connections: u32,
+    pub access: Access,
+    pub fading: Fading,
     /// `snapCount`, where it is set.
     pub snap_count: Option<u32>,
     /// How many snapshots are kept, where purging is on.
@@ -77,6 +81,9 @@ impl Settings {
             session_min_ms: 4000,
             session_max_ms: 40_000,
             client_connections: 60,
+            all_connections: 0,
+            access: Access::default(),
+            fading: Fading::default(),
             snap_count: None,
             purge: None,
             segment_bytes: StoreLimits::default().segment_bytes,
@@ -107,6 +114,8 @@ impl Settings {
         config.session_timeout_max_ms = self.session_max_ms;
         config.limits.frame_bytes = self.frame_bytes;
         config.limits.packet_bytes = config.limits.packet_bytes.max(self.frame_bytes.saturating_mul(4));
+        config.access = self.access.clone();
+        config.fading = self.fading.clone();
         if let Some(count) = self.snap_count {
             config.limits.checkpoint_records = count;
         }

@@ -53,6 +53,11 @@ impl State {
     /// Whether the connection is welcome: an address has a number of them.
     fn client_arrived(&mut self, token: Token, from: SocketAddr) -> bool {
         let address = from.ip().to_canonical();
+        let all = self.settings.all_connections;
+        if all > 0 && self.clients.len() >= all as usize {
+            tracing::warn!(%address, limit = all, "too many connections (maxCnxns)");
+            return false;
+        }
         let limit = self.settings.client_connections;
         let count = self.addresses.entry(address).or_default();
         if limit > 0 && *count >= limit {

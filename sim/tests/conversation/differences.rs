@@ -2,7 +2,7 @@
 
 use super::is_before_3_9;
 use super::java::Server;
-use super::script::{Opening, Shown, Step, bare, create, delete, enter, request, say, sync};
+use super::script::{Opening, Shown, Step, bare, create, delete, enter, multi, request, say, sync};
 use zabra_core::wire::Op;
 use zabra_core::wire::records::PathRequest;
 
@@ -90,6 +90,13 @@ fn requests() -> Vec<Difference> {
             // 3.8 takes the request's header for a part of the path, and so finds no such znode.
             apache_38: Some("0 < xid 2 zxid 2.3 err -8 "),
             apache_39: Some("0 < xid 2 zxid 2.3 err 0 "),
+        },
+        Difference {
+            heading: "An answer with an error has no body",
+            steps: asked(vec![multi(1, Op::MULTI_READ, vec![delete(0, b"/none", -1)])]),
+            zabra: "0 < xid 1 zxid 2.1 err -5 ",
+            apache_38: Some(r"0 < xid 1 zxid 2.1 err -5 \xff\xff\xff\xff\x01\xff\xff\xff\xff"),
+            apache_39: Some(r"0 < xid 1 zxid 2.1 err -5 \xff\xff\xff\xff\x01\xff\xff\xff\xff"),
         },
         Difference {
             heading: "check stands in a multi only",

@@ -7,12 +7,14 @@
 //! * `ctime` and `mtime` become 1 unless they are 0;
 //! * the names that getChildren answers are sorted, for Java gives them in the order of a hash map;
 //!   so are the events that one closeSession causes (`play.rs`);
+//! * the paths that getEphemerals answers and the identities that whoAmI tells are sorted, for the same
+//!   reason;
 //! * the zxid of events, only against a server that does not tell it ([`Events::Without`]).
 
 use super::script::{Seen, Shown, Who};
 use zabra_core::id::SessionId;
 use zabra_core::session::password;
-use zabra_core::wire::records::{ConnectResponse, GetChildrenReply, ReplyHeader, Stat};
+use zabra_core::wire::records::{ClientInfo, ConnectResponse, GetChildrenReply, MultiHeader, ReplyHeader, Stat};
 use zabra_core::wire::{Jute, Op, Reader, ReservedXid};
 
 pub struct Mask {
@@ -115,12 +117,32 @@ impl Mask {
             masked.extend_from_slice(r.rest());
             return masked;
         }
-        if matches!(op, Op::GET_CHILDREN | Op::GET_CHILDREN2) {
+        if matches!(op, Op::MULTI | Op::MULTI_READ) {
+            self.results(r.rest(), &mut masked);
+            return masked;
+        }
+        if op == Op::WHO_AM_I {
+            let mut infos = Vec::<ClientInfo<'_>>::decode(&mut r).expect("identities");
+            infos.sort_by_key(|info| (info.scheme, info.user));
+            infos.encode(&mut masked);
+        }
+        if matches!(op, Op::GET_CHILDREN | Op::GET_CHILDREN2 | Op::GET_EPHEMERALS) {
             let mut children = GetChildrenReply::decode(&mut r).expect("names of children");
             children.children.sort_unstable();
             children.encode(&mut masked);
         }
-        let has_stat = matches!(op, Op::EXISTS | Op::GET_DATA | Op::SET_DATA | Op::GET_CHILDREN2 | Op::CREATE2);
+        let has_stat = matches!(
+            op,
+            Op::EXISTS
+                | Op::GET_DATA
+                | Op::SET_DATA
+                | Op::GET_CHILDREN2
+                | Op::CREATE2
+                | Op::CREATE_CONTAINER
+                | Op::CREATE_TTL
+                | Op::GET_ACL
+                | Op::SET_ACL
+        );
         let (before, stat) = r.rest().split_at(r.left().saturating_sub(if has_stat { STAT } else { 0 }));
         masked.extend_from_slice(before);
         match Stat::from_bytes(stat) {
@@ -128,6 +150,40 @@ impl Mask {
             Ok(_) | Err(_) => masked.extend_from_slice(stat),
         }
         masked
+    }
+
+    /// The results of a multi: each header with its body.
+    fn results(&mut self, body: &[u8], masked: &mut Vec<u8>) {
+        let mut r = Reader::new(body);
+        loop {
+            let header = MultiHeader::decode(&mut r).expect("a result or the end");
+            header.encode(masked);
+            if header.done {
+                return masked.extend_from_slice(r.rest());
+            }
+            match header.op {
+                Op::CREATE => <&[u8]>::decode(&mut r).expect("a path").encode(masked),
+                Op::CREATE2 => {
+                    <&[u8]>::decode(&mut r).expect("a path").encode(masked);
+                    let stat = Stat::decode(&mut r).expect("a stat");
+                    self.stat(&stat).encode(masked);
+                }
+                Op::SET_DATA | Op::GET_DATA => {
+                    if header.op == Op::GET_DATA {
+                        Option::<&[u8]>::decode(&mut r).expect("data").encode(masked);
+                    }
+                    let stat = Stat::decode(&mut r).expect("a stat");
+                    self.stat(&stat).encode(masked);
+                }
+                Op::GET_CHILDREN => {
+                    let mut children = GetChildrenReply::decode(&mut r).expect("names of children");
+                    children.children.sort_unstable();
+                    children.encode(masked);
+                }
+                Op::ERROR => i32::decode(&mut r).expect("a code").encode(masked),
+                _ => {}
+            }
+        }
     }
 
     fn stat(&mut self, stat: &Stat) -> Stat {

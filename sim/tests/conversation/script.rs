@@ -1,7 +1,8 @@
 //! What clients say: the steps of a conversation, and the frames in them.
 
 use super::play::op_of;
-use zabra_core::wire::records::{Acl, CreateRequest, DeleteRequest, Id, PathRequest, ReadRequest};
+use zabra_core::wire::multi::encode_request;
+use zabra_core::wire::records::{Acl, AuthPacket, CreateRequest, DeleteRequest, Id, PathRequest, ReadRequest};
 use zabra_core::wire::records::{RequestHeader, SetDataRequest};
 use zabra_core::wire::{Jute, Op, ReservedXid};
 
@@ -129,6 +130,22 @@ pub fn set_data(xid: i32, path: &[u8], data: Option<&[u8]>, version: i32) -> Vec
 /// exists, getData, getChildren, getChildren2.
 pub fn read(xid: i32, op: i32, path: &[u8], watch: bool) -> Vec<u8> {
     request(xid, op, &ReadRequest { path, watch })
+}
+
+/// A multi or a multiRead of these requests, whose xids count for nothing.
+pub fn multi(xid: i32, op: i32, parts: Vec<Vec<u8>>) -> Vec<u8> {
+    let mut frame = RequestHeader { xid, op }.to_bytes();
+    encode_request(parts.iter().map(|part| (op_of(part), &part[8..])), &mut frame);
+    frame
+}
+
+/// An operation inside a multi, with these bytes as its body.
+pub fn part(op: i32, body: &[u8]) -> Vec<u8> {
+    bare(0, op, body)
+}
+
+pub fn auth(scheme: &[u8], auth: &[u8]) -> Vec<u8> {
+    request(ReservedXid::AUTH, Op::AUTH, &AuthPacket { kind: 0, scheme, auth: Some(auth) })
 }
 
 pub fn sync(xid: i32, path: &[u8]) -> Vec<u8> {
