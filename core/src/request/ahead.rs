@@ -205,6 +205,19 @@ impl<'a> Draft<'a> {
         self.update(path.clone(), node);
     }
 
+    /// Whether a hard limit permits so many more znodes and bytes at this path.
+    pub(super) fn exceeds_quota(&self, path: &[u8], znodes: i64, bytes: i64) -> bool {
+        self.tree.exceeds_quota(path, znodes, bytes)
+    }
+
+    /// The length of a znode's data as it will be.
+    pub(super) fn data_len(&self, path: &[u8], node: &Predicted) -> usize {
+        match &node.data {
+            Data::Applied => self.tree.get(path).and_then(|znode| znode.data()).map_or(0, <[u8]>::len),
+            Data::Proposed(data) => data.as_deref().map_or(0, <[u8]>::len),
+        }
+    }
+
     /// Closes a session: its ephemeral znodes, those included that are only proposed, go with it.
     /// Returns their paths, sorted.
     pub(super) fn close(&mut self, session: SessionId) -> Vec<Path> {

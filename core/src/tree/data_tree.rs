@@ -9,6 +9,7 @@ use super::acl_table::AclTable;
 use super::digest::{Digests, Prefix, parts};
 use super::pages::{DataEdit, Meta, Parts, Record, Store};
 use super::path::{Path, split};
+use super::quota::is_limit;
 use super::stat::{self, Owner};
 use super::view::{Entry, FrozenPages, Znode};
 use crate::id::{SessionId, Zxid};
@@ -30,6 +31,8 @@ pub struct DataTree {
     ephemerals: Arc<BTreeMap<SessionId, Arc<BTreeSet<Path>>>>,
     /// Another: the containers and the znodes with a time to live.
     fading: Arc<BTreeSet<Path>>,
+    /// How many quotas there are.
+    quotas: u32,
     digests: Digests,
     len: usize,
     /// Bytes of all paths and data.
@@ -84,6 +87,7 @@ impl DataTree {
             acls: Arc::default(),
             ephemerals: Arc::default(),
             fading: Arc::default(),
+            quotas: 0,
             digests: Digests::default(),
             len: 0,
             bytes: 0,
@@ -217,6 +221,7 @@ impl DataTree {
         let seen = stat::wire(&stat, len(data), 0);
         let meta = self.count_in(key, data, acl, stat);
         self.nodes.insert(key, &meta, data);
+        self.count_for_quota(path, 1, len(data) as i64);
         Ok(seen)
     }
 
@@ -264,15 +269,35 @@ impl DataTree {
     ) -> Result<Stat, Code> {
         let key = split(path).ok_or(Code::NoNode)?;
         let DataTree { nodes, acls, digests, bytes, .. } = self;
+        let mut grown = 0;
         let set = nodes.update(key, DataEdit::Set(data), |meta, old| {
             let acl = acls.list(meta.acl);
             digests.subtract(parts(key, old, acl, &meta.stat));
             stat::data_set(&mut meta.stat, version, zxid, time);
             digests.add(parts(key, data, acl, &meta.stat));
             *bytes = *bytes - len(old) as u64 + len(data) as u64;
+            grown = len(data) as i64 - len(old) as i64;
             stat::wire(&meta.stat, len(data), meta.children)
         });
-        set.ok_or(Code::NoNode)
+        let seen = set.ok_or(Code::NoNode)?;
+        self.count_for_quota(path, 0, grown);
+        Ok(seen)
+    }
+
+    /// Replaces data and nothing else: what counts for a quota is no transaction's.
+    pub(super) fn replace_data(&mut self, path: &[u8], data: &[u8]) {
+        let Some(key) = split(path) else { return };
+        let DataTree { nodes, acls, digests, bytes, .. } = self;
+        nodes.update(key, DataEdit::Set(Some(data)), |meta, old| {
+            let acl = acls.list(meta.acl);
+            digests.subtract(parts(key, old, acl, &meta.stat));
+            digests.add(parts(key, Some(data), acl, &meta.stat));
+            *bytes = *bytes - len(old) as u64 + data.len() as u64;
+        });
+    }
+
+    pub(super) fn quotas(&self) -> u32 {
+        self.quotas
     }
 
     /// Sets the ACL and the aversion that the transaction says.
@@ -347,6 +372,7 @@ impl DataTree {
             }
             Owner::Nobody => {}
         }
+        self.quotas += u32::from(is_limit(key));
         self.len += 1;
         self.bytes += entry_bytes(key, data);
         Meta { stat, acl: id, children: 0 }
@@ -360,7 +386,9 @@ impl DataTree {
     /// Takes a znode away; its parent's count is the caller's. Returns its list.
     fn take(&mut self, key: Parts<'_>) -> AclList {
         let DataTree { nodes, acls, digests, bytes, .. } = self;
+        let mut shrunk = 0;
         let taken = nodes.remove(key, |Record { meta, data }| {
+            shrunk = len(data) as i64;
             digests.subtract(parts(key, data, acls.list(meta.acl), &meta.stat));
             *bytes -= entry_bytes(key, data);
             meta
@@ -382,6 +410,10 @@ impl DataTree {
                 Arc::make_mut(&mut self.fading).remove(Path::join(key.0, key.1).as_bytes());
             }
             Owner::Nobody => {}
+        }
+        self.quotas -= u32::from(is_limit(key));
+        if self.quotas > 0 {
+            self.count_for_quota(Path::join(key.0, key.1).as_bytes(), -1, -shrunk);
         }
         acl
     }

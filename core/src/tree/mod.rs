@@ -13,6 +13,7 @@ mod database;
 pub mod digest;
 mod pages;
 pub mod path;
+mod quota;
 pub mod stat;
 mod view;
 

@@ -206,6 +206,58 @@ fn events() -> Conversation {
     Conversation::new("events that a client may not hear", steps)
 }
 
+/// Limits and stats, soft and hard (`enforceQuota`).
 fn quotas() -> Vec<Conversation> {
-    Vec::new()
+    let stats =
+        |xid, path: &str| read(xid, Op::GET_DATA, format!("/zookeeper/quota{path}/zookeeper_stats").as_bytes(), false);
+    let quota = |first: i32, path: &str, limits: &str| {
+        let top = format!("/zookeeper/quota{path}");
+        vec![
+            create(first, path.as_bytes(), Some(b"1234"), 0),
+            create(first + 1, format!("{path}/before").as_bytes(), Some(b"56"), 0),
+            create(first + 2, top.as_bytes(), None, 0),
+            create(first + 3, format!("{top}/zookeeper_limits").as_bytes(), Some(limits.as_bytes()), 0),
+            create(first + 4, format!("{top}/zookeeper_stats").as_bytes(), Some(b"count=0,bytes=0"), 0),
+            stats(first + 5, path),
+        ]
+    };
+    let change = |first: i32, path: &str| {
+        let at = |name: &str| format!("{path}/{name}").into_bytes();
+        vec![
+            create(first, &at("a"), Some(b"789"), 0),
+            stats(first + 1, path),
+            set_data(first + 2, &at("a"), Some(b"7890123456"), -1),
+            stats(first + 3, path),
+            set_data(first + 4, &at("a"), None, -1),
+            create(first + 5, &at("a/b"), Some(b"x"), 0),
+            create(first + 6, &at("c"), None, 1),
+            stats(first + 7, path),
+            multi(first + 8, Op::MULTI, vec![create(0, &at("d"), Some(b"y"), 0), create(0, &at("e"), Some(b"z"), 0)]),
+            delete(first + 9, &at("a/b"), -1),
+            delete(first + 10, &at("a"), -1),
+            stats(first + 11, path),
+            create(first + 12, format!("{path}-beside").as_bytes(), Some(b"much more than that"), 0),
+            stats(first + 13, path),
+        ]
+    };
+    let told = |name: &str, path: &str, limits: &str| talk(name, [quota(1, path, limits), change(20, path)].concat());
+    vec![
+        told("a soft quota", "/soft", "count=2,bytes=3"),
+        told("a hard quota of znodes", "/hard-count", "count=2,bytes=3=;countHardLimit=4"),
+        told("a hard quota of bytes", "/hard-bytes", "count=-1,bytes=-1=;byteHardLimit=12"),
+        talk(
+            "a quota below another",
+            [
+                quota(1, "/outer", "count=-1,bytes=-1"),
+                quota(10, "/outer/inner", "count=-1,bytes=-1"),
+                vec![
+                    create(20, b"/outer/inner/x", Some(b"12"), 0),
+                    create(21, b"/outer/y", Some(b"3"), 0),
+                    stats(22, "/outer"),
+                    stats(23, "/outer/inner"),
+                ],
+            ]
+            .concat(),
+        ),
+    ]
 }

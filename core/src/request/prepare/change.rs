@@ -62,6 +62,10 @@ pub(super) fn draft_set_data(
     let path = Path::parse(request.path)?;
     let node = draft.node(request.path).ok_or(Code::NoNode)?;
     access::check(asker.access, &node.acl, Perms::WRITE, asker.identities)?;
+    let grown = request.data.map_or(0, <[u8]>::len) as i64 - draft.data_len(request.path, &node) as i64;
+    if asker.access.enforce_quota && draft.exceeds_quota(request.path, 0, grown) {
+        return Err(Code::QuotaExceeded);
+    }
     check_version(node.stat.version, request.version)?;
     let version = stat::next_version(node.stat.version);
     draft.set_data(&path, request.data, version);

@@ -86,6 +86,10 @@ pub(super) fn draft(
     if parent.owner().session().is_some() {
         return Err(Code::NoChildrenForEphemerals);
     }
+    let len = data.map_or(0, <[u8]>::len) as i64;
+    if access.enforce_quota && draft.exceeds_quota(path.as_bytes(), 1, len) {
+        return Err(Code::QuotaExceeded);
+    }
     let owner = match kind.lasts {
         Lasts::Persistent => Owner::Nobody,
         Lasts::Ephemeral => Owner::Session(session),
