@@ -36,12 +36,12 @@ fn a_write_has_the_same_local_states() {
 
 #[test]
 fn a_crash_has_the_same_local_states() {
-    agrees(budget(0, 1, 0, 3), 62_629, 120_292);
+    agrees(budget(0, 1, 0, 3), 62_629, 117_929);
 }
 
 #[test]
 fn a_break_has_the_same_local_states() {
-    agrees(budget(0, 0, 1, 3), 29_498, 61_862);
+    agrees(budget(0, 0, 1, 3), 27_905, 55_103);
 }
 
 /// Every rule of `kills.rs` is caught by the same oracle.

@@ -5,19 +5,25 @@
 //! out yet is done by one of them; then each thread adds the new states of its shard.
 
 use super::ample::{self, Passed, Trail};
+use super::faults::{self, Choice};
 use super::index::Id;
-use super::parts::{Ghost, Judge, Judgements, Known, Learner, Miss, Parts, Sizes};
+use super::parts::{Asker, Ghost, Known, Learner, Memory, Miss, Parts, Sizes};
 use super::store::{Batch, Shard, place};
 use super::walk::{Act, Came, Now, Shape, WORDS_MAX};
 use crate::moves::Move;
 use crate::plain::Plain;
 use crate::state::State;
 use stateright::Model;
+#[expect(clippy::disallowed_types, reason = "threads share the tables: see `parts::Asker`")]
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use zabra_sim::oracle::Violation;
 use zabra_sim::step::Step;
 
 /// So many states are expanded before the new ones are added.
 const BATCH: usize = 1 << 14;
+/// So many a thread takes at a time.
+const SHARE: usize = 1 << 8;
 const NO_PARENT: u32 = u32::MAX;
 
 /// How a search is going.
@@ -68,8 +74,10 @@ pub struct Explored {
     pub sizes: Sizes,
     /// Distinct local states, as oracles see them.
     pub local: usize,
-    /// Reactions that came out differently when worked out again at the end.
+    /// Reactions that came out differently, or with another hash, when worked out again at the end.
     pub unequal: usize,
+    /// Distinct parts with one long hash.
+    pub clashes: usize,
 }
 
 /// A nearest violation, as the plain model tells it.
@@ -83,7 +91,8 @@ pub struct Counterexample {
 
 /// A search on its way.
 struct Explorer {
-    parts: Parts,
+    #[expect(clippy::disallowed_types, reason = "see its import")]
+    parts: Mutex<Parts>,
     shards: Vec<Shard>,
     /// For each shard, the states of the level.
     level: Vec<std::ops::Range<usize>>,
@@ -104,6 +113,11 @@ impl<'a> Ground<'a> {
     fn words(&self, state: u32) -> &'a [u32] {
         let shards = self.shards.len() as u32;
         self.shards[(state % shards) as usize].get(state / shards)
+    }
+
+    fn moved(&self, state: u32) -> u8 {
+        let shards = self.shards.len() as u32;
+        self.shards[(state % shards) as usize].moved(state / shards)
     }
 }
 
@@ -134,19 +148,15 @@ impl Tally {
     }
 }
 
-/// A state whose moves, or one of whose moves, could not be made with what is known.
-type Missed = (u32, Option<Act>);
-
-/// A thread's own: what it found for each shard, and whom it could not expand.
-#[derive(Default)]
+/// A thread's own: what it found for each shard.
 struct Hand {
     found: Vec<Batch>,
-    missed: Vec<Missed>,
     tally: Tally,
     acts: Vec<Act>,
+    choices: Vec<Choice>,
     ahead: Vec<Act>,
     trail: Trail,
-    judged: Judgements,
+    memory: Memory,
 }
 
 /// The numbers of a plain state's parts.
@@ -183,6 +193,8 @@ pub fn search(model: &Plain, how: Search, mut watch: impl FnMut(&Progress) -> Go
     let start = model.init_states().pop().expect("a model has an initial state");
     let shape = Shape::of(&model.bound);
     let first = intern(shape, &start, &mut parts);
+    #[expect(clippy::disallowed_types, reason = "see its import")]
+    let parts = Mutex::new(parts);
     let mut explorer = Explorer {
         parts,
         shards: (0..threads).map(|_| Shard::default()).collect(),
@@ -196,28 +208,32 @@ pub fn search(model: &Plain, how: Search, mut watch: impl FnMut(&Progress) -> Go
     let mut words = [0; WORDS_MAX];
     let packed = first.pack(&mut words);
     let (hash, shard) = place(packed, threads);
-    explorer.shards[shard].add(hash, NO_PARENT, packed);
+    explorer.shards[shard].add(hash, NO_PARENT, faults::ALL, packed);
     explorer.tally.transitions = 1;
     let (end, violated) = explorer.run(&mut watch);
     let counterexample = violated.map(|state| explorer.tell(model, state));
     let reached = shape.kind.milestones().iter().enumerate().filter(|(at, _)| explorer.tally.reached & 1 << at != 0);
+    let progress = explorer.progress();
+    let parts = explorer.parts.get_mut().expect("no thread has panicked");
     Explored {
         end,
-        progress: explorer.progress(),
+        progress,
         cut: explorer.tally.cut,
         reached: reached.map(|(_, name)| *name).collect(),
         counterexample,
-        sizes: explorer.parts.sizes(),
-        local: explorer.parts.local_states(),
-        unequal: explorer.parts.unequal_reactions(),
+        sizes: parts.sizes(),
+        local: parts.local_states(),
+        unequal: parts.unequal_reactions(),
+        clashes: parts.clashes(),
     }
 }
 
 impl Explorer {
     fn run(&mut self, watch: &mut impl FnMut(&Progress) -> Go) -> (End, Option<u32>) {
-        let mut hands: Vec<Hand> = self.shards.iter().map(|_| self.hand()).collect();
+        let mut hands: Vec<Hand> = self.shards.iter().map(|_| Hand::of(self.shards.len())).collect();
         loop {
             self.level = self.shards.iter().zip(&self.level).map(|(s, l)| l.end..s.len()).collect();
+            self.shards.iter_mut().for_each(Shard::begin_level);
             if self.level.iter().all(std::ops::Range::is_empty) {
                 return (End::Exhausted, None);
             }
@@ -240,10 +256,6 @@ impl Explorer {
         }
     }
 
-    fn hand(&self) -> Hand {
-        Hand { found: self.shards.iter().map(|_| Batch::default()).collect(), ..Hand::default() }
-    }
-
     fn progress(&self) -> Progress {
         let states = self.shards.iter().map(Shard::len).sum();
         Progress {
@@ -254,7 +266,7 @@ impl Explorer {
             depth: self.depth,
             frontier: states - self.tally.expanded,
             bytes: self.shards.iter().map(Shard::bytes).sum(),
-            core_steps: self.parts.sizes().reactions,
+            core_steps: self.parts.lock().expect("no thread has panicked").sizes().reactions,
         }
     }
 
@@ -271,44 +283,45 @@ impl Explorer {
         Ground::words(&self.ground(), state)
     }
 
-    /// Expands some states of one shard.
-    fn expand(&mut self, shard: usize, batch: std::ops::Range<usize>, hands: &mut [Hand]) {
-        let states: Vec<Missed> = batch.map(|local| (self.name(shard, local), None)).collect();
-        if hands.len() > 1 {
-            self.look_up(&states, hands);
-            let missed: Vec<Missed> = hands.iter_mut().flat_map(|hand| std::mem::take(&mut hand.missed)).collect();
-            // What was missing is mostly a judgement, and is known now.
-            self.look_up(&missed, hands);
-        } else {
-            hands[0].missed.extend(states);
-        }
-        let ground = Ground { shards: &self.shards, shape: self.shape, reduce: self.reduce };
-        for hand in hands.iter_mut() {
-            for (state, act) in std::mem::take(&mut hand.missed) {
-                hand.expand_with(state, act, &ground, &mut Learner(&mut self.parts));
-            }
-            assert!(hand.missed.is_empty(), "a learner knows everything");
-            self.tally.add(std::mem::take(&mut hand.tally));
-        }
-    }
-
-    /// Expands states with what is known, all hands at once; then what they have judged is known too.
+    /// Expands some states of one shard, all hands at once.
     #[expect(clippy::disallowed_methods, reason = "which thread expands a state changes nothing that is reported")]
-    fn look_up(&mut self, states: &[Missed], hands: &mut [Hand]) {
-        let (explorer, share) = (&*self, states.len().div_ceil(hands.len()));
-        std::thread::scope(|scope| {
-            for (hand, states) in hands.iter_mut().zip(states.chunks(share.max(1))) {
-                scope.spawn(move || states.iter().for_each(|state| hand.expand(*state, explorer)));
+    fn expand(&mut self, shard: usize, batch: std::ops::Range<usize>, hands: &mut [Hand]) {
+        let (explorer, next, end) = (&*self, AtomicUsize::new(batch.start), batch.end);
+        let work = |hand: &mut Hand| {
+            let (ground, mut memory) = (explorer.ground(), std::mem::take(&mut hand.memory));
+            let mut asker = Asker::of(&explorer.parts, &mut memory);
+            loop {
+                let start = next.fetch_add(SHARE, Ordering::Relaxed);
+                if start >= end {
+                    break;
+                }
+                for local in start..(start + SHARE).min(end) {
+                    let expanded = hand.expand(explorer.name(shard, local), &ground, &mut asker);
+                    expanded.expect("whoever may ask knows everything");
+                }
             }
-        });
-        hands.iter_mut().for_each(|hand| self.parts.learn(&mut hand.judged));
+            hand.memory = memory;
+        };
+        // A handful of states is not worth a thread.
+        let busy = hands.len().min((batch.len() / SHARE).max(1));
+        if busy > 1 {
+            std::thread::scope(|scope| {
+                hands[..busy].iter_mut().for_each(|hand| drop(scope.spawn(|| work(hand))));
+            });
+        } else {
+            work(&mut hands[0]);
+        }
+        hands.iter_mut().for_each(|hand| self.tally.add(std::mem::take(&mut hand.tally)));
     }
 
     /// Adds what the hands have found, each thread to its shard.
     #[expect(clippy::disallowed_methods, reason = "shards are disjoint: the order among them changes nothing")]
     fn add(&mut self, hands: &mut [Hand]) {
-        if hands.len() == 1 {
-            self.shards[0].take(&hands[0].found[0]);
+        let found: usize = hands.iter().flat_map(|hand| &hand.found).map(Batch::len).sum();
+        if hands.len() == 1 || found < SHARE {
+            let found = &*hands;
+            let shards = self.shards.iter_mut().enumerate();
+            shards.for_each(|(at, shard)| found.iter().for_each(|hand| shard.take(&hand.found[at])));
         } else {
             let found = &*hands;
             std::thread::scope(|scope| {
@@ -322,9 +335,10 @@ impl Explorer {
 
     /// The first of the new states that an oracle objected to.
     fn violated(&self, before: &[usize]) -> Option<u32> {
+        let parts = self.parts.lock().expect("no thread has panicked");
         before.iter().enumerate().find_map(|(at, before)| {
             let shard = &self.shards[at];
-            let objected = |local: &usize| self.parts.violated(shard.get(*local as u32)[self.shape.ghost_at()]);
+            let objected = |local: &usize| parts.facts().violated(shard.get(*local as u32)[self.shape.ghost_at()]);
             (*before..shard.len()).find(objected).map(|local| self.name(at, local))
         })
     }
@@ -360,17 +374,24 @@ impl Explorer {
     /// place among the moves of its state.
     fn acts_between(&mut self, parent: u32, child: &[u32]) -> Vec<usize> {
         let now = Now::unpack(self.words(parent), self.shape);
-        let learner = &mut Learner(&mut self.parts);
-        let (mut acts, mut ahead) = (Vec::new(), Vec::new());
+        let learner = &mut Learner(self.parts.get_mut().expect("no thread has panicked"));
+        let (mut acts, mut ahead, mut choices) = (Vec::new(), Vec::new(), Vec::new());
         now.acts(learner, &mut acts);
-        for (at, act) in acts.iter().enumerate() {
-            let (mut next, mut way) = (now, vec![at]);
-            if next.make(*act, learner) != Ok(Came::State) {
+        if self.reduce {
+            faults::choices(&now, &acts, faults::ALL, learner, &mut choices);
+        } else {
+            choices.extend(acts.iter().enumerate().map(|(at, act)| Choice::of(at, *act)));
+        }
+        for choice in choices {
+            let mut next = now;
+            let mut way = vec![choice.at];
+            if next.choose(choice, learner) != Ok(Came::State) {
                 continue;
             }
+            way.extend(choice.learns.map(|side| now.place_of_learning(choice.act, side, learner)));
             if self.reduce {
                 ample::run(&mut next, learner, &mut ahead, |_| false, |at| way.push(at))
-                    .expect("a learner knows everything");
+                    .expect("whoever may ask knows everything");
             }
             if next.pack(&mut [0; WORDS_MAX]) == child {
                 return way;
@@ -381,57 +402,56 @@ impl Explorer {
 }
 
 impl Hand {
-    /// Makes the moves of a state, or one of them, with what is known; the others later.
-    fn expand(&mut self, (state, act): Missed, explorer: &Explorer) {
-        let mut judged = std::mem::take(&mut self.judged);
-        let known = &mut Judge { parts: &explorer.parts, judged: &mut judged };
-        self.expand_with(state, act, &explorer.ground(), known);
-        self.judged = judged;
+    fn of(shards: usize) -> Hand {
+        Hand {
+            found: (0..shards).map(|_| Batch::default()).collect(),
+            tally: Tally::default(),
+            acts: Vec::new(),
+            choices: Vec::new(),
+            ahead: Vec::new(),
+            trail: Trail::default(),
+            memory: Memory::new(),
+        }
     }
 
-    fn expand_with<K: Known>(&mut self, state: u32, only: Option<Act>, ground: &Ground<'_>, known: &mut K) {
+    /// Makes the moves of a state.
+    fn expand<K: Known>(&mut self, state: u32, ground: &Ground<'_>, known: &mut K) -> Result<(), Miss> {
         let now = Now::unpack(ground.words(state), ground.shape);
-        let mut acts = std::mem::take(&mut self.acts);
-        match only {
-            Some(act) => {
-                acts.clear();
-                acts.push(act);
-            }
-            None => {
-                if self.moves(&now, ground, known, &mut acts).is_err() {
-                    acts.clear();
-                    self.missed.push((state, None));
-                }
+        let mut choices = std::mem::take(&mut self.choices);
+        self.choose(&now, ground.moved(state), ground, known, &mut choices)?;
+        for choice in &choices {
+            match self.step(state, now, *choice, ground, known)? {
+                Came::State => self.tally.transitions += 1,
+                Came::Nothing => {}
+                Came::Cut => self.tally.cut += 1,
             }
         }
-        for act in &acts {
-            match self.step(state, now, *act, ground, known) {
-                Ok(Came::State) => self.tally.transitions += 1,
-                Ok(Came::Nothing) => {}
-                Ok(Came::Cut) => self.tally.cut += 1,
-                Err(Miss) => self.missed.push((state, Some(*act))),
-            }
-        }
-        self.acts = acts;
+        self.choices = choices;
+        Ok(())
     }
 
     /// The moves that are to be made of a state.
-    fn moves<K: Known>(
+    fn choose<K: Known>(
         &mut self,
         now: &Now,
+        moved: u8,
         ground: &Ground<'_>,
         known: &mut K,
-        acts: &mut Vec<Act>,
+        choices: &mut Vec<Choice>,
     ) -> Result<(), Miss> {
-        now.acts(known, acts);
-        if ground.reduce
-            && let Some(server) = ample::choose(now, acts, known)?
-        {
-            acts.retain(|act| ample::server_of(now, *act, known) == Some(server));
-            self.tally.reduced += 1;
-        }
+        choices.clear();
+        now.acts(known, &mut self.acts);
         self.tally.reached |= now.reached(known);
         self.tally.expanded += 1;
+        let all = self.acts.iter().enumerate().map(|(at, act)| Choice::of(at, *act));
+        if !ground.reduce {
+            choices.extend(all);
+        } else if let Some(server) = ample::choose(now, &self.acts, known)? {
+            choices.extend(all.filter(|choice| ample::server_of(now, choice.act, known) == Some(server)));
+            self.tally.reduced += 1;
+        } else {
+            faults::choices(now, &self.acts, moved, known, choices);
+        }
         Ok(())
     }
 
@@ -440,27 +460,30 @@ impl Hand {
         &mut self,
         parent: u32,
         now: Now,
-        act: Act,
+        choice: Choice,
         ground: &Ground<'_>,
         known: &mut K,
     ) -> Result<Came, Miss> {
         let (mut next, mut buffer) = (now, [0; WORDS_MAX]);
-        let came = next.make(act, known)?;
+        let came = next.choose(choice, known)?;
         if came != Came::State {
             return Ok(came);
         }
         let mut words = next.pack(&mut buffer);
         let (mut hash, mut shard) = place(words, self.found.len());
-        if ground.shards[shard].contains(hash, words) {
+        if !ground.reduce {
+            self.found[shard].push(hash, parent, faults::ALL, words);
             return Ok(came);
         }
-        if ground.reduce {
-            let passed = self.trail.run(&mut next, known, &mut self.ahead)?;
-            self.tally.pass(passed);
-            words = next.pack(&mut buffer);
-            (hash, shard) = place(words, self.found.len());
+        if ground.shards[shard].is_settled(hash, words) {
+            return Ok(came);
         }
-        self.found[shard].push(hash, parent, words);
+        let moved = faults::moved(&now, choice.act, &next, known);
+        let passed = self.trail.run(&mut next, known, &mut self.ahead)?;
+        self.tally.pass(passed);
+        words = next.pack(&mut buffer);
+        (hash, shard) = place(words, self.found.len());
+        self.found[shard].push(hash, parent, moved, words);
         Ok(came)
     }
 }

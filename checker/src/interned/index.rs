@@ -3,7 +3,7 @@
 //! The standard maps are not used, for their order is the machine's; here nothing is ever iterated.
 
 use rustc_hash::FxHasher;
-use std::hash::{Hash, Hasher};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 /// The number of a value in its table.
@@ -21,6 +21,13 @@ pub fn hash_of<T: Hash + ?Sized>(value: &T) -> u32 {
     let mut hasher = FxHasher::default();
     value.hash(&mut hasher);
     finish(hasher.finish())
+}
+
+/// 64 bits of a structural hash, of a better one than finds things.
+fn long_hash_of<T: Hash + ?Sized>(value: &T) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// 32 bits of the hash of a few words.
@@ -115,11 +122,6 @@ impl<T: Hash + Eq> Table<T> {
         (id, true)
     }
 
-    /// The number of this value, if it has one.
-    pub fn find(&self, value: &T) -> Option<Id> {
-        self.index.find(hash_of(value), |id| *self.values[id as usize] == *value)
-    }
-
     pub fn get(&self, id: Id) -> &Arc<T> {
         &self.values[id as usize]
     }
@@ -127,10 +129,49 @@ impl<T: Hash + Eq> Table<T> {
     pub fn len(&self) -> usize {
         self.values.len()
     }
+
+    /// How many values, distinct as all here are, have the long hash of another.
+    pub fn clashes(&self) -> usize {
+        let mut hashes: Vec<u64> = self.values.iter().map(|value| long_hash_of(value.as_ref())).collect();
+        hashes.sort_unstable();
+        hashes.windows(2).filter(|pair| pair[0] == pair[1]).count()
+    }
+}
+
+impl<T> Default for Table<T> {
+    fn default() -> Table<T> {
+        Table { values: Vec::new(), index: Index::default() }
+    }
+}
+
+/// What was asked last of those questions whose hash leads to the same place: forgetful, but one look.
+#[derive(Debug)]
+pub struct Lately<K, V> {
+    slots: Vec<Option<(K, V)>>,
+}
+
+impl<K: Hash + Eq + Copy, V: Copy> Lately<K, V> {
+    /// Room for so many.
+    pub fn of(room: usize) -> Lately<K, V> {
+        Lately { slots: vec![None; room] }
+    }
+
+    pub fn get(&self, key: &K) -> Option<V> {
+        self.slots[self.place(key)].filter(|(known, _)| known == key).map(|(_, value)| value)
+    }
+
+    pub fn put(&mut self, key: K, value: V) {
+        let at = self.place(&key);
+        self.slots[at] = Some((key, value));
+    }
+
+    fn place(&self, key: &K) -> usize {
+        ((u64::from(hash_of(key)) * self.slots.len() as u64) >> 32) as usize
+    }
 }
 
 /// A function that is worked out once for each argument.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Memo<K> {
     entries: Vec<(K, Id)>,
     index: Index,
@@ -176,6 +217,17 @@ mod tests {
         distinct.sort_unstable();
         distinct.dedup();
         assert_eq!(table.len(), distinct.len());
+    }
+
+    #[test]
+    fn what_was_asked_lately_is_what_was_answered() {
+        let mut lately = Lately::of(64);
+        for n in 0..1000u64 {
+            lately.put(n, n * n);
+            assert_eq!(lately.get(&n), Some(n * n));
+        }
+        let known = (0..1000).filter(|n| lately.get(n).is_some_and(|value| value == n * n)).count();
+        assert!(known > 32 && (0..1000).filter(|n| lately.get(n).is_some()).count() == known);
     }
 
     #[test]

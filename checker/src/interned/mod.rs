@@ -7,6 +7,7 @@
 mod ample;
 mod election;
 mod explore;
+mod faults;
 mod index;
 mod liveness;
 mod model;

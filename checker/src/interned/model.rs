@@ -50,7 +50,7 @@ impl Interned {
 
     /// The plain state that these numbers stand for, in the likeness of another of the same model.
     pub fn plain(&self, state: &[u32], like: &State) -> State {
-        self.with(|learner| super::parts::Known::parts(learner).plain(&Now::unpack(state, self.shape), like))
+        self.with(|learner| learner.0.plain(&Now::unpack(state, self.shape), like))
     }
 
     pub(super) fn with<T>(&self, look: impl FnOnce(&mut Learner<'_>) -> T) -> T {

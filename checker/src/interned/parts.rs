@@ -1,12 +1,16 @@
 //! The tables of a search: every machine, cable, set of election pairs and oracle ghost that was
 //! ever seen, and what each did under each stimulus, worked out once.
 
+mod facts;
+mod ghosts;
 mod known;
 
-pub use known::{Judge, Known, Learner};
+pub use facts::Facts;
+use ghosts::Ghosts;
+pub use known::{Asker, Known, Learner, Memory};
 
 use super::election::Elected;
-use super::index::{Id, Memo, Table};
+use super::index::{Id, Memo, Table, hash_of};
 use super::react::{Fact, Letters, Machine, Out, Reaction, Stimulus, react};
 use crate::scope::Glance;
 use std::sync::Arc;
@@ -16,8 +20,7 @@ use zabra_core::rule::Rule;
 use zabra_core::zab::{Packet, ServerState};
 use zabra_sim::disk::Survivors;
 use zabra_sim::link::{End, Item, Side};
-use zabra_sim::oracle::{self, Oracles, Sight, Violation};
-use zabra_sim::time::Micros;
+use zabra_sim::oracle::{Oracles, Violation};
 use zabra_sim::world::{Cable, Pair};
 
 /// Something was not worked out yet, and may not be worked out here.
@@ -92,7 +95,7 @@ pub struct MachineFacts {
     pub again: bool,
     pub finalizes: bool,
     pub glance: Glance,
-    pub crashes: Box<[Survivors]>,
+    pub crashes: Arc<[Survivors]>,
 }
 
 /// What is read of an election pair on the way.
@@ -123,6 +126,8 @@ pub struct Sizes {
     pub reactions: usize,
     /// Distinct (ghost, facts).
     pub judged: usize,
+    /// Of these, what single oracles were asked: distinct (oracle's own ghost, facts).
+    pub opinions: usize,
     pub elections: usize,
 }
 
@@ -130,17 +135,11 @@ pub struct Sizes {
 pub struct Parts {
     letters: Letters,
     machines: Table<Machine>,
-    machine_facts: Vec<MachineFacts>,
     cables: Table<Cable>,
-    cable_facts: Vec<CableFacts>,
     /// All pairs together, or each alone where election messages travel one by one.
     pairs: Table<Vec<Pair>>,
-    pair_facts: Vec<PairFacts>,
-    ghosts: Table<Ghost>,
-    violated: Vec<bool>,
-    reactions: Vec<Reaction>,
-    elected: Vec<Elected>,
-    talked: Vec<Talked>,
+    ghosts: Ghosts,
+    facts: Facts,
     react: Memo<(Id, Stimulus)>,
     cable: Memo<(Id, CableOp)>,
     talk: Memo<(Id, PairsOp)>,
@@ -154,16 +153,10 @@ impl Parts {
         Parts {
             letters: Letters { packets: Table::new(), notifications: Table::new() },
             machines: Table::new(),
-            machine_facts: Vec::new(),
             cables: Table::new(),
-            cable_facts: Vec::new(),
             pairs: Table::new(),
-            pair_facts: Vec::new(),
-            ghosts: Table::new(),
-            violated: Vec::new(),
-            reactions: Vec::new(),
-            elected: Vec::new(),
-            talked: Vec::new(),
+            ghosts: Ghosts::default(),
+            facts: Facts::default(),
             react: Memo::new(),
             cable: Memo::new(),
             talk: Memo::new(),
@@ -173,33 +166,8 @@ impl Parts {
         }
     }
 
-    pub fn machine(&self, id: Id) -> &MachineFacts {
-        &self.machine_facts[id as usize]
-    }
-
-    pub fn cable(&self, id: Id) -> &CableFacts {
-        &self.cable_facts[id as usize]
-    }
-
-    /// Of the first pair of a bundle.
-    pub fn pair(&self, id: Id) -> PairFacts {
-        self.pair_facts[id as usize]
-    }
-
-    pub fn violated(&self, ghost: Id) -> bool {
-        self.violated[ghost as usize]
-    }
-
-    pub fn reaction(&self, id: Id) -> &Reaction {
-        &self.reactions[id as usize]
-    }
-
-    pub fn elected(&self, id: Id) -> &Elected {
-        &self.elected[id as usize]
-    }
-
-    pub fn talked(&self, id: Id) -> Talked {
-        self.talked[id as usize]
+    pub fn facts(&self) -> &Facts {
+        &self.facts
     }
 
     pub fn whole_machine(&self, id: Id) -> &Machine {
@@ -214,7 +182,7 @@ impl Parts {
         self.pairs.get(id)
     }
 
-    pub fn whole_ghost(&self, id: Id) -> &Ghost {
+    pub fn whole_ghost(&self, id: Id) -> Ghost {
         self.ghosts.get(id)
     }
 
@@ -224,16 +192,17 @@ impl Parts {
             cables: self.cables.len(),
             pairs: self.pairs.len(),
             ghosts: self.ghosts.len(),
-            reactions: self.reactions.len(),
+            reactions: self.facts.reactions.len(),
             judged: self.judge.entries().len() + self.judge_election.entries().len(),
-            elections: self.elected.len(),
+            opinions: self.ghosts.opinions(),
+            elections: self.facts.elected.len(),
         }
     }
 
     pub fn intern_machine(&mut self, machine: Machine) -> Id {
         let (id, new) = self.machines.intern(machine);
         if new {
-            self.machine_facts.push(MachineFacts::of(self.machines.get(id)));
+            self.facts.machines.push(MachineFacts::of(self.machines.get(id)));
         }
         id
     }
@@ -241,16 +210,16 @@ impl Parts {
     pub fn intern_pairs(&mut self, pairs: Vec<Pair>) -> Id {
         let (id, new) = self.pairs.intern(pairs);
         if new {
-            self.pair_facts.push(PairFacts::of(self.pairs.get(id)));
+            self.facts.pairs.push(PairFacts::of(self.pairs.get(id)));
         }
         id
     }
 
     pub fn intern_ghost(&mut self, ghost: Ghost) -> Id {
         let violated = ghost.violation.is_some();
-        let (id, new) = self.ghosts.intern(ghost);
+        let (id, new) = self.ghosts.intern(&ghost);
         if new {
-            self.violated.push(violated);
+            self.facts.violated.push(violated);
         }
         id
     }
@@ -258,7 +227,7 @@ impl Parts {
     pub fn intern_cable(&mut self, cable: Cable) -> Id {
         let (id, new) = self.cables.intern(cable);
         if new {
-            self.cable_facts.push(CableFacts::of(self.cables.get(id), &mut self.letters));
+            self.facts.cables.push(CableFacts::of(self.cables.get(id), &mut self.letters));
         }
         id
     }
@@ -279,23 +248,37 @@ impl Parts {
         seen.len()
     }
 
-    /// Works every reaction out again: how many differ from what was remembered.
+    /// Takes over what came of an election.
+    fn keep_elected(&mut self, elected: Elected) -> Id {
+        self.facts.elected.push(Arc::new(elected));
+        self.facts.elected.len() as Id - 1
+    }
+
+    /// Works every reaction out again: how many differ from what was remembered, in value or in hash.
     pub fn unequal_reactions(&mut self) -> usize {
         let mut unequal = 0;
         for &((machine, stimulus), known) in self.react.entries() {
             let (after, reaction) = react(self.machines.get(machine), stimulus, &mut self.letters);
-            let known = &self.reactions[known as usize];
-            let same = **self.machines.get(known.machine) == after;
+            let known = self.facts.reaction(known);
+            let same = **self.machines.get(known.machine) == after
+                && hash_of(self.machines.get(known.machine).as_ref()) == hash_of(&after);
             unequal += usize::from(!same || Reaction { machine: known.machine, ..reaction } != *known);
         }
         unequal
     }
 
+    /// Distinct parts under one long hash: with [`Parts::unequal_reactions`] at nothing, hashes are equal
+    /// exactly where parts are.
+    pub fn clashes(&self) -> usize {
+        let letters = self.letters.packets.clashes() + self.letters.notifications.clashes();
+        self.machines.clashes() + self.cables.clashes() + self.pairs.clashes() + self.ghosts.clashes() + letters
+    }
+
     fn work_react(&mut self, machine: Id, stimulus: Stimulus) -> Id {
         let (after, mut reaction) = react(self.machines.get(machine), stimulus, &mut self.letters);
         reaction.machine = self.intern_machine(after);
-        self.reactions.push(reaction);
-        self.reactions.len() as Id - 1
+        self.facts.reactions.push(Arc::new(reaction));
+        self.facts.reactions.len() as Id - 1
     }
 
     fn work_cable(&mut self, cable: Id, op: CableOp) -> Id {
@@ -358,61 +341,18 @@ impl Parts {
             }
         }
         talked.pairs = self.intern_pairs(after);
-        self.talked.push(talked);
-        self.talked.len() as Id - 1
+        self.facts.talked.push(talked);
+        self.facts.talked.len() as Id - 1
     }
 
-    fn work_judge(&self, ghost: Id, reaction: Id) -> Ghost {
-        let mut ghost = Ghost::clone(self.ghosts.get(ghost));
-        let reaction = &self.reactions[reaction as usize];
-        let machine = self.machines.get(reaction.machine);
-        let mut see = |fact| {
-            let (view, disk) = (machine.view(), machine.durable());
-            let sight = Sight { now: Micros::ZERO, server: reaction.server, fact, view, disk };
-            if let Err(violation) = ghost.oracles.see(&sight) {
-                ghost.violation.get_or_insert(Arc::new(violation));
-            }
-        };
-        match &reaction.fact {
-            Fact::Nothing | Fact::Stepped => {}
-            Fact::Booted(recovered) => see(oracle::Fact::Booted { recovered }),
-            Fact::Crashed => see(oracle::Fact::Crashed),
+    fn work_judge(&mut self, ghost: Id, id: Id) -> Id {
+        let reaction = &self.facts.reactions[id as usize];
+        let (after, new) = self.ghosts.judge(ghost, id, reaction, self.machines.get(reaction.machine));
+        if new {
+            self.facts.violated.push(self.ghosts.objected(after));
         }
-        if matches!(reaction.fact, Fact::Stepped | Fact::Booted(_)) {
-            reaction.events.iter().for_each(|event| see(oracle::Fact::Reported(event)));
-        }
-        ghost
+        after
     }
-
-    /// Takes over what a thread has judged.
-    pub fn learn(&mut self, judged: &mut Judgements) {
-        for judgement in judged.made.drain(..) {
-            if self.judge.get(&judgement.asked).is_none() {
-                let violated = judgement.ghost.violation.is_some();
-                let (id, new) = self.ghosts.intern_hashed(judgement.hash, judgement.ghost);
-                if new {
-                    self.violated.push(violated);
-                }
-                self.judge.insert(judgement.asked, id);
-            }
-        }
-        judged.asked = Memo::default();
-    }
-}
-
-/// What a thread has judged and could not number.
-#[derive(Debug, Default)]
-pub struct Judgements {
-    made: Vec<Judgement>,
-    /// Which of these it was asked already.
-    asked: Memo<(Id, Id)>,
-}
-
-#[derive(Debug)]
-struct Judgement {
-    asked: (Id, Id),
-    hash: u32,
-    ghost: Ghost,
 }
 
 impl Reaction {
@@ -448,7 +388,7 @@ impl MachineFacts {
             again: machine.armed(Timer::Notification).is_some_and(|after| after > 0),
             finalizes: machine.armed(Timer::FinalizeWait).is_some(),
             glance: Glance::at(view),
-            crashes: if machine.up() { machine.storage.crash_choices().into() } else { Box::default() },
+            crashes: if machine.up() { machine.storage.crash_choices().into() } else { Arc::default() },
         }
     }
 }

@@ -14,8 +14,8 @@ impl Parts {
         state.world.machines = now.machines().iter().map(|id| self.whole_machine(*id).clone()).collect();
         state.world.pairs = now.bundles().iter().flat_map(|id| self.whole_pairs(*id).to_vec()).collect();
         let ghost = self.whole_ghost(now.ghost);
-        state.oracles = ghost.oracles.clone();
-        state.violation.clone_from(&ghost.violation);
+        state.oracles = ghost.oracles;
+        state.violation = ghost.violation;
         (state.world.cables, state.world.ages) = self.plain_cables(now);
         state
     }

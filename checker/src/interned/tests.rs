@@ -2,6 +2,7 @@
 //! parts are here. After every move of every schedule every part must be equal.
 
 use super::ample;
+use super::faults::{self, Choice};
 use super::explore::intern;
 use super::parts::{Learner, Parts};
 use super::walk::{Act, Came, Now, Shape, WORDS_MAX};
@@ -154,4 +155,79 @@ fn moves_that_are_enough_commute_with_all_others() {
         }
     }
     assert!(pairs > 10_000, "only {pairs} pairs of moves were looked at");
+}
+
+/// Whatever fault is left out after a move was there before it, and comes to the same: how many were.
+fn put_off(before: &Now, act: Act, after: &Now, learner: &mut Learner<'_>) -> usize {
+    let faults = |now: &Now, moved: u8, learner: &mut Learner<'_>| {
+        let (mut acts, mut choices) = (Vec::new(), Vec::new());
+        now.acts(learner, &mut acts);
+        faults::choices(now, &acts, moved, learner, &mut choices);
+        choices.retain(|choice| matches!(choice.act, Act::Crash { .. } | Act::Break { .. }));
+        choices
+    };
+    let moved = faults::moved(before, act, after, learner);
+    let explored = faults(after, moved, learner);
+    let all = faults(after, faults::ALL, learner);
+    let pack = |now: &Now| now.pack(&mut [0; WORDS_MAX]).to_vec();
+    let made = |now: &Now, choice: Choice, learner: &mut Learner<'_>| {
+        let mut next = *now;
+        assert_eq!(next.choose(choice, learner), Ok(Came::State));
+        next
+    };
+    let mut first = Vec::new();
+    let mut left_out = 0;
+    for choice in all.iter().filter(|choice| !explored.contains(choice)) {
+        if first.is_empty() {
+            for fault in faults(before, faults::ALL, learner) {
+                let failed = made(before, fault, learner);
+                let Some(same) = called(act, before, &failed) else { continue };
+                let mut next = failed;
+                let mut acts = Vec::new();
+                failed.acts(learner, &mut acts);
+                if acts.contains(&same) && next.make(same, learner) == Ok(Came::State) {
+                    first.push(pack(&next));
+                }
+            }
+        }
+        let after = pack(&made(after, *choice, learner));
+        assert!(first.contains(&after), "{choice:?} after {act:?} was not the same before");
+        left_out += 1;
+    }
+    left_out
+}
+
+#[test]
+fn faults_that_are_left_out_were_explored_before() {
+    let budgets = [(2, 1, 0, 3), (1, 1, 1, 2), (1, 0, 2, 3), (2, 2, 2, 4)];
+    let mut left_out = 0;
+    for (writes, crashes, breaks, elections) in budgets {
+        let budget = Budget { writes, crashes, breaks, elections, timeouts: 0 };
+        let model = Plain::new(Bound { kind: Kind::Broadcast, servers: 3, budget }, RuleSet::EMPTY);
+        let (mut parts, mut lots) = (Parts::new(), Lots(u64::from(writes)));
+        let start = model.init_states().pop().expect("a model has an initial state");
+        for _ in 0..100 {
+            let mut now = intern(Shape::of(&model.bound), &start, &mut parts);
+            let learner = &mut Learner(&mut parts);
+            for _ in 0..MOVES_MAX {
+                let mut acts = Vec::new();
+                now.acts(learner, &mut acts);
+                // Faults are rare, so that there is something to put off.
+                let calm = |act: &Act| !matches!(act, Act::Crash { .. } | Act::Break { .. });
+                if lots.below(30) > 0 && acts.iter().any(calm) {
+                    acts.retain(calm);
+                }
+                if acts.is_empty() {
+                    break;
+                }
+                let act = acts[lots.below(acts.len())];
+                let (next, came) = made(&now, act, learner);
+                if came == Came::State {
+                    left_out += put_off(&now, act, &next, learner);
+                    now = next;
+                }
+            }
+        }
+    }
+    assert!(left_out > 10_000, "only {left_out} faults were left out");
 }

@@ -23,7 +23,7 @@ pub struct OracleEntry {
 }
 
 macro_rules! oracles {
-    ($($field:ident: $oracle:ty = $new:expr;)*) => {
+    ($($field:ident: $oracle:ident = $new:expr;)*) => {
         /// Every white-box oracle, as one value.
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
         pub struct Oracles {
@@ -35,6 +35,35 @@ macro_rules! oracles {
         const CATALOGUE: &[OracleEntry] = &[
             $(OracleEntry { id: <$oracle>::ID, states: <$oracle>::STATES, source: <$oracle>::SOURCE },)*
         ];
+
+        /// One of them, alone.
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        pub enum OneOracle {
+            $($oracle($oracle),)*
+        }
+
+        impl OneOracle {
+            /// Shows a fact to this one only.
+            pub fn see(&mut self, sight: &Sight<'_>) -> Verdict {
+                match self {
+                    $(OneOracle::$oracle(oracle) => oracle.see(sight),)*
+                }
+            }
+        }
+
+        impl Oracles {
+            /// Each alone, in order.
+            pub fn apart(&self) -> Vec<OneOracle> {
+                vec![$(OneOracle::$oracle(self.$field.clone()),)*]
+            }
+
+            /// Puts one in its place.
+            pub fn put(&mut self, one: OneOracle) {
+                match one {
+                    $(OneOracle::$oracle(oracle) => self.$field = oracle,)*
+                }
+            }
+        }
 
         impl Oracles {
             pub fn new(ensemble: &Ensemble) -> Self {
@@ -127,6 +156,16 @@ mod tests {
             let known = CATALOGUE.iter().any(|oracle| oracle.id == entry.oracle);
             assert!(known, "{} is said to die by `{}`, which does not exist", entry.name, entry.oracle);
         }
+    }
+
+    #[test]
+    fn oracles_taken_apart_are_the_same_together() {
+        let ensemble = super::super::stage::ensemble(3, 0);
+        let oracles = Oracles::new(&ensemble);
+        let mut again = Oracles::new(&ensemble);
+        assert_eq!(oracles.apart().len(), CATALOGUE.len());
+        oracles.apart().into_iter().for_each(|one| again.put(one));
+        assert_eq!(oracles, again);
     }
 
     #[test]

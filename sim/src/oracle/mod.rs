@@ -36,7 +36,7 @@ mod catalogue;
 #[cfg(test)]
 mod stage;
 
-pub use all::{OracleEntry, Oracles};
+pub use all::{OneOracle, OracleEntry, Oracles};
 
 use crate::time::Micros;
 use zabra_core::contract::Event;

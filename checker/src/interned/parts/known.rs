@@ -1,16 +1,23 @@
-//! Who asks the tables: some only look things up, some work out what is missing.
+//! Who asks the tables: the one who may work out what is missing, and the threads, each of which
+//! remembers what it asked lately.
 
-use super::{CableOp, Judgement, Judgements, Miss, PairsOp, Parts, Talked};
+use super::{CableOp, Facts, Miss, PairsOp, Parts, Talked};
 use crate::interned::election::election;
-use crate::interned::index::{Id, hash_of};
+use crate::interned::index::{Id, Lately};
 use crate::interned::react::Stimulus;
+use std::ops::DerefMut;
+#[expect(
+    clippy::disallowed_types,
+    reason = "threads number parts in any order: numbers are names, and what is reported does not depend on them"
+)]
+use std::sync::{Mutex, MutexGuard};
 use zabra_core::id::{ServerId, ServerSet};
 use zabra_sim::link::Link;
 use zabra_sim::world::Cable;
 
-/// Who may look things up; and perhaps work them out.
+/// Who may look things up, and work them out.
 pub trait Known {
-    fn parts(&self) -> &Parts;
+    fn parts(&self) -> &Facts;
     fn react(&mut self, machine: Id, stimulus: Stimulus) -> Result<Id, Miss>;
     fn cable(&mut self, cable: Id, op: CableOp) -> Result<Id, Miss>;
     fn dial(&mut self, from: ServerId, peer: ServerId) -> Result<Id, Miss>;
@@ -21,117 +28,28 @@ pub trait Known {
     fn elect(&mut self, state: &[Id], who: ServerSet) -> Result<Id, Miss>;
 }
 
-/// Looks things up only: many may at once.
-pub struct Reader<'a>(pub &'a Parts);
-
-/// Looks things up; judges what was not judged yet, for later.
-pub struct Judge<'a> {
-    pub parts: &'a Parts,
-    pub judged: &'a mut Judgements,
-}
-
-/// Looks things up and works out what is missing.
+/// Looks things up in the tables and works out what is missing.
 pub struct Learner<'a>(pub &'a mut Parts);
 
-impl Known for Reader<'_> {
-    fn parts(&self) -> &Parts {
-        self.0
-    }
-
-    fn react(&mut self, machine: Id, stimulus: Stimulus) -> Result<Id, Miss> {
-        self.0.react.get(&(machine, stimulus)).ok_or(Miss)
-    }
-
-    fn cable(&mut self, cable: Id, op: CableOp) -> Result<Id, Miss> {
-        self.0.cable.get(&(cable, op)).ok_or(Miss)
-    }
-
-    fn dial(&mut self, from: ServerId, peer: ServerId) -> Result<Id, Miss> {
-        let fresh = Cable { ends: [from, peer], link: Link::dial() };
-        self.0.cables.find(&fresh).ok_or(Miss)
-    }
-
-    fn talk(&mut self, pairs: Id, op: PairsOp) -> Result<Talked, Miss> {
-        self.0.talk.get(&(pairs, op)).map(|at| self.0.talked(at)).ok_or(Miss)
-    }
-
-    fn judge(&mut self, ghost: Id, reaction: Id) -> Result<Id, Miss> {
-        if self.0.reaction(reaction).is_silent() {
-            return Ok(ghost);
-        }
-        self.0.judge.get(&(ghost, reaction)).ok_or(Miss)
-    }
-
-    fn judge_election(&mut self, ghost: Id, election: Id) -> Result<Id, Miss> {
-        self.0.judge_election.get(&(ghost, election)).ok_or(Miss)
-    }
-
-    fn elect(&mut self, state: &[Id], who: ServerSet) -> Result<Id, Miss> {
-        // A boxed key is built only for a question that was not asked before.
-        self.0.elect.find((state, who), |(known, set)| **known == *state && *set == who).ok_or(Miss)
-    }
-}
-
-impl Known for Judge<'_> {
-    fn parts(&self) -> &Parts {
-        self.parts
-    }
-
-    fn react(&mut self, machine: Id, stimulus: Stimulus) -> Result<Id, Miss> {
-        Reader(self.parts).react(machine, stimulus)
-    }
-
-    fn cable(&mut self, cable: Id, op: CableOp) -> Result<Id, Miss> {
-        Reader(self.parts).cable(cable, op)
-    }
-
-    fn dial(&mut self, from: ServerId, peer: ServerId) -> Result<Id, Miss> {
-        Reader(self.parts).dial(from, peer)
-    }
-
-    fn talk(&mut self, pairs: Id, op: PairsOp) -> Result<Talked, Miss> {
-        Reader(self.parts).talk(pairs, op)
-    }
-
-    fn judge(&mut self, ghost: Id, reaction: Id) -> Result<Id, Miss> {
-        Reader(self.parts).judge(ghost, reaction).inspect_err(|Miss| {
-            let asked = (ghost, reaction);
-            if self.judged.asked.get(&asked).is_none() {
-                self.judged.asked.insert(asked, 0);
-                let ghost = self.parts.work_judge(ghost, reaction);
-                self.judged.made.push(Judgement { asked, hash: hash_of(&ghost), ghost });
-            }
-        })
-    }
-
-    fn judge_election(&mut self, ghost: Id, election: Id) -> Result<Id, Miss> {
-        Reader(self.parts).judge_election(ghost, election)
-    }
-
-    fn elect(&mut self, state: &[Id], who: ServerSet) -> Result<Id, Miss> {
-        Reader(self.parts).elect(state, who)
-    }
-}
-
 impl Known for Learner<'_> {
-    fn parts(&self) -> &Parts {
-        self.0
+    fn parts(&self) -> &Facts {
+        &self.0.facts
     }
 
     fn react(&mut self, machine: Id, stimulus: Stimulus) -> Result<Id, Miss> {
-        Reader(self.0).react(machine, stimulus).or_else(|Miss| {
+        Ok(self.0.react.get(&(machine, stimulus)).unwrap_or_else(|| {
             let reaction = self.0.work_react(machine, stimulus);
             self.0.react.insert((machine, stimulus), reaction);
-            Ok(reaction)
-        })
+            reaction
+        }))
     }
 
     fn cable(&mut self, cable: Id, op: CableOp) -> Result<Id, Miss> {
-        Reader(self.0).cable(cable, op).or_else(|Miss| {
+        Ok(self.0.cable.get(&(cable, op)).unwrap_or_else(|| {
             let after = self.0.work_cable(cable, op);
             self.0.cable.insert((cable, op), after);
-            Ok(after)
-        })
+            after
+        }))
     }
 
     fn dial(&mut self, from: ServerId, peer: ServerId) -> Result<Id, Miss> {
@@ -139,38 +57,194 @@ impl Known for Learner<'_> {
     }
 
     fn talk(&mut self, pairs: Id, op: PairsOp) -> Result<Talked, Miss> {
-        Reader(self.0).talk(pairs, op).or_else(|Miss| {
+        let talked = self.0.talk.get(&(pairs, op)).unwrap_or_else(|| {
             let talked = self.0.work_talk(pairs, op);
             self.0.talk.insert((pairs, op), talked);
-            Ok(self.0.talked(talked))
-        })
+            talked
+        });
+        Ok(self.0.facts.talked(talked))
     }
 
     fn judge(&mut self, ghost: Id, reaction: Id) -> Result<Id, Miss> {
-        Reader(self.0).judge(ghost, reaction).or_else(|Miss| {
+        if self.0.facts.reaction(reaction).is_silent() {
+            return Ok(ghost);
+        }
+        Ok(self.0.judge.get(&(ghost, reaction)).unwrap_or_else(|| {
             let after = self.0.work_judge(ghost, reaction);
-            let after = self.0.intern_ghost(after);
             self.0.judge.insert((ghost, reaction), after);
-            Ok(after)
-        })
+            after
+        }))
     }
 
     fn judge_election(&mut self, ghost: Id, election: Id) -> Result<Id, Miss> {
-        Reader(self.0).judge_election(ghost, election).or_else(|Miss| {
-            let reactions = self.0.elected(election).reactions.clone();
-            let after = reactions.iter().try_fold(ghost, |ghost, reaction| self.judge(ghost, *reaction))?;
-            self.0.judge_election.insert((ghost, election), after);
-            Ok(after)
-        })
+        if let Some(after) = self.0.judge_election.get(&(ghost, election)) {
+            return Ok(after);
+        }
+        let reactions = self.0.facts.elected(election).reactions.clone();
+        let after = reactions.iter().try_fold(ghost, |ghost, reaction| self.judge(ghost, *reaction))?;
+        self.0.judge_election.insert((ghost, election), after);
+        Ok(after)
     }
 
     fn elect(&mut self, state: &[Id], who: ServerSet) -> Result<Id, Miss> {
-        Reader(self.0).elect(state, who).or_else(|Miss| {
-            let elected = election(self, state, who)?;
-            self.0.elected.push(elected);
-            let id = self.0.elected.len() as Id - 1;
-            self.0.elect.insert((state.into(), who), id);
-            Ok(id)
-        })
+        // A boxed key is built only for a question that was not asked before.
+        if let Some(id) = self.0.elect.find((state, who), |(known, set)| **known == *state && *set == who) {
+            return Ok(id);
+        }
+        let elected = election(self, state, who)?;
+        let id = self.0.keep_elected(elected);
+        self.0.elect.insert((state.into(), who), id);
+        Ok(id)
+    }
+}
+
+/// More machines than an election has, with their pairs.
+const ELECTORS_MAX: usize = 8;
+
+/// What a thread asked lately, and what it has read of the parts.
+#[derive(Debug)]
+pub struct Memory {
+    facts: Facts,
+    react: Lately<(Id, Stimulus), Id>,
+    cable: Lately<(Id, CableOp), Id>,
+    dial: Lately<(ServerId, ServerId), Id>,
+    talk: Lately<(Id, PairsOp), Talked>,
+    judge: Lately<(Id, Id), Id>,
+    judge_election: Lately<(Id, Id), Id>,
+    elect: Lately<([Id; ELECTORS_MAX], ServerSet), Id>,
+}
+
+impl Default for Memory {
+    /// No room: what a thread holds while its memory is lent.
+    fn default() -> Memory {
+        Memory {
+            facts: Facts::default(),
+            react: Lately::of(0),
+            cable: Lately::of(0),
+            dial: Lately::of(0),
+            talk: Lately::of(0),
+            judge: Lately::of(0),
+            judge_election: Lately::of(0),
+            elect: Lately::of(0),
+        }
+    }
+}
+
+impl Memory {
+    pub fn new() -> Memory {
+        Memory {
+            facts: Facts::default(),
+            react: Lately::of(1 << 17),
+            cable: Lately::of(1 << 15),
+            dial: Lately::of(1 << 6),
+            talk: Lately::of(1 << 15),
+            judge: Lately::of(1 << 19),
+            judge_election: Lately::of(1 << 16),
+            elect: Lately::of(1 << 14),
+        }
+    }
+}
+
+/// A thread of several: what it did not ask lately it asks the tables, which it shares.
+pub struct Asker<'a> {
+    #[expect(clippy::disallowed_types, reason = "see its import")]
+    parts: &'a Mutex<Parts>,
+    memory: &'a mut Memory,
+}
+
+impl<'a> Asker<'a> {
+    #[expect(clippy::disallowed_types, reason = "see its import")]
+    pub fn of(parts: &'a Mutex<Parts>, memory: &'a mut Memory) -> Asker<'a> {
+        memory.facts.follow(parts.lock().expect("no thread has panicked").facts());
+        Asker { parts, memory }
+    }
+
+    /// Asks the tables, and takes over what has been numbered since.
+    #[expect(clippy::disallowed_types, reason = "see its import")]
+    fn ask<T>(&mut self, question: impl FnOnce(&mut Learner<'_>) -> Result<T, Miss>) -> Result<T, Miss> {
+        let mut parts: MutexGuard<'_, Parts> = self.parts.lock().expect("no thread has panicked");
+        let answer = question(&mut Learner(parts.deref_mut()));
+        self.memory.facts.follow(&parts.facts);
+        answer
+    }
+}
+
+impl Known for Asker<'_> {
+    fn parts(&self) -> &Facts {
+        &self.memory.facts
+    }
+
+    fn react(&mut self, machine: Id, stimulus: Stimulus) -> Result<Id, Miss> {
+        let key = (machine, stimulus);
+        if let Some(known) = self.memory.react.get(&key) {
+            return Ok(known);
+        }
+        let reaction = self.ask(|learner| learner.react(machine, stimulus))?;
+        self.memory.react.put(key, reaction);
+        Ok(reaction)
+    }
+
+    fn cable(&mut self, cable: Id, op: CableOp) -> Result<Id, Miss> {
+        let key = (cable, op);
+        if let Some(known) = self.memory.cable.get(&key) {
+            return Ok(known);
+        }
+        let after = self.ask(|learner| learner.cable(cable, op))?;
+        self.memory.cable.put(key, after);
+        Ok(after)
+    }
+
+    fn dial(&mut self, from: ServerId, peer: ServerId) -> Result<Id, Miss> {
+        let key = (from, peer);
+        if let Some(known) = self.memory.dial.get(&key) {
+            return Ok(known);
+        }
+        let cable = self.ask(|learner| learner.dial(from, peer))?;
+        self.memory.dial.put(key, cable);
+        Ok(cable)
+    }
+
+    fn talk(&mut self, pairs: Id, op: PairsOp) -> Result<Talked, Miss> {
+        let key = (pairs, op);
+        if let Some(known) = self.memory.talk.get(&key) {
+            return Ok(known);
+        }
+        let talked = self.ask(|learner| learner.talk(pairs, op))?;
+        self.memory.talk.put(key, talked);
+        Ok(talked)
+    }
+
+    fn judge(&mut self, ghost: Id, reaction: Id) -> Result<Id, Miss> {
+        if self.memory.facts.reaction(reaction).is_silent() {
+            return Ok(ghost);
+        }
+        let key = (ghost, reaction);
+        if let Some(known) = self.memory.judge.get(&key) {
+            return Ok(known);
+        }
+        let after = self.ask(|learner| learner.judge(ghost, reaction))?;
+        self.memory.judge.put(key, after);
+        Ok(after)
+    }
+
+    fn judge_election(&mut self, ghost: Id, election: Id) -> Result<Id, Miss> {
+        let key = (ghost, election);
+        if let Some(known) = self.memory.judge_election.get(&key) {
+            return Ok(known);
+        }
+        let after = self.ask(|learner| learner.judge_election(ghost, election))?;
+        self.memory.judge_election.put(key, after);
+        Ok(after)
+    }
+
+    fn elect(&mut self, state: &[Id], who: ServerSet) -> Result<Id, Miss> {
+        let mut key = ([Id::MAX; ELECTORS_MAX], who);
+        key.0[..state.len()].copy_from_slice(state);
+        if let Some(known) = self.memory.elect.get(&key) {
+            return Ok(known);
+        }
+        let elected = self.ask(|learner| learner.elect(state, who))?;
+        self.memory.elect.put(key, elected);
+        Ok(elected)
     }
 }

@@ -1,0 +1,65 @@
+//! What is read of each part on the way, by its number: for a thread to have its own copy of.
+
+use super::{CableFacts, MachineFacts, PairFacts, Talked};
+use crate::interned::election::Elected;
+use crate::interned::index::Id;
+use crate::interned::react::Reaction;
+use std::sync::Arc;
+
+/// Of everything that has a number, in the order of the numbers.
+#[derive(Debug, Default)]
+pub struct Facts {
+    pub(super) machines: Vec<MachineFacts>,
+    pub(super) cables: Vec<CableFacts>,
+    pub(super) pairs: Vec<PairFacts>,
+    pub(super) violated: Vec<bool>,
+    pub(super) reactions: Vec<Arc<Reaction>>,
+    pub(super) elected: Vec<Arc<Elected>>,
+    pub(super) talked: Vec<Talked>,
+}
+
+impl Facts {
+    pub fn machine(&self, id: Id) -> &MachineFacts {
+        &self.machines[id as usize]
+    }
+
+    pub fn cable(&self, id: Id) -> &CableFacts {
+        &self.cables[id as usize]
+    }
+
+    /// Of the first pair of a bundle.
+    pub fn pair(&self, id: Id) -> PairFacts {
+        self.pairs[id as usize]
+    }
+
+    pub fn violated(&self, ghost: Id) -> bool {
+        self.violated[ghost as usize]
+    }
+
+    pub fn reaction(&self, id: Id) -> &Reaction {
+        &self.reactions[id as usize]
+    }
+
+    pub fn elected(&self, id: Id) -> &Elected {
+        &self.elected[id as usize]
+    }
+
+    pub fn talked(&self, id: Id) -> Talked {
+        self.talked[id as usize]
+    }
+
+    /// Takes over what has been numbered since.
+    pub fn follow(&mut self, ahead: &Facts) {
+        more(&mut self.machines, &ahead.machines);
+        more(&mut self.cables, &ahead.cables);
+        more(&mut self.pairs, &ahead.pairs);
+        more(&mut self.violated, &ahead.violated);
+        more(&mut self.reactions, &ahead.reactions);
+        more(&mut self.elected, &ahead.elected);
+        more(&mut self.talked, &ahead.talked);
+    }
+}
+
+fn more<T: Clone>(behind: &mut Vec<T>, ahead: &[T]) {
+    behind.extend_from_slice(&ahead[behind.len()..]);
+}
