@@ -2,8 +2,8 @@
 //! parts are here. After every move of every schedule every part must be equal.
 
 use super::ample;
-use super::faults::{self, Choice};
 use super::explore::intern;
+use super::faults::{self, Choice};
 use super::parts::{Learner, Parts};
 use super::walk::{Act, Came, Now, Shape, WORDS_MAX};
 use crate::plain::Plain;

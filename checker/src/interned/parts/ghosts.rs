@@ -45,7 +45,8 @@ impl Ghosts {
         let each: Vec<Id> = self.alone.iter_mut().zip(apart).map(|(table, one)| table.intern(one).0).collect();
         self.groups.resize_with(each.chunks(GROUP).len(), Table::new);
         self.agreed.resize_with(self.groups.len(), Memo::new);
-        let each = self.groups.iter_mut().zip(each.chunks(GROUP)).map(|(table, few)| table.intern(few.into()).0).collect();
+        let each =
+            self.groups.iter_mut().zip(each.chunks(GROUP)).map(|(table, few)| table.intern(few.into()).0).collect();
         self.all.intern(Split { each, violation: ghost.violation.clone() })
     }
 
