@@ -73,6 +73,9 @@ pub struct EnsembleSpec {
     pub checkpoint_records: u32,
     /// The counter of a zxid that ends an epoch: 0xffffffff, or a small one to be reached.
     pub counter_end: u32,
+    /// How often a leader looks for empty containers and the like, and how long an unused one stays.
+    pub container_check_ms: u32,
+    pub container_unused_ms: u32,
 }
 
 impl Default for EnsembleSpec {
@@ -90,6 +93,8 @@ impl Default for EnsembleSpec {
             window_bytes: 16 << 20,
             checkpoint_records: 500,
             counter_end: u32::MAX,
+            container_check_ms: 60_000,
+            container_unused_ms: 300_000,
         }
     }
 }
@@ -156,13 +161,23 @@ pub struct ClientSpec {
     pub mix: Mix,
     /// How many clients, of the count, break the rules of good behaviour.
     pub raw: u16,
+    /// How many of the raw ones use all that the service offers, in whole frames.
+    pub surface: u16,
     /// A stream is cut at a random byte this often.
     pub cut_ppm: u32,
 }
 
 impl Default for ClientSpec {
     fn default() -> Self {
-        ClientSpec { count: 4, millihertz: 2000, timeout_ms: [800, 4000], mix: Mix::default(), raw: 0, cut_ppm: 20_000 }
+        ClientSpec {
+            count: 4,
+            millihertz: 2000,
+            timeout_ms: [800, 4000],
+            mix: Mix::default(),
+            raw: 0,
+            surface: 0,
+            cut_ppm: 20_000,
+        }
     }
 }
 
@@ -379,6 +394,8 @@ impl Scenario {
         config.limits.window_bytes = spec.window_bytes;
         config.limits.checkpoint_records = spec.checkpoint_records;
         config.limits.counter_end = spec.counter_end;
+        config.fading.check_ms = spec.container_check_ms;
+        config.fading.never_used_ms = spec.container_unused_ms;
         config
     }
 
@@ -402,6 +419,9 @@ impl Scenario {
         let known = crate::oracle::Oracles::catalogue();
         if let Some(oracle) = self.oracles.iter().find(|id| known.iter().all(|oracle| oracle.id != id.as_str())) {
             return Err(refuse("oracles", format!("there is no oracle {oracle:?}")));
+        }
+        if self.clients.surface > self.clients.raw {
+            return Err(refuse("clients.surface", "these are a part of the raw clients"));
         }
         if self.clients.raw > self.clients.count {
             return Err(refuse("clients.raw", "raw clients are a part of the count"));

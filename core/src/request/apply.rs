@@ -91,10 +91,7 @@ impl Service {
         if watchers.is_empty() {
             return;
         }
-        let deleted = applied.changes().iter().find_map(|change| match change {
-            Change::Deleted { path: gone, acl } if &**gone == path => Some(acl),
-            _ => None,
-        });
+        let deleted = applied.changes().iter().find_map(|change| change.deleted(path));
         let standing = self.database.tree().get(path).map(|znode| znode.acl());
         let acl = if kind == EventKind::NodeDeleted { deleted.or(standing) } else { standing.or(deleted) };
         if let Some(acl) = acl {

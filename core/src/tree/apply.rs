@@ -93,6 +93,18 @@ pub enum Change<'a> {
     },
 }
 
+impl Change<'_> {
+    /// The list that the znode at this path had, if this is its end.
+    pub fn deleted(&self, path: &[u8]) -> Option<&AclList> {
+        if let Change::Deleted { path: gone, acl } = self
+            && **gone == *path
+        {
+            return Some(acl);
+        }
+        None
+    }
+}
+
 /// Most transactions change one thing, and allocate nothing for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Changes<'a> {

@@ -145,7 +145,7 @@ impl Watches {
         let (data, child) = match selection {
             // A persistent watch is looked for among the data watches: it stands in both tables.
             Selection::Persistent => (Mode::Persistent.into(), Modes::default()),
-            other => other.modes(),
+            other @ (Selection::Children | Selection::Data | Selection::Any | Selection::Recursive) => other.modes(),
         };
         let has = |table: &Table, modes| !table.modes(path, client).shared(modes).is_empty();
         has(&self.data, data) || has(&self.child, child)

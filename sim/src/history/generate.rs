@@ -241,7 +241,11 @@ impl Made {
                 Body::SetData { path, .. } => it.fire(path, Change::Data, &[Table::Data], txn.zxid),
                 Body::Delete { path } => it.fire_delete(path, txn.zxid),
                 Body::CloseSession { paths } => paths.iter().for_each(|path| it.fire_delete(path, txn.zxid)),
-                Body::CreateSession { .. } | Body::Error { .. } | Body::Other { .. } => {}
+                Body::SetAcl { .. }
+                | Body::Multi { .. }
+                | Body::CreateSession { .. }
+                | Body::Error { .. }
+                | Body::Other { .. } => {}
             }
         }
         self.answer_writes(server, txn.zxid);

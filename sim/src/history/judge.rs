@@ -19,6 +19,7 @@ struct Znode {
     ctime: i64,
     mtime: i64,
     version: i32,
+    aversion: i32,
     /// Raw: how many children were created.
     cversion: i32,
     owner: i64,
@@ -190,7 +191,11 @@ impl Judge {
             return Err(format!("it follows {}", show(self.zxid)));
         }
         self.zxid = txn.zxid;
-        match &txn.body {
+        txn.body.changes().iter().try_for_each(|body| self.change(txn, body))
+    }
+
+    fn change(&mut self, txn: &Txn, body: &Body) -> Result<(), Impossible> {
+        match body {
             Body::Create { path, data, ephemeral, parent_cversion } => {
                 self.create(txn, path, data, *ephemeral, *parent_cversion)
             }
@@ -216,6 +221,12 @@ impl Judge {
                 }
                 Ok(())
             }
+            Body::SetAcl { path, aversion } => {
+                let znode = self.znodes.get_mut(path).ok_or_else(|| format!("{path} does not exist"))?;
+                znode.aversion = *aversion;
+                Ok(())
+            }
+            Body::Multi { .. } => Err("a multi stands in a multi".to_owned()),
             Body::Error { .. } => Ok(()),
             Body::Other { op } => Err(format!("the judge does not know transactions of type {op}")),
         }
@@ -281,7 +292,9 @@ impl Judge {
             Body::SetData { path, .. } => self.znode(path).map_or(NO_NODE, |znode| Answer::Stat(znode.stat())),
             Body::CloseSession { .. } => Answer::Closed,
             Body::Error { code } => Answer::Error(*code),
-            Body::CreateSession { .. } | Body::Other { .. } => Answer::Error(Code::Unimplemented.to_wire()),
+            Body::SetAcl { .. } | Body::Multi { .. } | Body::CreateSession { .. } | Body::Other { .. } => {
+                Answer::Error(Code::Unimplemented.to_wire())
+            }
         }
     }
 
@@ -327,7 +340,7 @@ impl Znode {
             version: self.version,
             // Creates and deletes of children: what was created, twice, less what is there.
             cversion: self.cversion.wrapping_mul(2).wrapping_sub(num_children),
-            aversion: 0,
+            aversion: self.aversion,
             owner: self.owner,
             data_length: self.data.as_ref().map_or(0, |data| i32::try_from(data.bytes().len()).unwrap_or(i32::MAX)),
             num_children,

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use zabra_core::log::Record;
 use zabra_core::wire::txn::{
-    CloseSessionTxn, CreateSessionTxn, CreateTxn, DeleteTxn, ErrorTxn, SetDataTxn, TxnDigest, TxnHeader,
+    CloseSessionTxn, CreateContainerTxn, CreateSessionTxn, CreateTtlTxn, CreateTxn, DeleteTxn, ErrorTxn, MultiTxn,
+    SetAclTxn, SetDataTxn, Txn as Part, TxnDigest, TxnHeader,
 };
 use zabra_core::wire::{Jute, Malformed, Op, Reader};
 
@@ -42,6 +43,15 @@ pub enum Body {
     /// `paths` is sorted.
     CloseSession {
         paths: Vec<Text>,
+    },
+    /// `aversion` is the one after it. What the list says is not judged.
+    SetAcl {
+        path: Text,
+        aversion: i32,
+    },
+    /// All of them, or, if one is an error, none.
+    Multi {
+        parts: Vec<Body>,
     },
     /// A write that failed its checks.
     Error {
@@ -91,6 +101,22 @@ impl Txn {
 }
 
 impl Body {
+    /// What it changes: itself, or a multi's operations if none of them is an error.
+    pub fn changes(&self) -> &[Body] {
+        match self {
+            Body::Multi { parts } if parts.iter().any(|part| matches!(part, Body::Error { .. })) => &[],
+            Body::Multi { parts } => parts,
+            Body::Create { .. }
+            | Body::Delete { .. }
+            | Body::SetData { .. }
+            | Body::SetAcl { .. }
+            | Body::CreateSession { .. }
+            | Body::CloseSession { .. }
+            | Body::Error { .. }
+            | Body::Other { .. } => std::slice::from_ref(self),
+        }
+    }
+
     fn read(op: i32, r: &mut Reader<'_>) -> Result<Body, Malformed> {
         Ok(match op {
             Op::CREATE | Op::CREATE2 => {
@@ -102,7 +128,25 @@ impl Body {
                     parent_cversion: txn.parent_cversion,
                 }
             }
-            Op::DELETE => Body::Delete { path: Text::new(DeleteTxn::decode(r)?.path) },
+            // Clients see containers and znodes with a time to live like others.
+            Op::CREATE_CONTAINER => {
+                let txn = CreateContainerTxn::decode(r)?;
+                plain(txn.path, txn.data, txn.parent_cversion)
+            }
+            Op::CREATE_TTL => {
+                let txn = CreateTtlTxn::decode(r)?;
+                plain(txn.path, txn.data, txn.parent_cversion)
+            }
+            Op::SET_ACL => {
+                let txn = SetAclTxn::decode(r)?;
+                Body::SetAcl { path: Text::new(txn.path), aversion: txn.version }
+            }
+            Op::MULTI => {
+                let parts = MultiTxn::decode(r)?.txns.into_iter().filter(|part| part.op != Op::CHECK);
+                let read = |part: Part<'_>| Body::read(part.op, &mut Reader::new(part.data.unwrap_or_default()));
+                Body::Multi { parts: parts.map(read).collect::<Result<_, _>>()? }
+            }
+            Op::DELETE | Op::DELETE_CONTAINER => Body::Delete { path: Text::new(DeleteTxn::decode(r)?.path) },
             Op::SET_DATA => {
                 let txn = SetDataTxn::decode(r)?;
                 Body::SetData { path: Text::new(txn.path), data: txn.data.map(Text::new), version: txn.version }
@@ -117,6 +161,10 @@ impl Body {
             op => Body::Other { op },
         })
     }
+}
+
+fn plain(path: &[u8], data: Option<&[u8]>, parent_cversion: i32) -> Body {
+    Body::Create { path: Text::new(path), data: data.map(Text::new), ephemeral: false, parent_cversion }
 }
 
 #[cfg(test)]

@@ -5,10 +5,10 @@
 
 use super::{Facts, Oracle, Sight, Verdict, Violation};
 use super::{
-    ack_durability::AckDurability, commit_matching::CommitMatching, commit_safety::CommitSafety,
+    ack_durability::AckDurability, atomic::Atomic, commit_matching::CommitMatching, commit_safety::CommitSafety,
     contiguity::Contiguity, digest::OneState, election::Election, epochs::Epochs, exactly_once::ExactlyOnce,
     fifo::Fifo, fresh_sync::FreshSync, leader_completeness::LeaderCompleteness, log_matching::LogMatching,
-    ownership::Ownership, prediction::Prediction, primary::OnePrimary, quorum::QuorumIsReal,
+    ownership::Ownership, prediction::Prediction, primary::OnePrimary, quorum::QuorumIsReal, quotas::Quotas,
     session_order::SessionOrder, sessions::Sessions, step_down::StepDown, stops::Stops, storage_order::StorageOrder,
     vote::VoteIsTrue, zxid::FreshZxids,
 };
@@ -116,6 +116,8 @@ oracles! {
     fifo: Fifo = plain;
     session_order: SessionOrder = plain;
     prediction: Prediction = plain;
+    atomic: Atomic = plain;
+    quotas: Quotas = plain;
     digest: OneState = plain;
 }
 

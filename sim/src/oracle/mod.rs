@@ -6,6 +6,7 @@
 
 mod ack_durability;
 mod all;
+mod atomic;
 mod chain;
 mod commit_matching;
 mod commit_safety;
@@ -22,6 +23,7 @@ mod ownership;
 mod prediction;
 mod primary;
 mod quorum;
+mod quotas;
 mod session_order;
 mod sessions;
 mod step_down;

@@ -2,7 +2,7 @@
 
 use zabra_core::id::{SessionId, Xid, Zxid};
 use zabra_core::log::Record;
-use zabra_core::wire::txn::TxnHeader;
+use zabra_core::wire::txn::{MultiTxn, TxnHeader};
 use zabra_core::wire::{Jute, Op, Reader};
 
 /// The header of a transaction.
@@ -11,22 +11,31 @@ pub struct Transaction {
     pub session: SessionId,
     pub cxid: Xid,
     pub op: i32,
+    /// A write that failed its checks; of a multi one of its operations did.
+    failed: bool,
 }
 
 impl Transaction {
     /// `None` if the bytes are no transaction: that stops the server, and `stops` objects.
     pub fn of(record: &Record) -> Option<Transaction> {
-        let TxnHeader { session, cxid, op, .. } = TxnHeader::decode(&mut Reader::new(&record.bytes)).ok()?;
-        Some(Transaction { session: SessionId(session), cxid: Xid(cxid), op })
+        let mut r = Reader::new(&record.bytes);
+        let TxnHeader { session, cxid, op, .. } = TxnHeader::decode(&mut r).ok()?;
+        let failed = match op {
+            Op::ERROR => true,
+            Op::MULTI => MultiTxn::decode(&mut r).ok()?.txns.iter().any(|part| part.op == Op::ERROR),
+            _ => false,
+        };
+        Some(Transaction { session: SessionId(session), cxid: Xid(cxid), op, failed })
     }
 
     pub fn is_error(self) -> bool {
-        self.op == Op::ERROR
+        self.failed
     }
 
-    /// createSession or closeSession: these carry no request number of a client's own.
+    /// createSession, closeSession, or what a leader deletes of its own accord: these carry no request
+    /// number of a client's own.
     pub fn is_of_sessions(self) -> bool {
-        matches!(self.op, Op::CREATE_SESSION | Op::CLOSE_SESSION)
+        matches!(self.op, Op::CREATE_SESSION | Op::CLOSE_SESSION) || self.session == SessionId::NONE
     }
 }
 

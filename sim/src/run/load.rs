@@ -6,6 +6,7 @@
 use super::agenda::Due;
 use super::explorer::Explorer;
 use super::raw::Raw;
+use super::surface::Surface;
 use crate::client::{Client, ClientEvent, ClientStep};
 use crate::link::Item;
 use crate::random::{Draws, Purpose};
@@ -90,8 +91,8 @@ impl Load {
             (Role::Watcher, mix.watches),
         ];
         let total = roles.iter().map(|(_, weight)| *weight).sum::<u32>().max(1);
-        for _ in 0..spec.raw {
-            load.add_raw(world);
+        for at in 0..spec.raw {
+            load.add_raw(world, (at < spec.surface).then_some(Surface::new(at)));
         }
         for _ in spec.raw..spec.count {
             let mut at = draws.below(total);
@@ -126,7 +127,7 @@ impl Load {
         client
     }
 
-    fn add_raw(&mut self, world: &mut World) {
+    fn add_raw(&mut self, world: &mut World, surface: Option<Surface>) {
         let client = world.clients.len() as u32;
         world.clients.push(Client::raw());
         self.configs.push(client_config(Vec::new(), 0));
@@ -138,7 +139,7 @@ impl Load {
             child: None,
             wanted: None,
             serial: 0,
-            raw: Raw::default(),
+            raw: Raw::new(surface),
         });
     }
 

@@ -13,6 +13,7 @@ mod raw;
 mod report;
 mod schedule;
 mod strike;
+mod surface;
 
 pub use explorer::Explorer;
 pub use judge::Judge;

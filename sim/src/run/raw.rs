@@ -5,6 +5,8 @@
 //! has requests on its way. Nothing is promised to them; their sessions are foreign to the history.
 
 use super::explorer::Explorer;
+use super::report::Outcome;
+use super::surface::Surface;
 use crate::client::ClientStep;
 use crate::random::Draws;
 use crate::step::Step;
@@ -21,9 +23,15 @@ pub(super) struct Raw {
     xid: i32,
     /// Connections whose ConnectResponse has not come.
     asked: Vec<u32>,
+    /// Uses the whole service, decently, in place of nonsense.
+    pub(super) surface: Option<Surface>,
 }
 
 impl Raw {
+    pub(super) fn new(surface: Option<Surface>) -> Raw {
+        Raw { surface, ..Raw::default() }
+    }
+
     /// What it writes first on a new connection: mostly a decent request for its session.
     fn connect(&self, draws: &mut Draws) -> Vec<u8> {
         let own = self.session != 0 && draws.chance(800_000);
@@ -42,6 +50,9 @@ impl Raw {
 
     /// What it writes to a connection: a pipeline of requests, or nonsense.
     fn write(&mut self, draws: &mut Draws) -> Vec<u8> {
+        if let Some(surface) = &mut self.surface {
+            return surface.write(draws, &mut self.xid);
+        }
         match draws.below(10) {
             0 => framed(|out| out.extend((0..draws.below(60)).map(|_| draws.word() as u8))),
             1 => (-1i32).to_be_bytes().to_vec(),
@@ -117,6 +128,10 @@ impl Explorer<'_> {
 
     /// The first frame of a connection says which session it got.
     pub(super) fn raw_received(&mut self, client: u16, line: u32, bytes: &[u8]) {
+        let raw = self.load.raw(client).1;
+        if let Some(violation) = raw.surface.as_ref().and_then(|surface| surface.leak(bytes)) {
+            self.ending.get_or_insert(Outcome::Safety(Box::new(violation)));
+        }
         let raw = self.load.raw(client).1;
         let Some(at) = raw.asked.iter().position(|asked| *asked == line) else { return };
         raw.asked.remove(at);

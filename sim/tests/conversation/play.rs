@@ -46,9 +46,11 @@ impl<S: Server> Player<S> {
         }
         self.lines.push("the end".to_string());
         for connection in self.open.keys().copied().collect::<Vec<_>>() {
+            let said = self.lines.len();
             if self.open[&connection] {
                 self.ask(connection, &[leave(99)]);
             }
+            sort_events(&mut self.lines[said..]);
             self.server.close(connection);
         }
         self.open.clear();

@@ -51,11 +51,17 @@ fn run(index: &Index<'_>) -> Judged {
 
 impl Sessions {
     fn see(&mut self, index: &Index<'_>, at: usize, txn: &Txn) -> Judged {
+        txn.body.changes().iter().try_for_each(|body| self.see_change(index, at, txn, body))
+    }
+
+    fn see_change(&mut self, index: &Index<'_>, at: usize, txn: &Txn, body: &Body) -> Judged {
         let session = txn.session;
         let fail = |sentence: &str, other: String| {
             Err(CHECK.violation(sentence, [index.tell_txn(at), other]).zxid(txn.zxid).session(session))
         };
-        match &txn.body {
+        // What a leader deletes of its own accord is of no session.
+        let is_over = session != 0 && !self.open.contains_key(&session);
+        match body {
             Body::CreateSession { .. } => {
                 if !self.opened.insert(session) {
                     return fail("a session was created twice", "an earlier record creates it".to_string());
@@ -73,8 +79,8 @@ impl Sessions {
                 self.closed.entry(session).or_insert(at);
             }
             // A request that comes too late is an error.
-            Body::Error { .. } | Body::Other { .. } => {}
-            Body::Create { .. } | Body::Delete { .. } | Body::SetData { .. } if !self.open.contains_key(&session) => {
+            Body::Error { .. } | Body::Other { .. } | Body::Multi { .. } => {}
+            Body::Create { .. } | Body::Delete { .. } | Body::SetData { .. } | Body::SetAcl { .. } if is_over => {
                 let why =
                     self.closed.get(&session).map_or("it was never created".to_string(), |at| index.tell_txn(*at));
                 return fail("a session that is not open wrote", why);
@@ -98,7 +104,7 @@ impl Sessions {
                     self.open.entry(owner).or_default().remove(path);
                 }
             }
-            Body::SetData { .. } => {}
+            Body::SetData { .. } | Body::SetAcl { .. } => {}
         }
         Ok(())
     }

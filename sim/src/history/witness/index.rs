@@ -145,7 +145,7 @@ impl Operation<'_> {
             Body::SetData { .. } => matches!(self.call, Call::SetData { .. }),
             Body::CloseSession { .. } => *self.call == Call::Close,
             Body::Error { .. } => self.call.is_write(),
-            Body::CreateSession { .. } | Body::Other { .. } => false,
+            Body::SetAcl { .. } | Body::Multi { .. } | Body::CreateSession { .. } | Body::Other { .. } => false,
         }
     }
 }

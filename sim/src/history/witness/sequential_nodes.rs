@@ -32,38 +32,41 @@ fn count_children(index: &Index<'_>) -> Result<BTreeMap<usize, Given>, Box<crate
     // Path → zxid of its creation and children created since.
     let mut counters: BTreeMap<Text, (u64, i64)> = BTreeMap::new();
     for (at, txn) in index.history.log.iter().enumerate() {
-        let Body::Create { path, parent_cversion, .. } = &txn.body else {
-            continue;
-        };
-        counters.insert(path.clone(), (txn.zxid, 0));
-        let Some((parent, _)) = path.split() else { continue };
-        let (born, count) = counters.entry(parent.clone()).or_default();
-        let number = *count;
-        *count += 1;
-        if i64::from(*parent_cversion) != *count {
-            let facts = [index.tell_txn(at), format!("{number} children of {parent} were created before")];
-            return Err(CHECK
-                .violation("a create does not count its parent's children", facts)
-                .path(path)
-                .zxid(txn.zxid));
+        for body in txn.body.changes() {
+            let Body::Create { path, parent_cversion, .. } = body else {
+                continue;
+            };
+            counters.insert(path.clone(), (txn.zxid, 0));
+            let Some((parent, _)) = path.split() else { continue };
+            let (born, count) = counters.entry(parent.clone()).or_default();
+            let number = *count;
+            *count += 1;
+            if i64::from(*parent_cversion) != *count {
+                let facts = [index.tell_txn(at), format!("{number} children of {parent} were created before")];
+                return Err(CHECK
+                    .violation("a create does not count its parent's children", facts)
+                    .path(path)
+                    .zxid(txn.zxid));
+            }
+            let Some(operation) = index.operation_of(at) else { continue };
+            let Call::Create { path: asked, flags: 2 | 3, .. } = operation.call else { continue };
+            let expected = Text::new(&[asked.bytes(), format!("{number:010}").as_bytes()].concat());
+            if *path != expected {
+                let facts =
+                    [index.tell_txn(at), format!("{number} children of {parent} were created before: {expected}")];
+                return Err(CHECK.violation("a sequential node has the wrong suffix", facts).path(path).zxid(txn.zxid));
+            }
+            if let Some(returned) = operation.returned
+                && !matches!(returned.answer, Answer::Created { path } if *path == expected)
+            {
+                let facts = [index.tell(returned.at), index.tell_txn(at)];
+                return Err(CHECK
+                    .violation("a sequential create was answered another name", facts)
+                    .path(path)
+                    .zxid(txn.zxid));
+            }
+            given.insert(at, Given { parent: (parent, *born), number });
         }
-        let Some(operation) = index.operation_of(at) else { continue };
-        let Call::Create { path: asked, flags: 2 | 3, .. } = operation.call else { continue };
-        let expected = Text::new(&[asked.bytes(), format!("{number:010}").as_bytes()].concat());
-        if *path != expected {
-            let facts = [index.tell_txn(at), format!("{number} children of {parent} were created before: {expected}")];
-            return Err(CHECK.violation("a sequential node has the wrong suffix", facts).path(path).zxid(txn.zxid));
-        }
-        if let Some(returned) = operation.returned
-            && !matches!(returned.answer, Answer::Created { path } if *path == expected)
-        {
-            let facts = [index.tell(returned.at), index.tell_txn(at)];
-            return Err(CHECK
-                .violation("a sequential create was answered another name", facts)
-                .path(path)
-                .zxid(txn.zxid));
-        }
-        given.insert(at, Given { parent: (parent, *born), number });
     }
     Ok(given)
 }

@@ -160,6 +160,8 @@ fn is_too_late(txn: &Txn) -> bool {
         Body::Create { .. }
         | Body::Delete { .. }
         | Body::SetData { .. }
+        | Body::SetAcl { .. }
+        | Body::Multi { .. }
         | Body::CreateSession { .. }
         | Body::CloseSession { .. }
         | Body::Other { .. } => false,

@@ -51,6 +51,8 @@ fn legal_histories_have_everything_in_them() {
                 Body::Create { .. }
                 | Body::Delete { .. }
                 | Body::SetData { .. }
+                | Body::SetAcl { .. }
+                | Body::Multi { .. }
                 | Body::CreateSession { .. }
                 | Body::CloseSession { .. }
                 | Body::Error { .. }

@@ -23,15 +23,21 @@ impl Triggers {
     pub fn new(log: &[Txn]) -> Triggers {
         let mut triggers = Triggers::default();
         for txn in log {
-            match &txn.body {
-                Body::Create { path, .. } => {
-                    triggers.add(Table::Data, path, txn.zxid, Change::Created);
-                    triggers.add_to_parent(path, txn.zxid);
+            for body in txn.body.changes() {
+                match body {
+                    Body::Create { path, .. } => {
+                        triggers.add(Table::Data, path, txn.zxid, Change::Created);
+                        triggers.add_to_parent(path, txn.zxid);
+                    }
+                    Body::Delete { path } => triggers.delete(path, txn.zxid),
+                    Body::SetData { path, .. } => triggers.add(Table::Data, path, txn.zxid, Change::Data),
+                    Body::CloseSession { paths } => paths.iter().for_each(|path| triggers.delete(path, txn.zxid)),
+                    Body::SetAcl { .. }
+                    | Body::Multi { .. }
+                    | Body::CreateSession { .. }
+                    | Body::Error { .. }
+                    | Body::Other { .. } => {}
                 }
-                Body::Delete { path } => triggers.delete(path, txn.zxid),
-                Body::SetData { path, .. } => triggers.add(Table::Data, path, txn.zxid, Change::Data),
-                Body::CloseSession { paths } => paths.iter().for_each(|path| triggers.delete(path, txn.zxid)),
-                Body::CreateSession { .. } | Body::Error { .. } | Body::Other { .. } => {}
             }
         }
         triggers

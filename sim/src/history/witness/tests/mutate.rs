@@ -429,7 +429,7 @@ fn txn_body(history: &mut History, dice: &mut Dice) -> bool {
         Body::CloseSession { paths } if paths.is_empty() || which < 2 => paths.push("/~".into()),
         Body::CloseSession { paths } => drop(paths.pop()),
         Body::Error { code } => *code -= 1,
-        Body::CreateSession { .. } | Body::Other { .. } => return false,
+        Body::SetAcl { .. } | Body::Multi { .. } | Body::CreateSession { .. } | Body::Other { .. } => return false,
     }
     true
 }
