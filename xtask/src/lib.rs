@@ -5,6 +5,7 @@
 
 pub mod edges;
 pub mod explore_page;
+pub mod interop;
 pub mod layers;
 pub mod sizes;
 pub mod source;

@@ -1,7 +1,9 @@
 //! `cargo xtask ratchet` writes today's maxima into `xtask/ratchet.toml`; the tidy test holds them.
+//! `cargo xtask interop` runs kazoo's test suite against `zabra serve`: a sample, or `--whole`.
 //! `cargo xtask explore-page` opens the page of `zabra-lab explore` in a browser and takes a step.
 
 use std::process::ExitCode;
+use zabra_xtask::interop::{self, Interop, Part};
 use zabra_xtask::{explore_page, sizes, source::Tree};
 
 fn main() -> ExitCode {
@@ -25,9 +27,34 @@ fn main() -> ExitCode {
                 }
             }
         }
+        Some("interop") => interop(&tree),
         _ => {
-            eprintln!("usage: cargo xtask ratchet | explore-page [PNG]");
+            eprintln!("usage: cargo xtask ratchet | interop [--whole] [PYTEST ARGUMENTS] | explore-page [PNG]");
             ExitCode::from(2)
+        }
+    }
+}
+
+/// Exits 3 where the clients cannot be had: then nothing is known about the server.
+fn interop(tree: &Tree) -> ExitCode {
+    let mut more: Vec<String> = std::env::args().skip(2).collect();
+    let is_whole = more.first().is_some_and(|first| first == "--whole");
+    if is_whole {
+        more.remove(0);
+    }
+    let part = if is_whole { Part::Whole } else { Part::Sample };
+    match interop::kazoo(&tree.root, part, &more) {
+        Ok(seen) => {
+            println!("{seen}");
+            ExitCode::SUCCESS
+        }
+        Err(Interop::Failed(wrong)) => {
+            eprintln!("{wrong}");
+            ExitCode::FAILURE
+        }
+        Err(Interop::Unavailable(why)) => {
+            eprintln!("{why}");
+            ExitCode::from(3)
         }
     }
 }
