@@ -9,7 +9,8 @@ use stateright::{Model, Property};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use zabra_core::config::{Config, Ensemble};
-use zabra_core::id::{ServerId, ServerSet};
+use zabra_core::id::{Epoch, ServerId, ServerSet, Zxid};
+use zabra_core::log::{Record, Recovered};
 use zabra_core::quorum::Quorum;
 use zabra_sim::client::{Client, ClientStep};
 use zabra_sim::disk::RecordDisk;
@@ -23,16 +24,56 @@ use zabra_sim::world::World;
 /// The safety property: no oracle has objected.
 pub const SAFE: &str = "no oracle objects";
 
+/// What a disk holds at the start: so many records of epoch 1, and a current epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    pub epoch: u32,
+    pub records: u32,
+}
+
+impl Held {
+    /// What an ensemble may leave behind: nothing; a record of the first epoch, or two; and one that a second
+    /// epoch took over from a quorum that held no more.
+    pub const ALL: [Held; 4] = [
+        Held { epoch: 0, records: 0 },
+        Held { epoch: 1, records: 1 },
+        Held { epoch: 1, records: 2 },
+        Held { epoch: 2, records: 1 },
+    ];
+
+    fn recovered(self) -> Recovered {
+        let record = |counter| {
+            let zxid = Zxid::new(Epoch(1), counter);
+            Record { zxid, bytes: Arc::from(zxid.0.to_be_bytes().as_slice()) }
+        };
+        let log = (1..=self.records).map(record).collect();
+        Recovered { accepted: Epoch(self.epoch), current: Epoch(self.epoch), log, ..Recovered::empty() }
+    }
+}
+
 /// A model: a bound, and the rules that are off.
 pub struct Plain {
     pub bound: Bound,
     without: RuleSet,
+    held: Vec<Held>,
     cuts: AtomicU64,
 }
 
 impl Plain {
     pub fn new(bound: Bound, without: RuleSet) -> Plain {
-        Plain { bound, without, cuts: AtomicU64::new(0) }
+        Plain { bound, without, held: Vec::new(), cuts: AtomicU64::new(0) }
+    }
+
+    /// With disks that hold something at the start, by server. Only for elections: what the records say
+    /// nobody could apply.
+    pub fn holding(self, held: &[Held]) -> Plain {
+        assert!(!self.bound.kind.connects(), "records that say nothing are only voted with");
+        Plain { held: held.to_vec(), ..self }
+    }
+
+    /// Whether no rule is off.
+    pub fn obeys_all(&self) -> bool {
+        self.without.is_empty()
     }
 
     /// How many moves a budget cut off ([`crate::Kind::cut`]).
@@ -81,6 +122,10 @@ impl Plain {
                 state.budget.timeouts -= 1;
                 Some(state.take(&Step::Fire { server: *server, timer: *timer }))
             }
+            Move::Meddle { how, from, to } => {
+                *how.left(&mut state.budget) -= 1;
+                Some(state.meddle(*how, *from, *to))
+            }
             Move::Step(step) => {
                 if matches!(step, Step::Break { .. } | Step::Part { .. }) {
                     state.budget.breaks -= 1;
@@ -101,6 +146,9 @@ impl Model for Plain {
         let oracles = Oracles::new(world.ensemble());
         let mut state = State { world, oracles, budget: self.bound.budget, violation: None, told: None };
         state.world.clients.push(Client::raw());
+        for (server, held) in state.world.servers().zip(&self.held) {
+            state.world.machine_mut(server).storage = RecordDisk::holding(held.recovered());
+        }
         for server in state.world.servers() {
             state.take(&Step::Restart { server });
         }

@@ -25,6 +25,8 @@ const BATCH: usize = 1 << 14;
 /// So many a thread takes at a time.
 const SHARE: usize = 1 << 8;
 const NO_PARENT: u32 = u32::MAX;
+/// More messages than can be on their way to nobody's use.
+const FORGOTTEN_MAX: usize = 64;
 
 /// How a search is going.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -98,6 +100,7 @@ struct Explorer {
     level: Vec<std::ops::Range<usize>>,
     shape: Shape,
     reduce: bool,
+    forget: bool,
     tally: Tally,
     depth: usize,
 }
@@ -107,6 +110,8 @@ struct Ground<'a> {
     shards: &'a [Shard],
     shape: Shape,
     reduce: bool,
+    /// Whether states are kept without what no later move depends on (decision 0025).
+    forget: bool,
 }
 
 impl<'a> Ground<'a> {
@@ -200,8 +205,8 @@ pub fn search(model: &Plain, how: Search, mut watch: impl FnMut(&Progress) -> Go
         shards: (0..threads).map(|_| Shard::default()).collect(),
         level: vec![0..0; threads],
         shape,
-        // Which moves are enough where election messages travel is not known.
-        reduce: how.reduce && !shape.kind.talks(),
+        reduce: how.reduce,
+        forget: how.reduce && shape.kind.talks() && model.obeys_all(),
         tally: Tally::default(),
         depth: 0,
     };
@@ -223,7 +228,7 @@ pub fn search(model: &Plain, how: Search, mut watch: impl FnMut(&Progress) -> Go
         counterexample,
         sizes: parts.sizes(),
         local: parts.local_states(),
-        unequal: parts.unequal_reactions(),
+        unequal: parts.unequal_reactions() + parts.unequal_forgotten(),
         clashes: parts.clashes(),
     }
 }
@@ -276,7 +281,7 @@ impl Explorer {
     }
 
     fn ground(&self) -> Ground<'_> {
-        Ground { shards: &self.shards, shape: self.shape, reduce: self.reduce }
+        Ground { shards: &self.shards, shape: self.shape, reduce: self.reduce, forget: self.forget }
     }
 
     fn words(&self, state: u32) -> &[u32] {
@@ -354,11 +359,16 @@ impl Explorer {
         }
         way.reverse();
         let mut plain = model.init_states().pop().expect("a model has an initial state");
+        let mut now = intern(self.shape, &plain, self.parts.get_mut().expect("no thread has panicked"));
         plain.told = Some(plain.world.servers().map(|server| Step::Restart { server }).collect());
         let mut moves = Vec::new();
         for pair in way.windows(2) {
             let child = self.words(pair[1]).to_vec();
-            for at in self.acts_between(pair[0], &child) {
+            let places = match self.forget {
+                true => self.acts_to(&mut now, &child),
+                false => self.acts_between(pair[0], &child),
+            };
+            for at in places {
                 let mut actions = Vec::new();
                 model.actions(&plain, &mut actions);
                 let action = actions.swap_remove(at);
@@ -377,7 +387,8 @@ impl Explorer {
         let learner = &mut Learner(self.parts.get_mut().expect("no thread has panicked"));
         let (mut acts, mut ahead, mut choices) = (Vec::new(), Vec::new(), Vec::new());
         now.acts(learner, &mut acts);
-        if self.reduce {
+        let passes = self.reduce && !self.shape.kind.talks();
+        if passes {
             faults::choices(&now, &acts, faults::ALL, learner, &mut choices);
         } else {
             choices.extend(acts.iter().enumerate().map(|(at, act)| Choice::of(at, *act)));
@@ -389,7 +400,7 @@ impl Explorer {
                 continue;
             }
             way.extend(choice.learns.map(|side| now.place_of_learning(choice.act, side, learner)));
-            if self.reduce {
+            if passes {
                 ample::run(&mut next, learner, &mut ahead, |_| false, |at| way.push(at))
                     .expect("whoever may ask knows everything");
             }
@@ -398,6 +409,42 @@ impl Explorer {
             }
         }
         unreachable!("a state is reached from its parent")
+    }
+
+    /// The same where states were kept without some of what they held: it is still there in `now`, and
+    /// may have to arrive first.
+    fn acts_to(&mut self, now: &mut Now, child: &[u32]) -> Vec<usize> {
+        let (mut way, mut acts) = (Vec::new(), Vec::new());
+        let learner = &mut Learner(self.parts.get_mut().expect("no thread has panicked"));
+        let kept = |now: &Now, learner: &mut Learner<'_>| {
+            let (mut kept, mut words) = (*now, [0; WORDS_MAX]);
+            kept.forget(learner).expect("a learner knows everything");
+            kept.pack(&mut words).to_vec()
+        };
+        for _ in 0..FORGOTTEN_MAX {
+            let here = kept(now, learner);
+            let mut idle = None;
+            now.acts(learner, &mut acts);
+            for (at, act) in acts.iter().enumerate() {
+                let mut next = *now;
+                if next.make(*act, learner) != Ok(Came::State) {
+                    continue;
+                }
+                let after = kept(&next, learner);
+                if after == child {
+                    *now = next;
+                    way.push(at);
+                    return way;
+                }
+                if idle.is_none() && matches!(act, Act::Notify { .. }) && after == here {
+                    idle = Some((at, next));
+                }
+            }
+            let (at, next) = idle.expect("a state is reached from its parent");
+            way.push(at);
+            *now = next;
+        }
+        unreachable!("what was forgotten arrives")
     }
 }
 
@@ -449,6 +496,9 @@ impl Hand {
         } else if let Some(server) = ample::choose(now, &self.acts, known)? {
             choices.extend(all.filter(|choice| ample::server_of(now, choice.act, known) == Some(server)));
             self.tally.reduced += 1;
+        } else if ground.shape.kind.talks() {
+            // Which faults commute with what is said in an election is not known.
+            choices.extend(all);
         } else {
             faults::choices(now, &self.acts, moved, known, choices);
         }
@@ -469,9 +519,12 @@ impl Hand {
         if came != Came::State {
             return Ok(came);
         }
+        if ground.forget {
+            next.forget(known)?;
+        }
         let mut words = next.pack(&mut buffer);
         let (mut hash, mut shard) = place(words, self.found.len());
-        if !ground.reduce {
+        if !ground.reduce || ground.shape.kind.talks() {
             self.found[shard].push(hash, parent, faults::ALL, words);
             return Ok(came);
         }

@@ -47,7 +47,8 @@ pub fn choices<K: Known>(now: &Now, acts: &[Act], moved: u8, known: &K, choices:
             | Act::Restart(_)
             | Act::Write(_)
             | Act::Crash { .. }
-            | Act::Part(..) => choices.push(Choice::of(at, *act)),
+            | Act::Part(..)
+            | Act::Meddle { .. } => choices.push(Choice::of(at, *act)),
         }
     }
 }
@@ -96,7 +97,8 @@ pub fn moved<K: Known>(before: &Now, act: Act, after: &Now, known: &K) -> u8 {
         | Act::Early(..)
         | Act::Crash { .. }
         | Act::Break { .. }
-        | Act::Part(..) => return ALL,
+        | Act::Part(..)
+        | Act::Meddle { .. } => return ALL,
     };
     if before.bundles() != after.bundles() {
         return ALL;

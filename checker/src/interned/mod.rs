@@ -8,6 +8,7 @@ mod ample;
 mod election;
 mod explore;
 mod faults;
+mod forget;
 mod index;
 mod liveness;
 mod model;
@@ -16,11 +17,13 @@ mod plain;
 mod react;
 mod store;
 mod walk;
+mod wander;
 
 pub use explore::{Counterexample, End, Explored, Go, Progress, Search, explore, search};
-pub use liveness::{Liveness, liveness};
+pub use liveness::{Liveness, liveness, liveness_while};
 pub use model::Interned;
 pub use parts::Sizes;
+pub use wander::{Walked, wander};
 pub use walk::Act;
 
 #[cfg(test)]

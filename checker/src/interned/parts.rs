@@ -10,6 +10,7 @@ use ghosts::Ghosts;
 pub use known::{Asker, Known, Learner, Memory};
 
 use super::election::Elected;
+use super::forget::{self, Ears};
 use super::index::{Id, Memo, Table, hash_of};
 use super::react::{Fact, Letters, Machine, Out, Reaction, Stimulus, react};
 use crate::scope::Glance;
@@ -47,6 +48,13 @@ pub enum PairsOp {
     Connect { a: ServerId, b: ServerId },
     End(ServerId),
     Part,
+    /// What is on its way, as it stays.
+    Look {
+        from: ServerId,
+    },
+    Overtake {
+        from: ServerId,
+    },
 }
 
 /// The pairs afterwards; whether anything happened, and what arrived.
@@ -106,6 +114,8 @@ pub struct PairFacts {
     pub speaks: bool,
     /// Whether something is on its way from `a`, and from `b`.
     pub flying: [bool; 2],
+    /// Whether something waits behind it.
+    pub waiting: [bool; 2],
 }
 
 /// The oracles, and what they objected to.
@@ -146,23 +156,29 @@ pub struct Parts {
     judge: Memo<(Id, Id)>,
     judge_election: Memo<(Id, Id)>,
     elect: Memo<(Box<[Id]>, ServerSet)>,
+    forget_machine: Memo<(Id, bool)>,
+    forget_pair: Memo<(Id, Ears)>,
 }
 
 impl Parts {
     pub fn new() -> Parts {
+        let mut letters = Letters { packets: Table::new(), notifications: Table::new() };
+        let question = letters.notifications.intern(forget::question()).0;
         Parts {
-            letters: Letters { packets: Table::new(), notifications: Table::new() },
+            letters,
+            facts: Facts { question, ..Facts::default() },
             machines: Table::new(),
             cables: Table::new(),
             pairs: Table::new(),
             ghosts: Ghosts::default(),
-            facts: Facts::default(),
             react: Memo::new(),
             cable: Memo::new(),
             talk: Memo::new(),
             judge: Memo::new(),
             judge_election: Memo::new(),
             elect: Memo::new(),
+            forget_machine: Memo::new(),
+            forget_pair: Memo::new(),
         }
     }
 
@@ -274,6 +290,56 @@ impl Parts {
         self.machines.clashes() + self.cables.clashes() + self.pairs.clashes() + self.ghosts.clashes() + letters
     }
 
+    /// Whether forgetting was right, on everything that happened to a machine that had forgotten: the
+    /// one that had not, and whatever becomes of it, must do the same. How often it does not.
+    pub fn unequal_forgotten(&mut self) -> usize {
+        let mut happened = vec![Vec::new(); self.machines.len()];
+        for &((machine, stimulus), _) in self.react.entries() {
+            happened[machine as usize].push(stimulus);
+        }
+        let entries = self.forget_machine.entries().iter();
+        let mut todo: Vec<(Id, bool)> = entries.filter(|((from, _), to)| from != to).map(|(key, _)| *key).collect();
+        let (mut unequal, mut seen) = (0, Memo::new());
+        while let Some((machine, stays)) = todo.pop() {
+            let kept = self.forgotten(machine, stays);
+            for stimulus in happened.get(kept as usize).cloned().unwrap_or_default() {
+                if stays && matches!(stimulus, Stimulus::Crash(_) | Stimulus::Fired(Timer::InitLimit)) {
+                    continue;
+                }
+                let (after, one) = react(self.machines.get(machine), stimulus, &mut self.letters);
+                let (other_after, other) = react(self.machines.get(kept), stimulus, &mut self.letters);
+                let (after, other_after) = (self.intern_machine(after), self.intern_machine(other_after));
+                let same = self.forgotten(after, stays) == self.forgotten(other_after, stays);
+                unequal += usize::from(!same || one != other);
+                if seen.get(&(after, stays)).is_none() {
+                    seen.insert((after, stays), 0);
+                    todo.push((after, stays));
+                }
+            }
+        }
+        unequal
+    }
+
+    fn forgotten(&mut self, machine: Id, stays: bool) -> Id {
+        let mut learner = Learner(self);
+        learner.forget_machine(machine, stays).expect("a learner knows everything")
+    }
+
+    fn work_forget_machine(&mut self, machine: Id, stays: bool) -> Id {
+        let mut machine = Machine::clone(self.machines.get(machine));
+        if let Some(replica) = &mut machine.replica {
+            replica.forget(stays);
+        }
+        self.intern_machine(machine)
+    }
+
+    fn work_forget_pair(&mut self, pairs: Id, ears: Ears) -> Id {
+        let answers =
+            ears.answers().map(|answer| answer.map(|id| Arc::clone(self.letters.notifications.get(id).as_ref())));
+        let after = self.pairs.get(pairs).iter().map(|pair| forget::pair(pair, ears, answers.each_ref())).collect();
+        self.intern_pairs(after)
+    }
+
     fn work_react(&mut self, machine: Id, stimulus: Stimulus) -> Id {
         let (after, mut reaction) = react(self.machines.get(machine), stimulus, &mut self.letters);
         reaction.machine = self.intern_machine(after);
@@ -333,6 +399,16 @@ impl Parts {
             }
             PairsOp::End(gone) => {
                 after.iter_mut().for_each(|pair| pair.end(gone));
+                talked.happened = true;
+            }
+            PairsOp::Look { from } => {
+                if let Some(flying) = after.first().and_then(|pair| pair.flying(from)) {
+                    talked.notification = self.letters.notifications.intern(Arc::clone(flying)).0;
+                    talked.happened = true;
+                }
+            }
+            PairsOp::Overtake { from } => {
+                after.iter_mut().for_each(|pair| pair.overtake(from));
                 talked.happened = true;
             }
             PairsOp::Part => {
@@ -397,7 +473,8 @@ impl PairFacts {
     fn of(bundle: &[Pair]) -> PairFacts {
         let pair = &bundle[0];
         let flying = [pair.a, pair.b].map(|from| pair.flying(from).is_some());
-        PairFacts { up: pair.up, speaks: pair.speaks(), flying }
+        let waiting = [pair.a, pair.b].map(|from| pair.waiting(from).is_some());
+        PairFacts { up: pair.up, speaks: pair.speaks(), flying, waiting }
     }
 }
 

@@ -11,7 +11,7 @@ pub use acts::Act;
 use super::index::Id;
 use super::parts::{CableFacts, CableOp, Front, Known, Miss, PairsOp, Talked};
 use super::react::{Out, Stimulus};
-use crate::scope::{Bound, Budget, Kind};
+use crate::scope::{Bound, Budget, Kind, Meddling};
 use zabra_core::id::{ServerId, ServerSet};
 use zabra_sim::link::{End, Side};
 use zabra_sim::world::Pair;
@@ -65,7 +65,7 @@ impl Shape {
     }
 
     /// All pairs of servers, in order.
-    fn pairs(self) -> impl Iterator<Item = (ServerId, ServerId)> {
+    pub fn pairs(self) -> impl Iterator<Item = (ServerId, ServerId)> {
         self.servers().flat_map(move |a| self.servers().filter(move |b| a < *b).map(move |b| (a, b)))
     }
 }
@@ -114,6 +114,14 @@ impl Now {
 
     pub fn bundles(&self) -> &[Id] {
         &self.bundles[..self.shape.bundle_count()]
+    }
+
+    pub fn set_machine(&mut self, server: ServerId, id: Id) {
+        self.machines[usize::from(server.0) - 1] = id;
+    }
+
+    pub fn set_bundle(&mut self, at: usize, id: Id) {
+        self.bundles[at] = id;
     }
 
     /// Slot and number of each cable, oldest first.
@@ -368,6 +376,20 @@ impl Now {
         }
     }
 
+    /// An adversary does this to an election message.
+    fn meddle<K: Known>(&mut self, how: Meddling, from: ServerId, to: ServerId, known: &mut K) -> Result<(), Miss> {
+        *how.left(&mut self.budget) -= 1;
+        let bundle = self.shape.bundle_of(from, to);
+        match how {
+            Meddling::Drop => self.talk(bundle, PairsOp::Arrive { from, to }, known).map(drop),
+            Meddling::Reorder => self.talk(bundle, PairsOp::Overtake { from }, known).map(drop),
+            Meddling::Duplicate => {
+                let notification = self.talk(bundle, PairsOp::Look { from }, known)?.notification;
+                self.stimulate(to, Stimulus::Notified { from, notification }, known).map(drop)
+            }
+        }
+    }
+
     /// Makes a move.
     pub fn make<K: Known>(&mut self, act: Act, known: &mut K) -> Result<Came, Miss> {
         let applied = match act {
@@ -415,6 +437,10 @@ impl Now {
             Act::Break { at, keep } => {
                 self.budget.breaks -= 1;
                 self.change(usize::from(at), CableOp::Sever(keep), known)?;
+                true
+            }
+            Act::Meddle { how, from, to } => {
+                self.meddle(how, from, to, known)?;
                 true
             }
             Act::Part(a, b) => {

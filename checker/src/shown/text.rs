@@ -37,10 +37,12 @@ pub fn state(state: &State) -> String {
     }
     page += "\nelection connections\n";
     state.world.pairs.iter().for_each(|one| pair(&mut page, one));
-    let Budget { writes, crashes, breaks, elections, timeouts } = state.budget;
+    let Budget { writes, crashes, breaks, elections, timeouts, drops, duplicates, reorders } = state.budget;
+    let meddled = [("drop", drops), ("duplicate", duplicates), ("reorder", reorders)];
     let left =
         [("write", writes), ("crash", crashes), ("break", breaks), ("election", elections), ("timeout", timeouts)];
-    let left: Vec<String> = left.iter().map(|(what, n)| format!("{what} {n}")).collect();
+    let left = left.iter().chain(meddled.iter().filter(|(_, n)| *n > 0));
+    let left: Vec<String> = left.map(|(what, n)| format!("{what} {n}")).collect();
     let _ = write!(page, "\nbudgets left: {}", left.join(", "));
     page
 }

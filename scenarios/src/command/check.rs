@@ -3,8 +3,10 @@
 //! The last line says "exhausted", or what was left and what a bound cut off. A violation is told with
 //! its moves, and saved as a story if the story's own player comes to it too.
 
+mod graph;
+
 use super::Failed;
-use crate::cli::{Check, Preset, Talk};
+use crate::cli::{Check, Histories, Preset, Talk};
 use crate::engine;
 use crate::pool;
 use crate::voice::{Progress, Voice};
@@ -12,7 +14,7 @@ use serde_json::json;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
-use zabra_checker::{Bound, Budget, Counterexample, End, Explored, Go, Kind, Plain, Search, search_with};
+use zabra_checker::{Bound, Budget, Counterexample, End, Explored, Go, Held, Kind, Plain, Search, search_with};
 use zabra_reports::exit::Exit;
 use zabra_sim::rules::RuleSet;
 use zabra_sim::shrink;
@@ -27,11 +29,27 @@ const RECONFIG: &str = "reconfig";
 pub fn check(args: &Check, talk: &Talk, voice: &Voice) -> Result<Exit, Failed> {
     let rules: RuleSet = args.without.without.iter().map(|name| engine::rule(name)).collect::<Result<_, _>>()?;
     let bounds = bounds(args.model.as_deref(), args.preset, &args.bound)?;
+    let starts = starts(args.histories, &bounds)?;
     let mut worst = Exit::Pass;
     let mut documents = Vec::new();
-    let several = bounds.len() > 1;
-    for bound in bounds {
-        let searched = search(bound, rules, args, voice)?;
+    let several = starts.len() > 1;
+    for (bound, held) in starts {
+        let model = Plain::new(bound, rules);
+        let model = if held.is_empty() { model } else { model.holding(&held) };
+        if !held.is_empty() {
+            let held: Vec<String> = held.iter().map(|h| format!("{}:1.{}", h.epoch, h.records)).collect();
+            voice.insist(&format!("current epoch and end of history: {}", held.join(", ")));
+        }
+        if args.liveness || args.walks.is_some() {
+            let (exit, document) = match args.walks {
+                None => graph::live(&model, args, voice)?,
+                Some(walks) => graph::walk(&model, walks, args, voice)?,
+            };
+            documents.push(document);
+            worst = worst.max(exit);
+            continue;
+        }
+        let searched = search(&model, rules, args, voice)?;
         let story = searched.found.counterexample.as_ref().map(|c| story(c, &searched, talk)).transpose()?.flatten();
         let exit = searched.exit();
         voice.tell(&searched.told(voice, story.as_ref()));
@@ -47,18 +65,39 @@ pub fn check(args: &Check, talk: &Talk, voice: &Voice) -> Result<Exit, Failed> {
     Ok(worst)
 }
 
+/// Each bound, with what the disks hold at the start if that is not nothing.
+fn starts(histories: Histories, bounds: &[Bound]) -> Result<Vec<(Bound, Vec<Held>)>, Failed> {
+    if histories != Histories::Even && bounds.iter().any(|bound| bound.kind != Kind::Election) {
+        return Err(Failed::usage("histories differ in the model election only".to_owned()));
+    }
+    let every = |servers: u8| {
+        let ways = Held::ALL.len().pow(u32::from(servers));
+        let one = move |way: usize| (0..u32::from(servers)).map(move |at| Held::ALL[way / Held::ALL.len().pow(at) % 4]);
+        (0..ways).map(move |way| one(way).collect::<Vec<Held>>())
+    };
+    let uneven = |servers: u8| (0..usize::from(servers)).map(|at| Held::ALL[(at + 2) % Held::ALL.len()]).collect();
+    Ok(bounds
+        .iter()
+        .flat_map(|bound| match histories {
+            Histories::Even => vec![(*bound, Vec::new())],
+            Histories::Uneven => vec![(*bound, uneven(bound.servers))],
+            Histories::All => every(bound.servers).map(|held| (*bound, held)).collect(),
+        })
+        .collect())
+}
+
 /// Searches one bound.
-fn search(bound: Bound, rules: RuleSet, args: &Check, voice: &Voice) -> Result<Searched, Failed> {
+fn search(model: &Plain, rules: RuleSet, args: &Check, voice: &Voice) -> Result<Searched, Failed> {
+    let bound = model.bound;
     let threads = args.threads.unwrap_or_else(pool::cores);
     voice.insist(&format!("{} {}", bound.kind.name(), words(&bound)));
-    let model = Plain::new(bound, rules);
     let began = Instant::now();
     let mut progress = Progress::new(voice, None, args.time.map(|t| std::time::Duration::from_millis(t.0)));
     let (mut stopped, mut searched_millis) = (None, 1);
     let interrupted = pool::interrupted();
-    let how = Search { threads: usize::from(threads), reduce: !args.whole && !bound.kind.talks() };
+    let how = Search { threads: usize::from(threads), reduce: !args.whole };
     let found = pool::guarded(|| {
-        search_with(&model, how, |now| {
+        search_with(model, how, |now| {
             let millis = elapsed(began);
             searched_millis = millis;
             progress.show(millis / 1000, || {
@@ -128,7 +167,7 @@ pub fn bounds(model: Option<&str>, preset: Preset, changes: &[String]) -> Result
 /// Which bounds a name stands for.
 fn bounds_of(kind: Kind, preset: Preset) -> Vec<Bound> {
     let bound = |servers, budget| Bound { kind, servers, budget };
-    let broadcast = |writes, crashes, breaks| Budget { writes, crashes, breaks, elections: 3, timeouts: 0 };
+    let broadcast = |writes, crashes, breaks| Budget { writes, crashes, breaks, elections: 3, ..Budget::NONE };
     let election = |crashes, breaks, timeouts| Budget { crashes, breaks, timeouts, ..Budget::NONE };
     match (kind, preset) {
         (Kind::Broadcast, Preset::Small) => vec![bound(3, broadcast(1, 0, 0))],
@@ -166,8 +205,11 @@ fn change(bound: &mut Bound, texts: &[String]) -> Result<(), Failed> {
             "breaks" => &mut bound.budget.breaks,
             "elections" if !bound.kind.talks() => &mut bound.budget.elections,
             "timeouts" if bound.kind.talks() => &mut bound.budget.timeouts,
+            "drops" if bound.kind.talks() => &mut bound.budget.drops,
+            "duplicates" if bound.kind.talks() => &mut bound.budget.duplicates,
+            "reorders" if bound.kind.talks() => &mut bound.budget.reorders,
             _ => {
-                let last = if bound.kind.talks() { "timeouts" } else { "elections" };
+                let last = if bound.kind.talks() { "timeouts, drops, duplicates, reorders" } else { "elections" };
                 let known = format!("servers (1 to {most}), writes, crashes, breaks, {last}");
                 return Err(Failed::usage(format!("{text:?} is no bound: there are {known}")));
             }
@@ -177,11 +219,23 @@ fn change(bound: &mut Bound, texts: &[String]) -> Result<(), Failed> {
     Ok(())
 }
 
+pub fn bound_of(bound: &Bound) -> serde_json::Value {
+    let Budget { writes, crashes, breaks, elections, timeouts, drops, duplicates, reorders } = bound.budget;
+    json!({
+        "servers": bound.servers, "writes": writes, "crashes": crashes, "breaks": breaks, "elections": elections,
+        "timeouts": timeouts, "drops": drops, "duplicates": duplicates, "reorders": reorders,
+    })
+}
+
 pub fn words(bound: &Bound) -> String {
-    let Budget { writes, crashes, breaks, elections, timeouts } = bound.budget;
+    let Budget { writes, crashes, breaks, elections, timeouts, drops, duplicates, reorders } = bound.budget;
     let servers = bound.servers;
     let last = if bound.kind.talks() { format!("timeouts={timeouts}") } else { format!("elections={elections}") };
-    format!("servers={servers} writes={writes} crashes={crashes} breaks={breaks} {last}")
+    let meddled = match bound.budget.meddles() {
+        true => format!(" drops={drops} duplicates={duplicates} reorders={reorders}"),
+        false => String::new(),
+    };
+    format!("servers={servers} writes={writes} crashes={crashes} breaks={breaks} {last}{meddled}")
 }
 
 /// Saves the counterexample as a story that fails the same oracle, if there is one.
@@ -276,7 +330,7 @@ impl Searched {
     }
 
     fn document(&self, args: &Check, story: Option<&PathBuf>, exit: Exit) -> serde_json::Value {
-        let (progress, sizes, budget) = (&self.found.progress, &self.found.sizes, &self.bound.budget);
+        let (progress, sizes) = (&self.found.progress, &self.found.sizes);
         let counterexample = self.found.counterexample.as_ref().map(|c| {
             json!({
                 "oracle": c.violation.oracle, "msg": c.violation.sentence, "facts": c.violation.facts,
@@ -286,10 +340,7 @@ impl Searched {
         });
         json!({
             "schema": "zabra-check/1", "model": self.bound.kind.name(),
-            "bound": {
-                "servers": self.bound.servers, "writes": budget.writes, "crashes": budget.crashes,
-                "breaks": budget.breaks, "elections": budget.elections, "timeouts": budget.timeouts,
-            },
+            "bound": bound_of(&self.bound),
             "without": args.without.without, "verdict": exit.word(), "exit": exit.code(), "msg": self.verdict(),
             "exhausted": self.found.end == End::Exhausted, "cut": self.found.cut,
             "left": if self.found.end == End::Stopped { progress.frontier } else { 0 },

@@ -16,6 +16,7 @@ pub struct Facts {
     pub(super) reactions: Vec<Arc<Reaction>>,
     pub(super) elected: Vec<Arc<Elected>>,
     pub(super) talked: Vec<Talked>,
+    pub(super) question: Id,
 }
 
 impl Facts {
@@ -48,8 +49,14 @@ impl Facts {
         self.talked[id as usize]
     }
 
+    /// What stands for all that is said to a server that only answers ([`crate::interned::forget`]).
+    pub fn question(&self) -> Id {
+        self.question
+    }
+
     /// Takes over what has been numbered since.
     pub fn follow(&mut self, ahead: &Facts) {
+        self.question = ahead.question;
         more(&mut self.machines, &ahead.machines);
         more(&mut self.cables, &ahead.cables);
         more(&mut self.pairs, &ahead.pairs);
