@@ -3,7 +3,9 @@
 //! that alters them says why.
 
 use stateright::{Checker, Model};
-use zabra_checker::{Bound, Budget, End, Explored, Go, Held, Interned, Kind, Plain, Search, explore, search, search_with};
+use zabra_checker::{
+    Bound, Budget, End, Explored, Go, Held, Interned, Kind, Plain, Search, explore, search, search_with,
+};
 use zabra_core::rule::Rule;
 use zabra_sim::rules::RuleSet;
 

@@ -23,8 +23,8 @@ pub use explore::{Counterexample, End, Explored, Go, Progress, Search, explore, 
 pub use liveness::{Liveness, liveness, liveness_while};
 pub use model::Interned;
 pub use parts::Sizes;
-pub use wander::{Walked, wander};
 pub use walk::Act;
+pub use wander::{Walked, wander};
 
 #[cfg(test)]
 mod tests;

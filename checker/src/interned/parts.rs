@@ -43,9 +43,19 @@ pub enum CableOp {
 /// What happens to the election pairs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PairsOp {
-    Say { from: ServerId, to: ServerId, notification: Id },
-    Arrive { from: ServerId, to: ServerId },
-    Connect { a: ServerId, b: ServerId },
+    Say {
+        from: ServerId,
+        to: ServerId,
+        notification: Id,
+    },
+    Arrive {
+        from: ServerId,
+        to: ServerId,
+    },
+    Connect {
+        a: ServerId,
+        b: ServerId,
+    },
     End(ServerId),
     Part,
     /// What is on its way, as it stays.
