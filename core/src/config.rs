@@ -97,6 +97,9 @@ pub struct Limits {
     pub identities: usize,
     /// Bytes of the paths that one connection watches, with 64 for each watch.
     pub watch_bytes: usize,
+    /// Bytes of replies that one step writes; whose read would come on top is not served any more. A
+    /// span counts in 32 bits.
+    pub step_bytes: usize,
     /// Longest answer to a multiRead: it may name one large znode as often as its frame has room for.
     pub reply_bytes: usize,
     /// Connections of learners that may wait until a server knows that it leads: each of the at most
@@ -120,6 +123,7 @@ impl Default for Limits {
             outstanding: 1000,
             identities: 100,
             watch_bytes: 128 << 20,
+            step_bytes: 1 << 30,
             reply_bytes: 16 << 20,
             lobby: 128,
             window_bytes: 16 << 20,

@@ -50,6 +50,8 @@ use play::Player;
 use random::Reach;
 use script::Step;
 use zabra::Zabra;
+use zabra_core::log::{StorageAction, Store, StoreLimits};
+use zabra_sim::disk::SectorDisk;
 
 /// What arrives at a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -166,6 +168,40 @@ fn zabra_answers_written_conversations_like_apache() {
 fn zabra_answers_drawn_conversations_like_apache() {
     let many = std::env::var("ZABRA_CONVERSATIONS").ok().and_then(|many| many.parse().ok()).unwrap_or(60);
     compare(|reach| random::draw(many, 30, reach));
+}
+
+/// Every kind of transaction, as Zabra's leader logs it, is read and applied by Apache's server: the
+/// digest that stands behind each is the one that it counts.
+#[test]
+fn apache_opens_the_log_of_these_conversations() {
+    let told = [writing::all(), multi::all(), access::all(), lasting::all(), random::draw(20, 30, Reach::Everything)];
+    let mut player = Player::new(Zabra::start(TICK_MS), Events::WithZxid);
+    for conversation in told.concat() {
+        player.play(&conversation.steps);
+    }
+    let zabra = player.into_server();
+    let mut disk = SectorDisk::new();
+    disk.put("initialize", b"");
+    let (mut store, _) = Store::open(disk, StoreLimits::default()).map_err(|(_, error)| error).expect("an empty disk");
+    for record in &zabra.log {
+        store.perform(&StorageAction::Append(record.clone())).expect("a disk that works");
+    }
+    store.perform(&StorageAction::Sync).expect("a disk that works");
+    let disk = store.into_vfs();
+    for java in Java::all() {
+        let server = java.serve(&DataDirectory::of(&disk));
+        if is_before_3_9(&server) {
+            // It does not know create2 inside of a multi, which 3.9 logs.
+            continue;
+        }
+        let (report, counters) = (server.report().expect("it serves"), server.answer("mntr").expect("it serves"));
+        // Java counts the root twice: as "" and as "/".
+        let count = format!("Node count: {}", zabra.database().tree().len() + 1);
+        assert!(report.contains(&count), "{}: not {count}: {report}", java.from);
+        assert!(report.contains(&format!("Zxid: {:#x}", zabra.database().zxid().0)), "{}: {report}", java.from);
+        assert!(counters.contains("zk_digest_mismatches_count\t0\n"), "{}: {counters}", java.from);
+        eprintln!("{}: {} transactions, every digest as it stands there", java.from, zabra.log.len());
+    }
 }
 
 #[test]

@@ -228,6 +228,11 @@ impl Actions {
         &self.events
     }
 
+    /// How many bytes of replies and events this step has written.
+    pub fn arena_len(&self) -> usize {
+        self.arena.len()
+    }
+
     /// The bytes of a span of the arena.
     pub fn bytes(&self, span: Span) -> &[u8] {
         &self.arena[span.start as usize..(span.start + span.len) as usize]

@@ -22,6 +22,10 @@ use alloc::vec::Vec;
 impl Service {
     /// `known`: how many of the connection's identities count.
     pub(super) fn read<R: Rules>(&mut self, cx: &mut Cx<'_, R>, to: Address, body: &[u8], known: usize) {
+        // Very many large answers at once, behind one write or one election: memory is bounded.
+        if cx.out.arena_len() > cx.config.limits.step_bytes {
+            return self.drop_client(cx, to.client, DropReason::LimitReached);
+        }
         let result = match to.op {
             Op::PING => {
                 reply(cx, to, self.applied(), 0, |_| {});

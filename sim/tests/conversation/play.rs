@@ -31,6 +31,10 @@ impl<S: Server> Player<S> {
         player
     }
 
+    pub fn into_server(self) -> S {
+        self.server
+    }
+
     pub fn play(&mut self, steps: &[Step]) -> Vec<String> {
         self.lines.clear();
         let last = self.last_zxid();

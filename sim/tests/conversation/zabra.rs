@@ -8,10 +8,11 @@ use std::sync::Arc;
 use zabra_core::config::{Config, Ensemble};
 use zabra_core::contract::{Action, Actions, ClientOrigin, Input, Timer};
 use zabra_core::id::{ClientId, ServerId, ServerSet, SessionId, Stamp};
-use zabra_core::log::Recovered;
+use zabra_core::log::{Record, Recovered};
 use zabra_core::quorum::Quorum;
 use zabra_core::replica::Replica;
 use zabra_core::rule::AllRules;
+use zabra_core::tree::Database;
 use zabra_core::wire::{Deframer, Item};
 
 pub struct Zabra {
@@ -21,6 +22,8 @@ pub struct Zabra {
     at: i64,
     timers: BTreeSet<Timer>,
     connections: BTreeMap<usize, Connection>,
+    /// What it has logged.
+    pub log: Vec<Record>,
 }
 
 struct Connection {
@@ -45,7 +48,8 @@ impl Zabra {
         let (limit, mut out) = (config.limits.frame_bytes, Actions::new());
         let base = SessionId(0x0100_0000_0000_0000);
         let replica = Replica::restore(Arc::new(config), Recovered::empty(), base, Stamp(1_000), &mut out);
-        let mut zabra = Zabra { replica, limit, at: 1_000, timers: BTreeSet::new(), connections: BTreeMap::new() };
+        let mut zabra =
+            Zabra { replica, limit, at: 1_000, timers: BTreeSet::new(), connections: BTreeMap::new(), log: Vec::new() };
         let first = zabra.perform(&mut out);
         zabra.run(first);
         for timer in [Timer::Notification, Timer::FinalizeWait] {
@@ -75,11 +79,13 @@ impl Zabra {
         let mut writes = 0;
         for action in out.drain().collect::<Vec<_>>() {
             match action {
-                Action::Append(_)
-                | Action::Truncate { .. }
-                | Action::SaveAccepted(_)
-                | Action::SaveCurrent(_)
-                | Action::Install(_) => writes += 1,
+                Action::Append(record) => {
+                    self.log.push(record);
+                    writes += 1;
+                }
+                Action::Truncate { .. } | Action::SaveAccepted(_) | Action::SaveCurrent(_) | Action::Install(_) => {
+                    writes += 1
+                }
                 Action::Arm { timer, .. } => drop(self.timers.insert(timer)),
                 Action::Disarm { timer } => drop(self.timers.remove(&timer)),
                 Action::Stop { fault } => panic!("the server stopped: {fault:?}"),
@@ -102,6 +108,10 @@ impl Zabra {
         }
         let durable = Happened::Input(Input::Durable { count: writes });
         (writes > 0).then_some(durable).into_iter().collect()
+    }
+
+    pub fn database(&self) -> &Database {
+        self.replica.view().database()
     }
 
     /// The frame without its length.

@@ -149,6 +149,27 @@ fn the_reads_of_a_multi_read_fail_one_by_one_and_leave_no_watch() {
 }
 
 #[test]
+fn reads_that_are_released_together_do_not_fill_memory() {
+    let mut bench = Bench::leader();
+    bench.config.limits.step_bytes = 1000;
+    bench.connect(1);
+    bench.commits = Commits::WhenTold;
+    bench.take_sent();
+    bench.send(1, 1, Op::CREATE, &create_request("/large", &[7; 400], 0));
+    for xid in 2..9 {
+        bench.send(1, xid, Op::GET_DATA, &read_request("/large"));
+    }
+    bench.commit_all();
+    let sent = bench.take_sent();
+    let answered = sent.iter().filter(|sent| matches!(sent, Sent::Frame(..))).count();
+    assert_eq!(
+        (answered, sent.last()),
+        (3, Some(&Sent::Drop(1, DropReason::LimitReached))),
+        "the create and two reads"
+    );
+}
+
+#[test]
 fn a_watch_of_what_a_multi_made_hears_of_it_before_the_reply() {
     let mut bench = Bench::leader();
     bench.connect(1);
