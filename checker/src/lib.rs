@@ -11,16 +11,18 @@ mod interned;
 mod moves;
 mod plain;
 mod scope;
+mod service;
 mod shown;
 mod state;
 
 pub use interned::{
-    Counterexample, End, Explored, Go, Interned, Liveness, Progress, Search, Sizes, Walked, explore, liveness,
-    liveness_while, search as search_with, wander,
+    Counterexample, End, Explored, Go, Interned, Liveness, Progress, Search, Sizes, explore, liveness,
+    search as search_with,
 };
 pub use moves::Move;
-pub use plain::{Held, Plain, SAFE};
-pub use scope::{Bound, Budget, Kind, Meddling};
+pub use plain::{Plain, SAFE};
+pub use scope::{Bound, Budget, Kind};
+pub use service::{Notes, Script, Scripts};
 pub use shown::{Seen, Shown, Told};
 pub use state::State;
 
@@ -49,8 +51,7 @@ pub fn search(model: Plain) -> Found {
     let violation = checker.discovery(SAFE).map(|path| {
         let oracle = path
             .last_state()
-            .violation
-            .as_ref()
+            .objection()
             .map_or_else(String::new, |v| format!("{}: {} ({}; {})", v.oracle, v.sentence, v.facts[0], v.facts[1]));
         (oracle, path.into_actions().iter().map(|action| format!("{action:?}")).collect())
     });

@@ -4,13 +4,13 @@
 use crate::election::elect;
 use crate::moves::{self, Move};
 use crate::scope::{Bound, Glance};
+use crate::service;
 use crate::state::State;
 use stateright::{Model, Property};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use zabra_core::config::{Config, Ensemble};
-use zabra_core::id::{Epoch, ServerId, ServerSet, Zxid};
-use zabra_core::log::{Record, Recovered};
+use zabra_core::id::{ServerId, ServerSet};
 use zabra_core::quorum::Quorum;
 use zabra_sim::client::{Client, ClientStep};
 use zabra_sim::disk::RecordDisk;
@@ -24,56 +24,22 @@ use zabra_sim::world::World;
 /// The safety property: no oracle has objected.
 pub const SAFE: &str = "no oracle objects";
 
-/// What a disk holds at the start: so many records of epoch 1, and a current epoch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Held {
-    pub epoch: u32,
-    pub records: u32,
-}
-
-impl Held {
-    /// What an ensemble may leave behind: nothing; a record of the first epoch, or two; and one that a second
-    /// epoch took over from a quorum that held no more.
-    pub const ALL: [Held; 4] = [
-        Held { epoch: 0, records: 0 },
-        Held { epoch: 1, records: 1 },
-        Held { epoch: 1, records: 2 },
-        Held { epoch: 2, records: 1 },
-    ];
-
-    fn recovered(self) -> Recovered {
-        let record = |counter| {
-            let zxid = Zxid::new(Epoch(1), counter);
-            Record { zxid, bytes: Arc::from(zxid.0.to_be_bytes().as_slice()) }
-        };
-        let log = (1..=self.records).map(record).collect();
-        Recovered { accepted: Epoch(self.epoch), current: Epoch(self.epoch), log, ..Recovered::empty() }
-    }
-}
-
 /// A model: a bound, and the rules that are off.
 pub struct Plain {
     pub bound: Bound,
     without: RuleSet,
-    held: Vec<Held>,
+    blind: bool,
     cuts: AtomicU64,
 }
 
 impl Plain {
     pub fn new(bound: Bound, without: RuleSet) -> Plain {
-        Plain { bound, without, held: Vec::new(), cuts: AtomicU64::new(0) }
+        Plain { bound, without, blind: false, cuts: AtomicU64::new(0) }
     }
 
-    /// With disks that hold something at the start, by server. Only for elections: what the records say
-    /// nobody could apply.
-    pub fn holding(self, held: &[Held]) -> Plain {
-        assert!(!self.bound.kind.connects(), "records that say nothing are only voted with");
-        Plain { held: held.to_vec(), ..self }
-    }
-
-    /// Whether no rule is off.
-    pub fn obeys_all(&self) -> bool {
-        self.without.is_empty()
+    /// The same, judged by what its clients see alone, and when a server stops itself.
+    pub fn blind(self) -> Plain {
+        Plain { blind: true, ..self }
     }
 
     /// How many moves a budget cut off ([`crate::Kind::cut`]).
@@ -94,6 +60,26 @@ impl Plain {
             Arc::new(config)
         };
         voters.iter().map(config).collect()
+    }
+
+    /// The state from which a search starts, and the steps that led to it.
+    pub fn start(&self) -> State {
+        let without = (!self.without.is_empty()).then_some(Without(self.without));
+        let world = World::new(self.configs(), without, RecordDisk::new);
+        let mut oracles = Oracles::new(world.ensemble());
+        if self.blind {
+            oracles = oracles.heeding(&["stops".to_owned()]);
+        }
+        let (budget, told) = (self.bound.budget, Some(Vec::new()));
+        let mut state = State { world, oracles, budget, violation: None, notes: None, told };
+        for server in state.world.servers() {
+            state.take(&Step::Restart { server });
+        }
+        match self.bound.kind.script() {
+            Some(script) => service::establish(&mut state, script),
+            None => state.world.clients.push(Client::raw()),
+        }
+        state
     }
 
     fn reaches<const BIT: usize>(&self, state: &State) -> bool {
@@ -122,12 +108,9 @@ impl Plain {
                 state.budget.timeouts -= 1;
                 Some(state.take(&Step::Fire { server: *server, timer: *timer }))
             }
-            Move::Meddle { how, from, to } => {
-                *how.left(&mut state.budget) -= 1;
-                Some(state.meddle(*how, *from, *to))
-            }
             Move::Step(step) => {
-                if matches!(step, Step::Break { .. } | Step::Part { .. }) {
+                let of_client = matches!(step, Step::Client { what: ClientStep::Break { .. }, .. });
+                if of_client || matches!(step, Step::Break { .. } | Step::Part { .. }) {
                     state.budget.breaks -= 1;
                 }
                 Some(state.take(step))
@@ -141,22 +124,13 @@ impl Model for Plain {
     type Action = Move;
 
     fn init_states(&self) -> Vec<State> {
-        let without = (!self.without.is_empty()).then_some(Without(self.without));
-        let world = World::new(self.configs(), without, RecordDisk::new);
-        let oracles = Oracles::new(world.ensemble());
-        let mut state = State { world, oracles, budget: self.bound.budget, violation: None, told: None };
-        state.world.clients.push(Client::raw());
-        for (server, held) in state.world.servers().zip(&self.held) {
-            state.world.machine_mut(server).storage = RecordDisk::holding(held.recovered());
-        }
-        for server in state.world.servers() {
-            state.take(&Step::Restart { server });
-        }
+        let mut state = self.start();
+        state.told = None;
         vec![state]
     }
 
     fn actions(&self, state: &State, moves: &mut Vec<Move>) {
-        if state.violation.is_none() {
+        if state.objection().is_none() {
             moves::moves(self.bound.kind, state, moves);
         }
     }
@@ -169,6 +143,7 @@ impl Model for Plain {
         };
         if self.bound.kind.connects() {
             open_connections(&mut state);
+            service::deliver_lines(&mut state);
         } else {
             state.world.cables = Slots::default();
             state.world.ages.clear();
@@ -179,7 +154,7 @@ impl Model for Plain {
     fn properties(&self) -> Vec<Property<Self>> {
         let milestones = self.bound.kind.milestones();
         vec![
-            Property::always(SAFE, |_, state: &State| state.violation.is_none()),
+            Property::always(SAFE, |_, state: &State| state.objection().is_none()),
             Property::sometimes(milestones[0], Self::reaches::<0>),
             Property::sometimes(milestones[1], Self::reaches::<1>),
             Property::sometimes(milestones[2], Self::reaches::<2>),
@@ -220,7 +195,7 @@ pub fn connect_frame() -> Vec<u8> {
 }
 
 /// Connections open at once: between a dial and its acceptance nothing else can be told apart.
-fn open_connections(state: &mut State) {
+pub fn open_connections(state: &mut State) {
     loop {
         let next = state.world.ages.iter().find_map(|cable| {
             let held = state.world.cables.get(*cable)?;

@@ -2,6 +2,7 @@
 //!
 //! Both explorers, the plain and the interned one, ask here, so that they mean the same.
 
+use crate::service::Scripts;
 use zabra_core::id::ServerId;
 use zabra_core::replica::View;
 
@@ -15,23 +16,34 @@ pub enum Kind {
     Election,
     /// Both: election messages one by one, then discovery, synchronization and broadcast.
     Full,
+    /// Clients that work off a script, on an ensemble that serves; an election is one move.
+    Service(Scripts),
 }
 
 impl Kind {
-    pub const ALL: [Kind; 3] = [Kind::Election, Kind::Broadcast, Kind::Full];
+    pub const ALL: [Kind; 4] = [Kind::Election, Kind::Broadcast, Kind::Full, Kind::Service(Scripts::FIRST)];
 
     pub fn name(self) -> &'static str {
         match self {
             Kind::Broadcast => "broadcast",
             Kind::Election => "election",
             Kind::Full => "full",
+            Kind::Service(_) => "service",
+        }
+    }
+
+    /// What the clients do, where there are any.
+    pub fn script(self) -> Option<Scripts> {
+        match self {
+            Kind::Broadcast | Kind::Election | Kind::Full => None,
+            Kind::Service(script) => Some(script),
         }
     }
 
     /// Whether election messages travel one by one; else an election is one move.
     pub fn talks(self) -> bool {
         match self {
-            Kind::Broadcast => false,
+            Kind::Broadcast | Kind::Service(_) => false,
             Kind::Election | Kind::Full => true,
         }
     }
@@ -39,7 +51,7 @@ impl Kind {
     /// Whether quorum connections carry anything.
     pub fn connects(self) -> bool {
         match self {
-            Kind::Broadcast | Kind::Full => true,
+            Kind::Broadcast | Kind::Full | Kind::Service(_) => true,
             Kind::Election => false,
         }
     }
@@ -47,7 +59,7 @@ impl Kind {
     /// What a bound worth its name reaches.
     pub fn milestones(self) -> &'static [&'static str] {
         match self {
-            Kind::Broadcast | Kind::Full => {
+            Kind::Broadcast | Kind::Full | Kind::Service(_) => {
                 &["a leader is established", "a write is committed everywhere", "a second epoch serves"]
             }
             Kind::Election => &["all servers agree on a leader", "two servers lead", "a later round elects"],
@@ -59,7 +71,7 @@ impl Kind {
         let any = |is: fn(&Glance) -> bool| servers.clone().any(|s| is(&s));
         let all = |is: fn(&Glance) -> bool| servers.clone().all(|s| is(&s));
         let bits = match self {
-            Kind::Broadcast | Kind::Full => [any(|s| s.serves && s.leads), all(|s| s.applied), any(|s| s.second)],
+            Kind::Broadcast | Kind::Full | Kind::Service(_) => [any(|s| s.serves && s.leads), all(|s| s.applied), any(|s| s.second)],
             Kind::Election => {
                 let leader = servers.clone().next().and_then(|s| s.leader);
                 let agree = leader.is_some() && servers.clone().all(|s| s.leader == leader);
@@ -73,7 +85,7 @@ impl Kind {
     /// nothing else can happen.
     pub fn cut(self) -> &'static str {
         match self {
-            Kind::Broadcast => "elections",
+            Kind::Broadcast | Kind::Service(_) => "elections",
             Kind::Election | Kind::Full => "timeouts",
         }
     }
@@ -119,71 +131,29 @@ pub struct Bound {
 pub struct Budget {
     pub writes: u8,
     pub crashes: u8,
-    /// Broken connections: quorum connections, and election connections where messages travel.
+    /// Broken connections: quorum connections, election connections where messages travel, those of clients.
     pub breaks: u8,
     /// Where an election is one move: how many there may be.
     pub elections: u8,
     /// Where election messages travel: timers that fire before they have to. A vote said again, or
-    /// the end of a wait for a leader.
+    /// the end of a wait for a leader. Where clients are: the timeout of a session.
     pub timeouts: u8,
-    /// Where election messages travel: how many vanish.
-    pub drops: u8,
-    /// How many arrive and are still on their way.
-    pub duplicates: u8,
-    /// How many are overtaken by the one behind.
-    pub reorders: u8,
-}
-
-/// What an adversary does to an election message, beyond what a broken connection does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Meddling {
-    Drop,
-    Duplicate,
-    Reorder,
-}
-
-impl Meddling {
-    pub const ALL: [Meddling; 3] = [Meddling::Drop, Meddling::Duplicate, Meddling::Reorder];
-
-    pub fn left(self, budget: &mut Budget) -> &mut u8 {
-        match self {
-            Meddling::Drop => &mut budget.drops,
-            Meddling::Duplicate => &mut budget.duplicates,
-            Meddling::Reorder => &mut budget.reorders,
-        }
-    }
 }
 
 impl Budget {
-    pub const NONE: Budget =
-        Budget { writes: 0, crashes: 0, breaks: 0, elections: 0, timeouts: 0, drops: 0, duplicates: 0, reorders: 0 };
+    pub const NONE: Budget = Budget { writes: 0, crashes: 0, breaks: 0, elections: 0, timeouts: 0 };
     /// Each number is half a byte of a packed state.
     pub const MOST: u8 = 15;
 
     /// As one word; different budgets are different words.
     pub fn word(self) -> u32 {
-        let Budget { writes, crashes, breaks, elections, timeouts, drops, duplicates, reorders } = self;
-        let all = [writes, crashes, breaks, elections, timeouts, drops, duplicates, reorders];
-        all.iter().rev().fold(0, |word, n| word << 4 | u32::from(*n))
-    }
-
-    /// Whether an adversary may still touch election messages.
-    pub fn meddles(self) -> bool {
-        self.drops > 0 || self.duplicates > 0 || self.reorders > 0
+        let Budget { writes, crashes, breaks, elections, timeouts } = self;
+        [writes, crashes, breaks, elections, timeouts].iter().rev().fold(0, |word, n| word << 4 | u32::from(*n))
     }
 
     pub fn of_word(word: u32) -> Budget {
         let at = |n: u32| (word >> (4 * n)) as u8 & Budget::MOST;
-        Budget {
-            writes: at(0),
-            crashes: at(1),
-            breaks: at(2),
-            elections: at(3),
-            timeouts: at(4),
-            drops: at(5),
-            duplicates: at(6),
-            reorders: at(7),
-        }
+        Budget { writes: at(0), crashes: at(1), breaks: at(2), elections: at(3), timeouts: at(4) }
     }
 }
 
@@ -193,16 +163,7 @@ mod tests {
 
     #[test]
     fn a_budget_is_what_its_word_says() {
-        let budget = Budget {
-            writes: 1,
-            crashes: 2,
-            breaks: 15,
-            elections: 3,
-            timeouts: 4,
-            drops: 5,
-            duplicates: 6,
-            reorders: 15,
-        };
+        let budget = Budget { writes: 1, crashes: 2, breaks: 15, elections: 3, timeouts: 4 };
         assert_eq!(Budget::of_word(budget.word()), budget);
         assert_eq!(Budget::of_word(Budget::NONE.word()), Budget::NONE);
     }

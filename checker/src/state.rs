@@ -1,9 +1,12 @@
 //! A state of the model: the world's parts, the oracles' ghosts, and what may still go wrong.
 
-use crate::scope::{Budget, Meddling};
+use crate::scope::Budget;
+use crate::service::Notes;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+use zabra_core::contract::Event;
 use zabra_core::id::ServerId;
+use zabra_sim::client::ClientStep;
 use zabra_sim::disk::{self, RecordDisk};
 use zabra_sim::oracle::{Fact, Oracles, Sight, Violation};
 use zabra_sim::step::{Step, Survivors};
@@ -19,7 +22,10 @@ pub struct State {
     pub world: World<RecordDisk>,
     pub oracles: Oracles,
     pub budget: Budget,
+    /// What the oracles objected to; see [`State::objection`].
     pub violation: Option<Arc<Violation>>,
+    /// What clients did and saw, where there are any.
+    pub notes: Option<Notes>,
     /// The steps so far, if somebody tells them: no part of the state.
     pub told: Option<Vec<Step>>,
 }
@@ -27,13 +33,39 @@ pub struct State {
 impl State {
     /// Applies a step and shows what happened to the oracles. False if the step does not apply.
     pub fn take(&mut self, step: &Step) -> bool {
+        if let (Some(notes), Step::Client { client, what: ClientStep::Submit(operation) }) = (&mut self.notes, step) {
+            notes.submitted(*client, self.world.clients[usize::from(*client)].submitted, operation);
+        }
         if self.world.apply(step).is_err() {
             return false;
         }
         self.world.effects.clear();
         self.tell(step);
         self.judge();
+        self.note();
         true
+    }
+
+    /// The first that anybody objected to.
+    pub fn objection(&self) -> Option<&Arc<Violation>> {
+        self.violation.as_ref().or(self.notes.as_ref().and_then(|notes| notes.violation.as_ref()))
+    }
+
+    /// Writes down what servers applied and clients learned, and has it judged.
+    fn note(&mut self) {
+        let Some(notes) = &mut self.notes else { return };
+        let before = notes.len();
+        for event in self.world.out.events() {
+            if let Event::Applied { record, .. } = event {
+                notes.applied(record);
+            }
+        }
+        for (client, event) in self.world.learned.drain(..) {
+            notes.saw(client, &event);
+        }
+        if notes.len() != before {
+            notes.judge();
+        }
     }
 
     /// Power is gone, and of the disk's queue this is left.
@@ -47,23 +79,6 @@ impl State {
             self.tell(&Step::Crash { server, survivors });
         }
         crashed
-    }
-
-    /// An adversary does this to an election message on its way: no step of the world, so no story tells it.
-    pub fn meddle(&mut self, how: Meddling, from: ServerId, to: ServerId) -> bool {
-        let (a, b) = (from.min(to), from.max(to));
-        let Some(pair) = self.world.pairs.iter_mut().find(|pair| pair.a == a && pair.b == b) else { return false };
-        let done = match how {
-            Meddling::Drop => pair.arrive(from).is_some(),
-            Meddling::Reorder => {
-                pair.overtake(from);
-                true
-            }
-            Meddling::Duplicate => self.world.echo(from, to).is_ok(),
-        };
-        self.world.effects.clear();
-        self.judge();
-        done
     }
 
     fn tell(&mut self, step: &Step) {
@@ -124,9 +139,12 @@ impl PartialEq for State {
             && self.world.cables == other.world.cables
             && self.world.ages == other.world.ages
             && self.world.pairs == other.world.pairs
-            && self.world.lines == other.world.lines
             && self.oracles == other.oracles
             && self.violation == other.violation
+            && self.world.lines == other.world.lines
+            && self.world.line_ages == other.world.line_ages
+            && self.world.clients == other.world.clients
+            && self.notes == other.notes
     }
 }
 
@@ -144,6 +162,9 @@ impl Hash for State {
         self.world.ages.hash(hasher);
         self.world.pairs.hash(hasher);
         self.world.lines.hash(hasher);
+        self.world.line_ages.hash(hasher);
+        self.world.clients.hash(hasher);
+        self.notes.hash(hasher);
         self.oracles.hash(hasher);
         self.violation.is_some().hash(hasher);
     }

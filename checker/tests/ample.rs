@@ -5,7 +5,7 @@ use zabra_core::rule::Rule;
 use zabra_sim::rules::RuleSet;
 
 const fn budget(writes: u8, crashes: u8, breaks: u8, elections: u8) -> Budget {
-    Budget { writes, crashes, breaks, elections, ..Budget::NONE }
+    Budget { writes, crashes, breaks, elections, timeouts: 0 }
 }
 
 fn model(budget: Budget, without: &[Rule]) -> Plain {

@@ -123,6 +123,11 @@ impl Session {
         matches!(self.phase, Phase::Idle | Phase::Ended)
     }
 
+    /// Whether every server was tried in vain: `Retry` tries them again.
+    pub fn is_waiting(&self) -> bool {
+        self.phase == Phase::Waiting
+    }
+
     /// Operations submitted and not yet completed.
     pub fn pending(&self) -> usize {
         self.waiting.len() + self.sent.iter().filter(|sent| matches!(sent, Sent::Request { .. })).count()

@@ -91,7 +91,7 @@ fn a_walk_is_told_state_by_state() {
 
 #[test]
 fn every_model_has_a_page_and_a_first_move() {
-    for model in ["election", "full"] {
+    for model in ["election", "full", "service"] {
         let page = Page::open(&[model]);
         let steps = page.get("/.states/0");
         assert!(!steps.as_array().expect("steps are a list").is_empty(), "{model}");

@@ -10,7 +10,7 @@ const MAY_USE: &[(&str, &str, &[&str])] = &[
     ("client", "zabra-client", &["zabra-core"]),
     ("server", "zabra", &["zabra-core", "zabra-client"]),
     ("sim", "zabra-sim", &["zabra-core", "zabra-client"]),
-    ("checker", "zabra-checker", &["zabra-core", "zabra-sim"]),
+    ("checker", "zabra-checker", &["zabra-core", "zabra-client", "zabra-sim"]),
     ("reports", "zabra-reports", &["zabra-core", "zabra-sim", "zabra-checker"]),
     ("scenarios", "zabra-lab", &["zabra-core", "zabra-client", "zabra-sim", "zabra-checker", "zabra-reports", "zabra"]),
     ("xtask", "zabra-xtask", &[]),

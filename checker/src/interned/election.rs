@@ -67,7 +67,7 @@ impl Talk {
             let op = match out {
                 Out::Say { to, notification } => PairsOp::Say { from: server, to, notification },
                 Out::Died => PairsOp::End(server),
-                Out::Dial(_) | Out::Send { .. } | Out::Close { .. } => continue,
+                Out::Dial(_) | Out::Send { .. } | Out::Close { .. } | Out::Tell { .. } | Out::Leave { .. } => continue,
             };
             self.pairs = known.talk(self.pairs, op)?.pairs;
         }

@@ -6,6 +6,7 @@
 
 use super::ample::{self, Passed, Trail};
 use super::faults::{self, Choice};
+use super::guests;
 use super::index::Id;
 use super::parts::{Asker, Ghost, Known, Learner, Memory, Miss, Parts, Sizes};
 use super::store::{Batch, Shard, place};
@@ -25,8 +26,6 @@ const BATCH: usize = 1 << 14;
 /// So many a thread takes at a time.
 const SHARE: usize = 1 << 8;
 const NO_PARENT: u32 = u32::MAX;
-/// More messages than can be on their way to nobody's use.
-const FORGOTTEN_MAX: usize = 64;
 
 /// How a search is going.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -100,7 +99,6 @@ struct Explorer {
     level: Vec<std::ops::Range<usize>>,
     shape: Shape,
     reduce: bool,
-    forget: bool,
     tally: Tally,
     depth: usize,
 }
@@ -110,8 +108,6 @@ struct Ground<'a> {
     shards: &'a [Shard],
     shape: Shape,
     reduce: bool,
-    /// Whether states are kept without what no later move depends on (decision 0025).
-    forget: bool,
 }
 
 impl<'a> Ground<'a> {
@@ -175,6 +171,10 @@ pub fn intern(shape: Shape, state: &State, parts: &mut Parts) -> Now {
         let cable = state.world.cables.get(*slot).expect("a cable of an age is there").clone();
         now.put(*slot as u8, parts.intern_cable(cable));
     }
+    if let (Some(script), Some(notes)) = (shape.kind.script(), &state.notes) {
+        parts.follow(script);
+        guests::intern(&mut now, state, notes, parts);
+    }
     now
 }
 
@@ -205,8 +205,9 @@ pub fn search(model: &Plain, how: Search, mut watch: impl FnMut(&Progress) -> Go
         shards: (0..threads).map(|_| Shard::default()).collect(),
         level: vec![0..0; threads],
         shape,
-        reduce: how.reduce,
-        forget: how.reduce && shape.kind.talks() && model.obeys_all(),
+        // Which moves are enough where election messages travel is not known.
+        // Nor where clients are.
+        reduce: how.reduce && !shape.kind.talks() && shape.kind.script().is_none(),
         tally: Tally::default(),
         depth: 0,
     };
@@ -228,7 +229,7 @@ pub fn search(model: &Plain, how: Search, mut watch: impl FnMut(&Progress) -> Go
         counterexample,
         sizes: parts.sizes(),
         local: parts.local_states(),
-        unequal: parts.unequal_reactions() + parts.unequal_forgotten(),
+        unequal: parts.unequal_reactions(),
         clashes: parts.clashes(),
     }
 }
@@ -236,6 +237,11 @@ pub fn search(model: &Plain, how: Search, mut watch: impl FnMut(&Progress) -> Go
 impl Explorer {
     fn run(&mut self, watch: &mut impl FnMut(&Progress) -> Go) -> (End, Option<u32>) {
         let mut hands: Vec<Hand> = self.shards.iter().map(|_| Hand::of(self.shards.len())).collect();
+        let none = vec![0; self.shards.len()];
+        if let Some(first) = self.violated(&none) {
+            // What leads to the first state is objected to already.
+            return (End::Violated, Some(first));
+        }
         loop {
             self.level = self.shards.iter().zip(&self.level).map(|(s, l)| l.end..s.len()).collect();
             self.shards.iter_mut().for_each(Shard::begin_level);
@@ -281,7 +287,7 @@ impl Explorer {
     }
 
     fn ground(&self) -> Ground<'_> {
-        Ground { shards: &self.shards, shape: self.shape, reduce: self.reduce, forget: self.forget }
+        Ground { shards: &self.shards, shape: self.shape, reduce: self.reduce }
     }
 
     fn words(&self, state: u32) -> &[u32] {
@@ -343,7 +349,7 @@ impl Explorer {
         let parts = self.parts.lock().expect("no thread has panicked");
         before.iter().enumerate().find_map(|(at, before)| {
             let shard = &self.shards[at];
-            let objected = |local: &usize| parts.facts().violated(shard.get(*local as u32)[self.shape.ghost_at()]);
+            let objected = |local: &usize| self.shape.objects(parts.facts(), shard.get(*local as u32));
             (*before..shard.len()).find(objected).map(|local| self.name(at, local))
         })
     }
@@ -359,16 +365,11 @@ impl Explorer {
         }
         way.reverse();
         let mut plain = model.init_states().pop().expect("a model has an initial state");
-        let mut now = intern(self.shape, &plain, self.parts.get_mut().expect("no thread has panicked"));
-        plain.told = Some(plain.world.servers().map(|server| Step::Restart { server }).collect());
+        plain.told = model.start().told;
         let mut moves = Vec::new();
         for pair in way.windows(2) {
             let child = self.words(pair[1]).to_vec();
-            let places = match self.forget {
-                true => self.acts_to(&mut now, &child),
-                false => self.acts_between(pair[0], &child),
-            };
-            for at in places {
+            for at in self.acts_between(pair[0], &child) {
                 let mut actions = Vec::new();
                 model.actions(&plain, &mut actions);
                 let action = actions.swap_remove(at);
@@ -376,7 +377,8 @@ impl Explorer {
                 moves.push(action);
             }
         }
-        let violation = plain.violation.as_deref().expect("the plain model comes to the same violation").clone();
+        let violation = plain.objection().expect("the plain model comes to the same violation");
+        let violation = Violation::clone(violation);
         Counterexample { violation, moves, steps: plain.told.unwrap_or_default() }
     }
 
@@ -387,8 +389,7 @@ impl Explorer {
         let learner = &mut Learner(self.parts.get_mut().expect("no thread has panicked"));
         let (mut acts, mut ahead, mut choices) = (Vec::new(), Vec::new(), Vec::new());
         now.acts(learner, &mut acts);
-        let passes = self.reduce && !self.shape.kind.talks();
-        if passes {
+        if self.reduce {
             faults::choices(&now, &acts, faults::ALL, learner, &mut choices);
         } else {
             choices.extend(acts.iter().enumerate().map(|(at, act)| Choice::of(at, *act)));
@@ -400,7 +401,7 @@ impl Explorer {
                 continue;
             }
             way.extend(choice.learns.map(|side| now.place_of_learning(choice.act, side, learner)));
-            if passes {
+            if self.reduce {
                 ample::run(&mut next, learner, &mut ahead, |_| false, |at| way.push(at))
                     .expect("whoever may ask knows everything");
             }
@@ -409,42 +410,6 @@ impl Explorer {
             }
         }
         unreachable!("a state is reached from its parent")
-    }
-
-    /// The same where states were kept without some of what they held: it is still there in `now`, and
-    /// may have to arrive first.
-    fn acts_to(&mut self, now: &mut Now, child: &[u32]) -> Vec<usize> {
-        let (mut way, mut acts) = (Vec::new(), Vec::new());
-        let learner = &mut Learner(self.parts.get_mut().expect("no thread has panicked"));
-        let kept = |now: &Now, learner: &mut Learner<'_>| {
-            let (mut kept, mut words) = (*now, [0; WORDS_MAX]);
-            kept.forget(learner).expect("a learner knows everything");
-            kept.pack(&mut words).to_vec()
-        };
-        for _ in 0..FORGOTTEN_MAX {
-            let here = kept(now, learner);
-            let mut idle = None;
-            now.acts(learner, &mut acts);
-            for (at, act) in acts.iter().enumerate() {
-                let mut next = *now;
-                if next.make(*act, learner) != Ok(Came::State) {
-                    continue;
-                }
-                let after = kept(&next, learner);
-                if after == child {
-                    *now = next;
-                    way.push(at);
-                    return way;
-                }
-                if idle.is_none() && matches!(act, Act::Notify { .. }) && after == here {
-                    idle = Some((at, next));
-                }
-            }
-            let (at, next) = idle.expect("a state is reached from its parent");
-            way.push(at);
-            *now = next;
-        }
-        unreachable!("what was forgotten arrives")
     }
 }
 
@@ -496,9 +461,6 @@ impl Hand {
         } else if let Some(server) = ample::choose(now, &self.acts, known)? {
             choices.extend(all.filter(|choice| ample::server_of(now, choice.act, known) == Some(server)));
             self.tally.reduced += 1;
-        } else if ground.shape.kind.talks() {
-            // Which faults commute with what is said in an election is not known.
-            choices.extend(all);
         } else {
             faults::choices(now, &self.acts, moved, known, choices);
         }
@@ -519,12 +481,9 @@ impl Hand {
         if came != Came::State {
             return Ok(came);
         }
-        if ground.forget {
-            next.forget(known)?;
-        }
         let mut words = next.pack(&mut buffer);
         let (mut hash, mut shard) = place(words, self.found.len());
-        if !ground.reduce || ground.shape.kind.talks() {
+        if !ground.reduce {
             self.found[shard].push(hash, parent, faults::ALL, words);
             return Ok(came);
         }

@@ -48,7 +48,10 @@ pub fn choices<K: Known>(now: &Now, acts: &[Act], moved: u8, known: &K, choices:
             | Act::Write(_)
             | Act::Crash { .. }
             | Act::Part(..)
-            | Act::Meddle { .. } => choices.push(Choice::of(at, *act)),
+            | Act::Submit(_)
+            | Act::Retry(_)
+            | Act::Learn(_)
+            | Act::BreakLine(_) => choices.push(Choice::of(at, *act)),
         }
     }
 }
@@ -98,7 +101,10 @@ pub fn moved<K: Known>(before: &Now, act: Act, after: &Now, known: &K) -> u8 {
         | Act::Crash { .. }
         | Act::Break { .. }
         | Act::Part(..)
-        | Act::Meddle { .. } => return ALL,
+        | Act::Submit(_)
+        | Act::Retry(_)
+        | Act::Learn(_)
+        | Act::BreakLine(_) => return ALL,
     };
     if before.bundles() != after.bundles() {
         return ALL;

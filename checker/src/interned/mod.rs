@@ -8,23 +8,22 @@ mod ample;
 mod election;
 mod explore;
 mod faults;
-mod forget;
+mod guests;
 mod index;
 mod liveness;
 mod model;
 mod parts;
 mod plain;
 mod react;
+mod seats;
 mod store;
 mod walk;
-mod wander;
 
 pub use explore::{Counterexample, End, Explored, Go, Progress, Search, explore, search};
-pub use liveness::{Liveness, liveness, liveness_while};
+pub use liveness::{Liveness, liveness};
 pub use model::Interned;
 pub use parts::Sizes;
 pub use walk::Act;
-pub use wander::{Walked, wander};
 
 #[cfg(test)]
 mod tests;

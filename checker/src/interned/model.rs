@@ -5,6 +5,7 @@ use super::parts::{Learner, Parts};
 use super::walk::{Act, Came, Now, Shape, WORDS_MAX};
 use crate::plain::{Plain, SAFE};
 use crate::scope::Kind;
+use crate::service::Notes;
 use crate::state::State;
 use stateright::{Model, Property};
 #[expect(
@@ -45,7 +46,12 @@ impl Interned {
 
     /// Whether an oracle objects.
     pub fn objects(&self, state: &[u32]) -> bool {
-        self.with(|learner| super::parts::Known::parts(learner).violated(state[self.shape.ghost_at()]))
+        self.with(|learner| self.shape.objects(super::parts::Known::parts(learner), state))
+    }
+
+    /// Every history of clients that was come to.
+    pub fn histories(&self) -> Vec<Notes> {
+        self.with(|learner| learner.0.all_notes().cloned().collect())
     }
 
     /// The plain state that these numbers stand for, in the likeness of another of the same model.

@@ -7,11 +7,13 @@ mod known;
 
 pub use facts::Facts;
 use ghosts::Ghosts;
+pub use super::seats::{Noted, SeatOp, SeatOut};
 pub use known::{Asker, Known, Learner, Memory};
 
 use super::election::Elected;
-use super::forget::{self, Ears};
 use super::index::{Id, Memo, Table, hash_of};
+use super::seats::{self, SeatFacts};
+use crate::service::{Notes, Scripts};
 use super::react::{Fact, Letters, Machine, Out, Reaction, Stimulus, react};
 use crate::scope::Glance;
 use std::sync::Arc;
@@ -19,6 +21,7 @@ use zabra_core::contract::Timer;
 use zabra_core::id::{ServerId, ServerSet};
 use zabra_core::rule::Rule;
 use zabra_core::zab::{Packet, ServerState};
+use zabra_sim::client::Client;
 use zabra_sim::disk::Survivors;
 use zabra_sim::link::{End, Item, Side};
 use zabra_sim::oracle::{Oracles, Violation};
@@ -43,28 +46,11 @@ pub enum CableOp {
 /// What happens to the election pairs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PairsOp {
-    Say {
-        from: ServerId,
-        to: ServerId,
-        notification: Id,
-    },
-    Arrive {
-        from: ServerId,
-        to: ServerId,
-    },
-    Connect {
-        a: ServerId,
-        b: ServerId,
-    },
+    Say { from: ServerId, to: ServerId, notification: Id },
+    Arrive { from: ServerId, to: ServerId },
+    Connect { a: ServerId, b: ServerId },
     End(ServerId),
     Part,
-    /// What is on its way, as it stays.
-    Look {
-        from: ServerId,
-    },
-    Overtake {
-        from: ServerId,
-    },
 }
 
 /// The pairs afterwards; whether anything happened, and what arrived.
@@ -114,6 +100,8 @@ pub struct MachineFacts {
     pub finalizes: bool,
     pub glance: Glance,
     pub crashes: Arc<[Survivors]>,
+    /// The sessions whose silence it measures.
+    pub sessions: Arc<[Timer]>,
 }
 
 /// What is read of an election pair on the way.
@@ -124,8 +112,6 @@ pub struct PairFacts {
     pub speaks: bool,
     /// Whether something is on its way from `a`, and from `b`.
     pub flying: [bool; 2],
-    /// Whether something waits behind it.
-    pub waiting: [bool; 2],
 }
 
 /// The oracles, and what they objected to.
@@ -149,6 +135,8 @@ pub struct Sizes {
     /// Of these, what single oracles were asked: distinct (oracle's own ghost, facts).
     pub opinions: usize,
     pub elections: usize,
+    /// Distinct histories of clients.
+    pub histories: usize,
 }
 
 #[derive(Debug)]
@@ -166,29 +154,36 @@ pub struct Parts {
     judge: Memo<(Id, Id)>,
     judge_election: Memo<(Id, Id)>,
     elect: Memo<(Box<[Id]>, ServerSet)>,
-    forget_machine: Memo<(Id, bool)>,
-    forget_pair: Memo<(Id, Ears)>,
+    seats: Table<Client>,
+    seat: Memo<(Id, SeatOp)>,
+    notes: Table<Notes>,
+    note: Memo<(Id, Noted)>,
 }
 
 impl Parts {
     pub fn new() -> Parts {
-        let mut letters = Letters { packets: Table::new(), notifications: Table::new() };
-        let question = letters.notifications.intern(forget::question()).0;
         Parts {
-            letters,
-            facts: Facts { question, ..Facts::default() },
+            letters: Letters {
+                packets: Table::new(),
+                notifications: Table::new(),
+                frames: Table::new(),
+                script: None,
+            },
             machines: Table::new(),
             cables: Table::new(),
             pairs: Table::new(),
             ghosts: Ghosts::default(),
+            facts: Facts::default(),
             react: Memo::new(),
             cable: Memo::new(),
             talk: Memo::new(),
             judge: Memo::new(),
             judge_election: Memo::new(),
             elect: Memo::new(),
-            forget_machine: Memo::new(),
-            forget_pair: Memo::new(),
+            seats: Table::new(),
+            seat: Memo::new(),
+            notes: Table::new(),
+            note: Memo::new(),
         }
     }
 
@@ -212,6 +207,57 @@ impl Parts {
         self.ghosts.get(id)
     }
 
+    pub fn whole_seat(&self, id: Id) -> &Client {
+        self.seats.get(id)
+    }
+
+    pub fn whole_notes(&self, id: Id) -> &Notes {
+        self.notes.get(id)
+    }
+
+    /// Every history that was noted.
+    pub fn all_notes(&self) -> impl Iterator<Item = &Notes> {
+        (0..self.notes.len() as Id).map(|id| &**self.notes.get(id))
+    }
+
+    pub fn follow(&mut self, script: Scripts) {
+        self.letters.script = Some(script);
+    }
+
+    pub fn intern_seat(&mut self, client: Client) -> Id {
+        let (id, new) = self.seats.intern(client);
+        if new {
+            self.facts.seats.push(SeatFacts::of(self.seats.get(id)));
+        }
+        id
+    }
+
+    pub fn intern_notes(&mut self, notes: Notes) -> Id {
+        let objected = notes.violation.is_some();
+        let (id, new) = self.notes.intern(notes);
+        if new {
+            self.facts.objected.push(objected);
+        }
+        id
+    }
+
+    fn work_seat(&mut self, seat: Id, op: SeatOp) -> Id {
+        let script = self.letters.script.expect("clients follow a script");
+        let (after, mut seated) = seats::seat(self.seats.get(seat), op, script, &mut self.letters);
+        seated.seat = self.intern_seat(after);
+        self.facts.seated.push(Arc::new(seated));
+        self.facts.seated.len() as Id - 1
+    }
+
+    fn work_note(&mut self, notes: Id, noted: Noted) -> Id {
+        let before = self.notes.get(notes);
+        let after = match noted {
+            Noted::Heard { client, seated } => seats::hear(before, client, self.facts.seated(seated)),
+            Noted::Applied(reaction) => seats::apply(before, self.facts.reaction(reaction)),
+        };
+        self.intern_notes(after)
+    }
+
     pub fn sizes(&self) -> Sizes {
         Sizes {
             machines: self.machines.len(),
@@ -222,6 +268,7 @@ impl Parts {
             judged: self.judge.entries().len() + self.judge_election.entries().len(),
             opinions: self.ghosts.opinions(),
             elections: self.facts.elected.len(),
+            histories: self.notes.len(),
         }
     }
 
@@ -297,57 +344,9 @@ impl Parts {
     /// exactly where parts are.
     pub fn clashes(&self) -> usize {
         let letters = self.letters.packets.clashes() + self.letters.notifications.clashes();
-        self.machines.clashes() + self.cables.clashes() + self.pairs.clashes() + self.ghosts.clashes() + letters
-    }
-
-    /// Whether forgetting was right, on everything that happened to a machine that had forgotten: the
-    /// one that had not, and whatever becomes of it, must do the same. How often it does not.
-    pub fn unequal_forgotten(&mut self) -> usize {
-        let mut happened = vec![Vec::new(); self.machines.len()];
-        for &((machine, stimulus), _) in self.react.entries() {
-            happened[machine as usize].push(stimulus);
-        }
-        let entries = self.forget_machine.entries().iter();
-        let mut todo: Vec<(Id, bool)> = entries.filter(|((from, _), to)| from != to).map(|(key, _)| *key).collect();
-        let (mut unequal, mut seen) = (0, Memo::new());
-        while let Some((machine, stays)) = todo.pop() {
-            let kept = self.forgotten(machine, stays);
-            for stimulus in happened.get(kept as usize).cloned().unwrap_or_default() {
-                if stays && matches!(stimulus, Stimulus::Crash(_) | Stimulus::Fired(Timer::InitLimit)) {
-                    continue;
-                }
-                let (after, one) = react(self.machines.get(machine), stimulus, &mut self.letters);
-                let (other_after, other) = react(self.machines.get(kept), stimulus, &mut self.letters);
-                let (after, other_after) = (self.intern_machine(after), self.intern_machine(other_after));
-                let same = self.forgotten(after, stays) == self.forgotten(other_after, stays);
-                unequal += usize::from(!same || one != other);
-                if seen.get(&(after, stays)).is_none() {
-                    seen.insert((after, stays), 0);
-                    todo.push((after, stays));
-                }
-            }
-        }
-        unequal
-    }
-
-    fn forgotten(&mut self, machine: Id, stays: bool) -> Id {
-        let mut learner = Learner(self);
-        learner.forget_machine(machine, stays).expect("a learner knows everything")
-    }
-
-    fn work_forget_machine(&mut self, machine: Id, stays: bool) -> Id {
-        let mut machine = Machine::clone(self.machines.get(machine));
-        if let Some(replica) = &mut machine.replica {
-            replica.forget(stays);
-        }
-        self.intern_machine(machine)
-    }
-
-    fn work_forget_pair(&mut self, pairs: Id, ears: Ears) -> Id {
-        let answers =
-            ears.answers().map(|answer| answer.map(|id| Arc::clone(self.letters.notifications.get(id).as_ref())));
-        let after = self.pairs.get(pairs).iter().map(|pair| forget::pair(pair, ears, answers.each_ref())).collect();
-        self.intern_pairs(after)
+        let guests = self.letters.frames.clashes() + self.seats.clashes() + self.notes.clashes();
+        let servers = self.machines.clashes() + self.cables.clashes() + self.pairs.clashes();
+        servers + self.ghosts.clashes() + letters + guests
     }
 
     fn work_react(&mut self, machine: Id, stimulus: Stimulus) -> Id {
@@ -411,16 +410,6 @@ impl Parts {
                 after.iter_mut().for_each(|pair| pair.end(gone));
                 talked.happened = true;
             }
-            PairsOp::Look { from } => {
-                if let Some(flying) = after.first().and_then(|pair| pair.flying(from)) {
-                    talked.notification = self.letters.notifications.intern(Arc::clone(flying)).0;
-                    talked.happened = true;
-                }
-            }
-            PairsOp::Overtake { from } => {
-                after.iter_mut().for_each(|pair| pair.overtake(from));
-                talked.happened = true;
-            }
             PairsOp::Part => {
                 after.iter_mut().for_each(Pair::disconnect);
                 talked.happened = true;
@@ -474,6 +463,7 @@ impl MachineFacts {
             again: machine.armed(Timer::Notification).is_some_and(|after| after > 0),
             finalizes: machine.armed(Timer::FinalizeWait).is_some(),
             glance: Glance::at(view),
+            sessions: machine.armed.iter().map(|(t, _)| *t).filter(|t| matches!(t, Timer::Session(_))).collect(),
             crashes: if machine.up() { machine.storage.crash_choices().into() } else { Arc::default() },
         }
     }
@@ -483,8 +473,7 @@ impl PairFacts {
     fn of(bundle: &[Pair]) -> PairFacts {
         let pair = &bundle[0];
         let flying = [pair.a, pair.b].map(|from| pair.flying(from).is_some());
-        let waiting = [pair.a, pair.b].map(|from| pair.waiting(from).is_some());
-        PairFacts { up: pair.up, speaks: pair.speaks(), flying, waiting }
+        PairFacts { up: pair.up, speaks: pair.speaks(), flying }
     }
 }
 

@@ -4,7 +4,9 @@ use super::parts::Parts;
 use super::walk::Now;
 use crate::state::State;
 use zabra_sim::machine::Slots;
-use zabra_sim::world::Cable;
+use zabra_core::wire::Deframer;
+use zabra_sim::client::Client;
+use zabra_sim::world::{Cable, Line};
 
 impl Parts {
     /// The plain state that these numbers stand for, in the likeness of another of the same model.
@@ -17,7 +19,33 @@ impl Parts {
         state.oracles = ghost.oracles;
         state.violation = ghost.violation;
         (state.world.cables, state.world.ages) = self.plain_cables(now);
+        if state.notes.is_some() {
+            self.plain_guests(now, &mut state);
+        }
         state
+    }
+
+    /// Clients, their connections and what they saw.
+    fn plain_guests(&self, now: &Now, state: &mut State) {
+        state.notes = Some(self.whole_notes(now.guests.notes).clone());
+        for (at, client) in state.world.clients.iter_mut().enumerate() {
+            let line = now.guests.using(at).map(u32::from);
+            *client = Client { line, ..self.whole_seat(now.guests.seats[at]).clone() };
+        }
+        let lines = now.guests.lines();
+        state.world.line_ages = lines.iter().map(|line| u32::from(line.name)).collect();
+        state.world.lines = Slots::default();
+        let most = lines.iter().map(|line| line.name + 1).max().unwrap_or(0);
+        for name in 0..most {
+            let held = lines.iter().find(|line| line.name == name).unwrap_or(&lines[0]);
+            let limit = state.world.machines[0].config.limits.frame_bytes;
+            let (client, server) = (u16::from(held.client), held.server);
+            let link = held.link();
+            state.world.lines.insert(Line { client, server, link, deframer: Deframer::new(limit) });
+        }
+        for name in (0..most).filter(|name| lines.iter().all(|line| line.name != *name)) {
+            state.world.lines.remove(u32::from(name));
+        }
     }
 
     /// Each cable in its slot: slots that are free in between are taken for a moment.

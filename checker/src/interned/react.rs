@@ -5,9 +5,10 @@
 
 use super::index::{Id, Table};
 use crate::plain::connect_frame;
+use crate::service::Scripts;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use zabra_core::contract::{Action, Actions, ClientOrigin, Event, Input, Origin, Timer};
+use zabra_core::contract::{Action, Actions, ClientOrigin, Event, Input, Origin, Span, Timer};
 use zabra_core::id::{ClientId, ConnId, ServerId};
 use zabra_core::log::Recovered;
 use zabra_core::zab::{Notification, Packet};
@@ -49,6 +50,18 @@ pub enum Stimulus {
     ClientOpened,
     ClientFrame,
     ClientClosed,
+    /// A client of a script connects: this is the name of its connection.
+    GuestOpened {
+        line: u8,
+        client: u8,
+    },
+    GuestFrame {
+        slot: u8,
+        frame: Id,
+    },
+    GuestClosed {
+        slot: u8,
+    },
     Crash(disk::Survivors),
     Restart,
 }
@@ -69,6 +82,15 @@ pub enum Out {
     Close {
         cable: u8,
         side: Side,
+    },
+    /// A frame to a client of a script.
+    Tell {
+        line: u8,
+        frame: Id,
+    },
+    /// The server hangs up on it.
+    Leave {
+        line: u8,
     },
     /// The process is gone, with its end of everything.
     Died,
@@ -97,6 +119,8 @@ pub struct Reaction {
     pub refused: bool,
     /// The client's connection was closed by the server.
     pub dropped: bool,
+    /// Whether it reports records that were applied.
+    pub applies: bool,
     /// See [`super::ample`].
     pub concerns: Concerns,
 }
@@ -117,6 +141,10 @@ pub enum Concerns {
 pub struct Letters {
     pub packets: Table<Packet>,
     pub notifications: Table<Arc<Notification>>,
+    /// Frames between clients and servers, with their length.
+    pub frames: Table<Vec<u8>>,
+    /// What the clients do, where there are any.
+    pub script: Option<Scripts>,
 }
 
 /// A machine while it reacts.
@@ -155,6 +183,7 @@ pub fn react(machine: &Machine, stimulus: Stimulus, letters: &mut Letters) -> (M
         events: act.out.events().into(),
         refused: act.refused,
         dropped: act.dropped,
+        applies: act.out.events().iter().any(|event| matches!(event, Event::Applied { .. })),
         concerns,
     };
     (act.machine, reaction)
@@ -191,6 +220,9 @@ impl Act<'_> {
             },
             Stimulus::Complete(job) => self.complete(job),
             Stimulus::ClientOpened | Stimulus::ClientFrame | Stimulus::ClientClosed => self.client(stimulus),
+            Stimulus::GuestOpened { .. } | Stimulus::GuestFrame { .. } | Stimulus::GuestClosed { .. } => {
+                self.guest(stimulus);
+            }
             Stimulus::Crash(kept) => {
                 self.machine.storage.crash(kept);
                 self.die();
@@ -260,6 +292,29 @@ impl Act<'_> {
         }
     }
 
+    /// A client of a script.
+    fn guest(&mut self, stimulus: Stimulus) {
+        if let Stimulus::GuestOpened { line, client } = stimulus {
+            self.slot = self.machine.clients.insert((u32::from(line), Side::Listener));
+            let from = ClientOrigin { address: IpAddr::V4(Ipv4Addr::new(10, 0, 0, client)), subject: None };
+            self.step(Input::ClientOpened { client: ClientId(self.slot), from });
+        } else if let Stimulus::GuestFrame { slot, frame } = stimulus {
+            let frame = Arc::clone(self.letters.frames.get(frame));
+            self.step(Input::ClientFrame { client: ClientId(u32::from(slot)), frame: &frame[4..] });
+        } else if let Stimulus::GuestClosed { slot } = stimulus {
+            self.machine.clients.remove(u32::from(slot));
+            self.step(Input::ClientClosed { client: ClientId(u32::from(slot)) });
+        }
+    }
+
+    /// A frame leaves for a client of a script.
+    fn tell(&mut self, client: ClientId, frame: Span) {
+        if let (Some(_), Some(&(line, _))) = (self.letters.script, self.machine.clients.get(client.0)) {
+            let frame = self.letters.frames.intern(self.out.bytes(frame).to_vec()).0;
+            self.outs.push(Out::Tell { line: line as u8, frame });
+        }
+    }
+
     fn forget(&mut self, conn: ConnId) -> Option<zabra_sim::machine::Socket> {
         let socket = self.machine.conns.remove(conn.0);
         self.machine.questions.retain(|question| question.conn != conn);
@@ -303,7 +358,18 @@ impl Act<'_> {
             Action::ReadLog { conn, after, until } => {
                 self.machine.questions.push_back(LogQuestion { conn, after, until });
             }
-            Action::Drop { client, .. } => self.dropped |= self.machine.clients.remove(client.0).is_some(),
+            Action::Drop { client, .. } => {
+                let line = self.machine.clients.remove(client.0);
+                self.dropped |= line.is_some();
+                if let (Some(_), Some((line, _))) = (self.letters.script, line) {
+                    self.outs.push(Out::Leave { line: line as u8 });
+                }
+            }
+            Action::Reply { client, frame } => self.tell(client, frame),
+            Action::Watch { clients, frame } => {
+                let clients = self.out.watchers(clients).to_vec();
+                clients.into_iter().for_each(|client| self.tell(client, frame));
+            }
             Action::Arm { timer, after_ms } => self.machine.arm(timer, after_ms),
             Action::Disarm { timer } => {
                 self.machine.disarm(timer);
@@ -312,10 +378,8 @@ impl Act<'_> {
                 self.die();
                 self.machine.fault = Some(fault);
             }
-            // The client of a write does not wait for an answer, and time does not pass.
-            Action::Reply { .. }
-            | Action::Watch { .. }
-            | Action::Pause { .. }
+            // Clients send little, and time does not pass.
+            Action::Pause { .. }
             | Action::Resume { .. }
             | Action::Touch { .. } => {}
             Action::Append(_)

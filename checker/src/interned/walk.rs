@@ -9,9 +9,10 @@ mod acts;
 pub use acts::Act;
 
 use super::index::Id;
-use super::parts::{CableFacts, CableOp, Front, Known, Miss, PairsOp, Talked};
+use super::guests::{Guests, LINE_TAG, LINES_MAX, SEATS_MAX};
+use super::parts::{CableFacts, CableOp, Facts, Front, Known, Miss, Noted, PairsOp, SeatOp, Talked};
 use super::react::{Out, Stimulus};
-use crate::scope::{Bound, Budget, Kind, Meddling};
+use crate::scope::{Bound, Budget, Kind};
 use zabra_core::id::{ServerId, ServerSet};
 use zabra_sim::link::{End, Side};
 use zabra_sim::world::Pair;
@@ -22,7 +23,7 @@ const CABLES_MAX: usize = 22;
 /// Election pairs stand in a state together, or each alone where messages travel: of five servers.
 const BUNDLES_MAX: usize = 10;
 /// A packed state is at most so many words.
-pub const WORDS_MAX: usize = SERVERS_MAX + BUNDLES_MAX + 2 + CABLES_MAX;
+pub const WORDS_MAX: usize = SERVERS_MAX + BUNDLES_MAX + 2 + SEATS_MAX + 1 + CABLES_MAX + LINES_MAX;
 const SLOT_SHIFT: u32 = 26;
 
 /// What all states of a search have in common.
@@ -30,11 +31,14 @@ const SLOT_SHIFT: u32 = 26;
 pub struct Shape {
     pub kind: Kind,
     servers: usize,
+    /// How many operations each client has.
+    pub todo: [u32; SEATS_MAX],
 }
 
 impl Shape {
     pub fn of(bound: &Bound) -> Shape {
-        let shape = Shape { kind: bound.kind, servers: usize::from(bound.servers) };
+        let todo = [0, 1].map(|client| bound.kind.script().map_or(0, |script| script.count(client)));
+        let shape = Shape { kind: bound.kind, servers: usize::from(bound.servers), todo };
         assert!(shape.servers <= SERVERS_MAX && shape.bundle_count() <= BUNDLES_MAX, "more servers than fit");
         shape
     }
@@ -55,6 +59,23 @@ impl Shape {
         if self.kind.talks() { (low - 1) * self.servers - (low - 1) * low / 2 + (high - low) - 1 } else { 0 }
     }
 
+    /// How many clients there are.
+    fn seats(self) -> usize {
+        self.kind.script().map_or(0, |script| script.clients())
+    }
+
+    /// Whether somebody objects in this packed state.
+    pub fn objects(self, facts: &Facts, words: &[u32]) -> bool {
+        let notes = || facts.objected(words[self.ghost_at() + 2 + self.seats()]);
+        facts.violated(words[self.ghost_at()]) || (self.seats() > 0 && notes())
+    }
+
+    /// Where cables begin in a packed state.
+    fn cables_at(self) -> usize {
+        let seats = self.seats();
+        self.ghost_at() + 2 + if seats > 0 { seats + 1 } else { 0 }
+    }
+
     /// Where the ghost stands in a packed state.
     pub fn ghost_at(self) -> usize {
         self.servers + self.bundle_count()
@@ -65,7 +86,7 @@ impl Shape {
     }
 
     /// All pairs of servers, in order.
-    pub fn pairs(self) -> impl Iterator<Item = (ServerId, ServerId)> {
+    fn pairs(self) -> impl Iterator<Item = (ServerId, ServerId)> {
         self.servers().flat_map(move |a| self.servers().filter(move |b| a < *b).map(move |b| (a, b)))
     }
 }
@@ -80,6 +101,7 @@ pub struct Now {
     pub budget: Budget,
     cables: [(u8, Id); CABLES_MAX],
     cable_count: usize,
+    pub guests: Guests,
 }
 
 /// What came of a move.
@@ -102,6 +124,7 @@ impl Now {
             budget,
             cables: [(0, 0); CABLES_MAX],
             cable_count: 0,
+            guests: Guests::NONE,
         };
         now.machines[..machines.len()].copy_from_slice(machines);
         now.bundles[..bundles.len()].copy_from_slice(bundles);
@@ -114,14 +137,6 @@ impl Now {
 
     pub fn bundles(&self) -> &[Id] {
         &self.bundles[..self.shape.bundle_count()]
-    }
-
-    pub fn set_machine(&mut self, server: ServerId, id: Id) {
-        self.machines[usize::from(server.0) - 1] = id;
-    }
-
-    pub fn set_bundle(&mut self, at: usize, id: Id) {
-        self.bundles[at] = id;
     }
 
     /// Slot and number of each cable, oldest first.
@@ -144,17 +159,41 @@ impl Now {
         words[n..ghost_at].copy_from_slice(self.bundles());
         words[ghost_at] = self.ghost;
         words[ghost_at + 1] = self.budget.word();
-        for (word, (slot, cable)) in words[ghost_at + 2..].iter_mut().zip(self.cables()) {
-            *word = u32::from(*slot) << SLOT_SHIFT | cable;
+        let (seats, cables_at) = (self.shape.seats(), self.shape.cables_at());
+        for client in 0..seats {
+            let using = self.guests.using(client).map_or(0, |name| u32::from(name) + 1);
+            words[ghost_at + 2 + client] = using << SLOT_SHIFT | self.guests.seats[client];
         }
-        &words[..ghost_at + 2 + self.cable_count]
+        if seats > 0 {
+            words[cables_at - 1] = self.guests.notes;
+        }
+        let cables = self.cables().iter().map(|(slot, cable)| u32::from(*slot) << SLOT_SHIFT | cable);
+        let mut end = cables_at;
+        for (word, packed) in words[cables_at..].iter_mut().zip(cables.chain(self.guests.words())) {
+            *word = packed;
+            end += 1;
+        }
+        &words[..end]
     }
 
     pub fn unpack(words: &[u32], shape: Shape) -> Now {
         let (n, ghost_at) = (shape.servers, shape.ghost_at());
         let budget = Budget::of_word(words[ghost_at + 1]);
         let mut now = Now::new(shape, &words[..n], &words[n..ghost_at], words[ghost_at], budget);
-        for word in &words[ghost_at + 2..] {
+        let (seats, cables_at) = (shape.seats(), shape.cables_at());
+        for client in 0..seats {
+            let word = words[ghost_at + 2 + client];
+            now.guests.seats[client] = word & ((1 << SLOT_SHIFT) - 1);
+            now.guests.use_line(client, ((word >> SLOT_SHIFT) as u8).checked_sub(1));
+        }
+        if seats > 0 {
+            now.guests.notes = words[cables_at - 1];
+        }
+        for word in &words[cables_at..] {
+            if word & LINE_TAG != 0 {
+                now.guests.put_word(*word);
+                continue;
+            }
             now.cables[now.cable_count] = ((word >> SLOT_SHIFT) as u8, word & ((1 << SLOT_SHIFT) - 1));
             now.cable_count += 1;
         }
@@ -217,7 +256,10 @@ impl Now {
                         self.change(at, CableOp::Close(side), known)?;
                     }
                 }
+                Out::Tell { line, frame } => self.guests.tell(line, frame),
+                Out::Leave { line } => self.guests.leave(line),
                 Out::Died => {
+                    self.guests.end_lines(from);
                     for bundle in 0..if pairs { self.shape.bundle_count() } else { 0 } {
                         self.talk(bundle, PairsOp::End(from), known)?;
                     }
@@ -248,13 +290,22 @@ impl Now {
         Ok(())
     }
 
+    /// What a server applied is noted, where there are clients.
+    fn note<K: Known>(&mut self, reaction: Id, known: &mut K) -> Result<(), Miss> {
+        if self.shape.seats() > 0 && known.parts().reaction(reaction).applies {
+            self.guests.notes = known.note(self.guests.notes, Noted::Applied(reaction))?;
+        }
+        Ok(())
+    }
+
     /// Something happens to a server. False if it does not apply.
-    fn stimulate<K: Known>(&mut self, server: ServerId, stimulus: Stimulus, known: &mut K) -> Result<Id, Miss> {
+    pub(super) fn stimulate<K: Known>(&mut self, server: ServerId, stimulus: Stimulus, known: &mut K) -> Result<Id, Miss> {
         let reaction = known.react(self.machine(server), stimulus)?;
         if !known.parts().reaction(reaction).refused {
             self.machines[usize::from(server.0) - 1] = known.parts().reaction(reaction).machine;
             self.route(reaction, true, known)?;
             self.ghost = known.judge(self.ghost, reaction)?;
+            self.note(reaction, known)?;
         }
         Ok(reaction)
     }
@@ -339,6 +390,7 @@ impl Now {
         for n in 0..known.parts().elected(election).reactions.len() {
             let reaction = known.parts().elected(election).reactions[n];
             self.route(reaction, false, known)?;
+            self.note(reaction, known)?;
         }
         self.ghost = known.judge_election(self.ghost, election)?;
         Ok(true)
@@ -372,20 +424,6 @@ impl Now {
             (false, true) => self.stimulate(b, Stimulus::Unreachable(a), known).map(drop),
             (true, true) | (false, false) => {
                 self.talk(self.shape.bundle_of(a, b), PairsOp::Connect { a, b }, known).map(drop)
-            }
-        }
-    }
-
-    /// An adversary does this to an election message.
-    fn meddle<K: Known>(&mut self, how: Meddling, from: ServerId, to: ServerId, known: &mut K) -> Result<(), Miss> {
-        *how.left(&mut self.budget) -= 1;
-        let bundle = self.shape.bundle_of(from, to);
-        match how {
-            Meddling::Drop => self.talk(bundle, PairsOp::Arrive { from, to }, known).map(drop),
-            Meddling::Reorder => self.talk(bundle, PairsOp::Overtake { from }, known).map(drop),
-            Meddling::Duplicate => {
-                let notification = self.talk(bundle, PairsOp::Look { from }, known)?.notification;
-                self.stimulate(to, Stimulus::Notified { from, notification }, known).map(drop)
             }
         }
     }
@@ -439,8 +477,21 @@ impl Now {
                 self.change(usize::from(at), CableOp::Sever(keep), known)?;
                 true
             }
-            Act::Meddle { how, from, to } => {
-                self.meddle(how, from, to, known)?;
+            Act::Submit(client) => {
+                self.seat(client, SeatOp::Submit(client), known)?;
+                true
+            }
+            Act::Retry(client) => {
+                self.seat(client, SeatOp::Retry, known)?;
+                true
+            }
+            Act::Learn(line) => {
+                self.learn_end(usize::from(line), known)?;
+                true
+            }
+            Act::BreakLine(line) => {
+                self.budget.breaks -= 1;
+                self.break_line(usize::from(line));
                 true
             }
             Act::Part(a, b) => {
@@ -451,6 +502,7 @@ impl Now {
         };
         if self.shape.kind.connects() {
             self.open_connections(known)?;
+            self.deliver_lines(known)?;
         } else {
             self.cable_count = 0;
         }

@@ -2,14 +2,15 @@
 
 use super::text::{item_text, storage_text};
 use crate::moves::Move;
-use crate::scope::Meddling;
 use crate::state::State;
-use zabra_core::contract::Timer;
+use zabra_core::contract;
 use zabra_core::id::ServerId;
 use zabra_core::log::StorageAction;
+use zabra_client::Timer;
+use zabra_sim::client::ClientStep;
 use zabra_sim::disk;
 use zabra_sim::link::Item;
-use zabra_sim::step::text::timer_text;
+use zabra_sim::step::text::{OperationText, timer_text};
 use zabra_sim::step::{Job, Step};
 use zabra_sim::trace::print::notification_text;
 
@@ -20,14 +21,6 @@ pub fn sentence(state: &State, action: &Move) -> String {
         Move::Write(leader) => format!("a client writes at leader {leader}"),
         Move::Crash(server, kept) => format!("server {server} loses power; {}", kept_text(state, *server, *kept)),
         Move::Early(server, timer) => format!("server {server}: {} fires before it has to", timer_name(*timer)),
-        Move::Meddle { how, from, to } => {
-            let what = match how {
-                Meddling::Drop => "vanishes",
-                Meddling::Duplicate => "arrives, and is still on its way",
-                Meddling::Reorder => "is overtaken by the one behind it",
-            };
-            format!("the election message from server {from} to server {to} {what}")
-        }
         Move::Step(step) => step_sentence(state, step),
     }
 }
@@ -55,8 +48,25 @@ fn step_sentence(state: &State, step: &Step) -> String {
         Step::Complete { server, job: Job::Checkpoint } => format!("server {server}'s checkpoint is written"),
         Step::Complete { server, job: Job::ReadLog } => format!("server {server}'s log answers what was asked of it"),
         Step::Restart { server } => format!("server {server} starts from its disk"),
+        Step::Client { client, what } => client_sentence(state, *client, what).unwrap_or_else(|| step.to_string()),
         other => other.to_string(),
     }
+}
+
+/// What a client of a script does, or what is learned of it.
+#[expect(clippy::wildcard_enum_match_arm, reason = "what no model does is told as stories write it")]
+fn client_sentence(state: &State, client: u16, what: &ClientStep) -> Option<String> {
+    let server = |nth: u8| {
+        let line = state.world.find_line(client, nth)?;
+        Some(state.world.lines.get(line)?.server)
+    };
+    Some(match what {
+        ClientStep::Submit(operation) => format!("client {client} asks: {}", OperationText(operation)),
+        ClientStep::Fire(Timer::Retry) => format!("client {client} tries all servers again"),
+        ClientStep::Up { nth, .. } => format!("server {} learns that client {client} is gone", server(*nth)?),
+        ClientStep::Break { nth, .. } => format!("the connection of client {client} to {} breaks", server(*nth)?),
+        _ => return None,
+    })
 }
 
 fn deliver(state: &State, from: ServerId, to: ServerId, nth: u8) -> Option<String> {
@@ -90,14 +100,14 @@ fn kept_text(state: &State, server: ServerId, kept: disk::Survivors) -> String {
     )
 }
 
-fn timer_name(timer: Timer) -> String {
+fn timer_name(timer: contract::Timer) -> String {
     match timer {
-        Timer::Notification => "the time to say its vote again".to_owned(),
-        Timer::FinalizeWait => "its wait for a better vote".to_owned(),
-        Timer::InitLimit => "its wait for a leader or a quorum (initLimit)".to_owned(),
-        Timer::SyncLimit => "its wait for a packet of its leader (syncLimit)".to_owned(),
-        Timer::Session(session) => format!("the timeout of session {session}"),
-        Timer::Containers => "the time to look for containers that are empty".to_owned(),
-        Timer::Learner(_) | Timer::Ping | Timer::Redial | Timer::NoLeader(_) => timer_text(timer),
+        contract::Timer::Notification => "the time to say its vote again".to_owned(),
+        contract::Timer::FinalizeWait => "its wait for a better vote".to_owned(),
+        contract::Timer::InitLimit => "its wait for a leader or a quorum (initLimit)".to_owned(),
+        contract::Timer::SyncLimit => "its wait for a packet of its leader (syncLimit)".to_owned(),
+        contract::Timer::Session(session) => format!("the timeout of session {session}"),
+        contract::Timer::Containers => "the time to look for containers that are empty".to_owned(),
+        contract::Timer::Learner(_) | contract::Timer::Ping | contract::Timer::Redial | contract::Timer::NoLeader(_) => timer_text(timer),
     }
 }

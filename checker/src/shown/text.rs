@@ -1,6 +1,7 @@
 //! A state as a page: servers with their disks, what is on its way, and what may still go wrong.
 
 use crate::scope::Budget;
+use crate::service::Notes;
 use crate::state::State;
 use std::fmt::Write as _;
 use zabra_core::contract::Timer;
@@ -18,7 +19,7 @@ use zabra_sim::world::{Cable, Pair};
 /// The whole state.
 pub fn state(state: &State) -> String {
     let mut page = String::new();
-    if let Some(violation) = &state.violation {
+    if let Some(violation) = state.objection() {
         let _ = writeln!(page, "VIOLATED  {}: {}", violation.oracle, violation.sentence);
         violation.facts.iter().for_each(|fact| page += &format!("  · {fact}\n"));
         page.push('\n');
@@ -37,14 +38,42 @@ pub fn state(state: &State) -> String {
     }
     page += "\nelection connections\n";
     state.world.pairs.iter().for_each(|one| pair(&mut page, one));
-    let Budget { writes, crashes, breaks, elections, timeouts, drops, duplicates, reorders } = state.budget;
-    let meddled = [("drop", drops), ("duplicate", duplicates), ("reorder", reorders)];
+    if let Some(notes) = &state.notes {
+        clients(&mut page, state, notes);
+    }
+    let Budget { writes, crashes, breaks, elections, timeouts } = state.budget;
     let left =
         [("write", writes), ("crash", crashes), ("break", breaks), ("election", elections), ("timeout", timeouts)];
-    let left = left.iter().chain(meddled.iter().filter(|(_, n)| *n > 0));
-    let left: Vec<String> = left.map(|(what, n)| format!("{what} {n}")).collect();
+    let left: Vec<String> = left.iter().map(|(what, n)| format!("{what} {n}")).collect();
     let _ = write!(page, "\nbudgets left: {}", left.join(", "));
     page
+}
+
+/// The clients with their connections, and what they did and saw so far.
+fn clients(page: &mut String, state: &State, notes: &Notes) {
+    page.push_str("\nclients\n");
+    for (at, client) in state.world.clients.iter().enumerate() {
+        let Some(session) = client.state() else { continue };
+        let line = client.line.and_then(|line| state.world.lines.get(line));
+        let how = match line {
+            Some(line) if session.is_attached() => format!("attached to {}", line.server),
+            Some(line) => format!("connects to {}", line.server),
+            None if session.is_over() => "its session is over".to_owned(),
+            None => "not connected".to_owned(),
+        };
+        let (id, pending) = (session.id(), session.pending());
+        let _ = writeln!(page, "  client {at}  session {id}, {how}; {pending} of {} unanswered", client.submitted);
+    }
+    for (line, held) in state.world.line_ages.iter().filter_map(|line| Some((line, state.world.lines.get(*line)?))) {
+        if let Some(item) = held.link.inbound(Side::Listener).front() {
+            let what = if matches!(item, Item::Lost) { "loss" } else { "end" };
+            let _ = writeln!(page, "  server {} has yet to learn of the {what} of connection {line}", held.server);
+        }
+    }
+    page.push_str("\nwhat clients did and saw\n");
+    for event in notes.events() {
+        let _ = writeln!(page, "  {}  {:?}", event.client, event.kind);
+    }
 }
 
 fn server(page: &mut String, machine: &Machine<RecordDisk>) {

@@ -3,10 +3,8 @@
 //! The last line says "exhausted", or what was left and what a bound cut off. A violation is told with
 //! its moves, and saved as a story if the story's own player comes to it too.
 
-mod graph;
-
 use super::Failed;
-use crate::cli::{Check, Histories, Preset, Talk};
+use crate::cli::{Check, Preset, Talk};
 use crate::engine;
 use crate::pool;
 use crate::voice::{Progress, Voice};
@@ -14,7 +12,9 @@ use serde_json::json;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
-use zabra_checker::{Bound, Budget, Counterexample, End, Explored, Go, Held, Kind, Plain, Search, search_with};
+use zabra_checker::{
+    Bound, Budget, Counterexample, End, Explored, Go, Kind, Plain, Script, Scripts, Search, search_with,
+};
 use zabra_reports::exit::Exit;
 use zabra_sim::rules::RuleSet;
 use zabra_sim::shrink;
@@ -29,27 +29,11 @@ const RECONFIG: &str = "reconfig";
 pub fn check(args: &Check, talk: &Talk, voice: &Voice) -> Result<Exit, Failed> {
     let rules: RuleSet = args.without.without.iter().map(|name| engine::rule(name)).collect::<Result<_, _>>()?;
     let bounds = bounds(args.model.as_deref(), args.preset, &args.bound)?;
-    let starts = starts(args.histories, &bounds)?;
     let mut worst = Exit::Pass;
     let mut documents = Vec::new();
-    let several = starts.len() > 1;
-    for (bound, held) in starts {
-        let model = Plain::new(bound, rules);
-        let model = if held.is_empty() { model } else { model.holding(&held) };
-        if !held.is_empty() {
-            let held: Vec<String> = held.iter().map(|h| format!("{}:1.{}", h.epoch, h.records)).collect();
-            voice.insist(&format!("current epoch and end of history: {}", held.join(", ")));
-        }
-        if args.liveness || args.walks.is_some() {
-            let (exit, document) = match args.walks {
-                None => graph::live(&model, args, voice)?,
-                Some(walks) => graph::walk(&model, walks, args, voice)?,
-            };
-            documents.push(document);
-            worst = worst.max(exit);
-            continue;
-        }
-        let searched = search(&model, rules, args, voice)?;
+    let several = bounds.len() > 1;
+    for bound in bounds {
+        let searched = search(bound, rules, args, voice)?;
         let story = searched.found.counterexample.as_ref().map(|c| story(c, &searched, talk)).transpose()?.flatten();
         let exit = searched.exit();
         voice.tell(&searched.told(voice, story.as_ref()));
@@ -65,39 +49,19 @@ pub fn check(args: &Check, talk: &Talk, voice: &Voice) -> Result<Exit, Failed> {
     Ok(worst)
 }
 
-/// Each bound, with what the disks hold at the start if that is not nothing.
-fn starts(histories: Histories, bounds: &[Bound]) -> Result<Vec<(Bound, Vec<Held>)>, Failed> {
-    if histories != Histories::Even && bounds.iter().any(|bound| bound.kind != Kind::Election) {
-        return Err(Failed::usage("histories differ in the model election only".to_owned()));
-    }
-    let every = |servers: u8| {
-        let ways = Held::ALL.len().pow(u32::from(servers));
-        let one = move |way: usize| (0..u32::from(servers)).map(move |at| Held::ALL[way / Held::ALL.len().pow(at) % 4]);
-        (0..ways).map(move |way| one(way).collect::<Vec<Held>>())
-    };
-    let uneven = |servers: u8| (0..usize::from(servers)).map(|at| Held::ALL[(at + 2) % Held::ALL.len()]).collect();
-    Ok(bounds
-        .iter()
-        .flat_map(|bound| match histories {
-            Histories::Even => vec![(*bound, Vec::new())],
-            Histories::Uneven => vec![(*bound, uneven(bound.servers))],
-            Histories::All => every(bound.servers).map(|held| (*bound, held)).collect(),
-        })
-        .collect())
-}
-
 /// Searches one bound.
-fn search(model: &Plain, rules: RuleSet, args: &Check, voice: &Voice) -> Result<Searched, Failed> {
-    let bound = model.bound;
+fn search(bound: Bound, rules: RuleSet, args: &Check, voice: &Voice) -> Result<Searched, Failed> {
     let threads = args.threads.unwrap_or_else(pool::cores);
     voice.insist(&format!("{} {}", bound.kind.name(), words(&bound)));
+    let model = Plain::new(bound, rules);
     let began = Instant::now();
     let mut progress = Progress::new(voice, None, args.time.map(|t| std::time::Duration::from_millis(t.0)));
     let (mut stopped, mut searched_millis) = (None, 1);
     let interrupted = pool::interrupted();
-    let how = Search { threads: usize::from(threads), reduce: !args.whole };
+    let reduces = !bound.kind.talks() && bound.kind.script().is_none();
+    let how = Search { threads: usize::from(threads), reduce: !args.whole && reduces };
     let found = pool::guarded(|| {
-        search_with(model, how, |now| {
+        search_with(&model, how, |now| {
             let millis = elapsed(began);
             searched_millis = millis;
             progress.show(millis / 1000, || {
@@ -167,7 +131,7 @@ pub fn bounds(model: Option<&str>, preset: Preset, changes: &[String]) -> Result
 /// Which bounds a name stands for.
 fn bounds_of(kind: Kind, preset: Preset) -> Vec<Bound> {
     let bound = |servers, budget| Bound { kind, servers, budget };
-    let broadcast = |writes, crashes, breaks| Budget { writes, crashes, breaks, elections: 3, ..Budget::NONE };
+    let broadcast = |writes, crashes, breaks| Budget { writes, crashes, breaks, elections: 3, timeouts: 0 };
     let election = |crashes, breaks, timeouts| Budget { crashes, breaks, timeouts, ..Budget::NONE };
     match (kind, preset) {
         (Kind::Broadcast, Preset::Small) => vec![bound(3, broadcast(1, 0, 0))],
@@ -187,7 +151,35 @@ fn bounds_of(kind: Kind, preset: Preset) -> Vec<Bound> {
             vec![bound(2, Budget { writes: 1, breaks: 1, timeouts: 1, ..Budget::NONE }), bound(3, Budget::NONE)]
         }
         (Kind::Full, Preset::Deep) => vec![bound(3, Budget { writes: 1, ..Budget::NONE })],
+        (Kind::Service(_), preset) => service(preset),
         (Kind::Full, Preset::Huge) => vec![bound(3, Budget { writes: 1, crashes: 1, timeouts: 1, ..Budget::NONE })],
+    }
+}
+
+/// Which bounds of clients a name stands for.
+fn service(preset: Preset) -> Vec<Bound> {
+    let bound = |script, servers, operations, pipelined, budget| {
+        let kind = Kind::Service(Scripts { script, operations, pipelined });
+        Bound { kind, servers, budget }
+    };
+    let every = |servers, operations, pipelined, budget| {
+        Script::ALL.into_iter().map(move |script| bound(script, servers, operations, pipelined, budget))
+    };
+    let faults = |crashes, breaks, timeouts, elections| Budget { crashes, breaks, timeouts, elections, ..Budget::NONE };
+    match preset {
+        Preset::Small => every(1, 2, false, Budget::NONE).collect(),
+        Preset::Quick => {
+            let lost = [bound(Script::Watch, 1, 2, false, faults(0, 1, 1, 0))];
+            let moved = [bound(Script::Sequence, 3, 1, false, faults(0, 1, 0, 0))];
+            let failover = [bound(Script::Watch, 3, 1, false, faults(1, 0, 0, 1))];
+            let calm = every(1, 3, true, Budget::NONE).chain(every(3, 2, false, Budget::NONE));
+            calm.chain(lost).chain(moved).chain(failover).collect()
+        }
+        Preset::Deep => {
+            let failover = [bound(Script::Sequence, 3, 1, false, faults(1, 0, 0, 1))];
+            every(1, 3, false, faults(0, 1, 1, 0)).chain(every(3, 1, false, faults(0, 1, 0, 2))).chain(failover).collect()
+        }
+        Preset::Huge => every(3, 2, true, faults(1, 1, 1, 2)).collect(),
     }
 }
 
@@ -197,20 +189,26 @@ fn change(bound: &mut Bound, texts: &[String]) -> Result<(), Failed> {
     for text in texts {
         let wrong = || Failed::usage(format!("{text:?} is no bound: expected K=V, such as writes=2"));
         let (key, value) = text.split_once('=').ok_or_else(wrong)?;
+        if let Kind::Service(scripts) = &mut bound.kind
+            && change_script(scripts, key, value)?
+        {
+            continue;
+        }
         let value: u8 = value.parse().ok().filter(|value| *value <= Budget::MOST).ok_or_else(wrong)?;
         let place = match key {
             "servers" if (1..=most).contains(&value) => &mut bound.servers,
-            "writes" => &mut bound.budget.writes,
+            "writes" if bound.kind.script().is_none() => &mut bound.budget.writes,
             "crashes" => &mut bound.budget.crashes,
             "breaks" => &mut bound.budget.breaks,
             "elections" if !bound.kind.talks() => &mut bound.budget.elections,
-            "timeouts" if bound.kind.talks() => &mut bound.budget.timeouts,
-            "drops" if bound.kind.talks() => &mut bound.budget.drops,
-            "duplicates" if bound.kind.talks() => &mut bound.budget.duplicates,
-            "reorders" if bound.kind.talks() => &mut bound.budget.reorders,
+            "timeouts" if bound.kind.talks() || bound.kind.script().is_some() => &mut bound.budget.timeouts,
             _ => {
-                let last = if bound.kind.talks() { "timeouts, drops, duplicates, reorders" } else { "elections" };
-                let known = format!("servers (1 to {most}), writes, crashes, breaks, {last}");
+                let last = match bound.kind {
+                    Kind::Broadcast => "writes, elections",
+                    Kind::Election | Kind::Full => "writes, timeouts",
+                    Kind::Service(_) => "timeouts, elections, script, operations, pipelined (0 or 1)",
+                };
+                let known = format!("servers (1 to {most}), crashes, breaks, {last}");
                 return Err(Failed::usage(format!("{text:?} is no bound: there are {known}")));
             }
         };
@@ -219,23 +217,40 @@ fn change(bound: &mut Bound, texts: &[String]) -> Result<(), Failed> {
     Ok(())
 }
 
-pub fn bound_of(bound: &Bound) -> serde_json::Value {
-    let Budget { writes, crashes, breaks, elections, timeouts, drops, duplicates, reorders } = bound.budget;
-    json!({
-        "servers": bound.servers, "writes": writes, "crashes": crashes, "breaks": breaks, "elections": elections,
-        "timeouts": timeouts, "drops": drops, "duplicates": duplicates, "reorders": reorders,
-    })
+/// Changes what the clients do; false if the key is not about that.
+fn change_script(scripts: &mut Scripts, key: &str, value: &str) -> Result<bool, Failed> {
+    match key {
+        "script" => {
+            let named = Script::ALL.into_iter().find(|script| script.name() == value);
+            scripts.script = named.ok_or_else(|| {
+                let known: Vec<&str> = Script::ALL.iter().map(|script| script.name()).collect();
+                Failed::usage(format!("there is no script {value:?}; there are: {}", known.join(", ")))
+            })?;
+        }
+        "operations" | "pipelined" => {
+            let (least, most) = if key == "operations" { (1, 3) } else { (0, 1) };
+            let number = value.parse().ok().filter(|n| (least..=most).contains(n));
+            let number: u8 =
+                number.ok_or_else(|| Failed::usage(format!("{key} is a number from {least} to {most}")))?;
+            if key == "operations" { scripts.operations = number } else { scripts.pipelined = number == 1 }
+        }
+        _ => return Ok(false),
+    }
+    Ok(true)
 }
 
 pub fn words(bound: &Bound) -> String {
-    let Budget { writes, crashes, breaks, elections, timeouts, drops, duplicates, reorders } = bound.budget;
+    let Budget { writes, crashes, breaks, elections, timeouts } = bound.budget;
     let servers = bound.servers;
+    if let Some(Scripts { script, operations, pipelined }) = bound.kind.script() {
+        let (script, pipelined) = (script.name(), u8::from(pipelined));
+        return format!(
+            "script={script} servers={servers} operations={operations} pipelined={pipelined} crashes={crashes} \
+             breaks={breaks} timeouts={timeouts} elections={elections}"
+        );
+    }
     let last = if bound.kind.talks() { format!("timeouts={timeouts}") } else { format!("elections={elections}") };
-    let meddled = match bound.budget.meddles() {
-        true => format!(" drops={drops} duplicates={duplicates} reorders={reorders}"),
-        false => String::new(),
-    };
-    format!("servers={servers} writes={writes} crashes={crashes} breaks={breaks} {last}{meddled}")
+    format!("servers={servers} writes={writes} crashes={crashes} breaks={breaks} {last}")
 }
 
 /// Saves the counterexample as a story that fails the same oracle, if there is one.
@@ -244,7 +259,8 @@ fn story(counterexample: &Counterexample, searched: &Searched, talk: &Talk) -> R
     start.scenario.ensemble.voters = searched.bound.servers;
     start.scenario.ensemble.observers = 0;
     start.scenario.without = searched.rules.iter().map(|rule| rule.entry().name.to_owned()).collect();
-    start.clients = vec![client_config(Vec::new(), 10_000)];
+    let raw = || vec![client_config(Vec::new(), 10_000)];
+    start.clients = searched.bound.kind.script().map_or_else(raw, |script| script.configs(searched.bound.servers));
     let oracle = counterexample.violation.oracle;
     let Some(shrunk) = shrink::shrink(&start, &counterexample.steps, oracle, TRIES) else { return Ok(None) };
     let rules: String = start.scenario.without.iter().map(|name| format!("-{name}")).collect();
@@ -312,13 +328,14 @@ impl Searched {
             text += &format!("of moves that commute one order (--whole: all); {} states passed\n", progress.passed);
         }
         text += &format!(
-            "{} steps of the core, {} machines, {} connections, {} ghosts, {} judgements, {} elections; reached: {}\n",
+            "{} steps of the core, {} machines, {} connections, {} ghosts, {} judgements, {} elections{}; reached: {}\n",
             sizes.reactions,
             sizes.machines,
             sizes.cables,
             sizes.ghosts,
             sizes.judged,
             sizes.elections,
+            if sizes.histories > 0 { format!(", {} histories", sizes.histories) } else { String::new() },
             self.found.reached.join(", "),
         );
         if self.found.unequal > 0 {
@@ -330,7 +347,7 @@ impl Searched {
     }
 
     fn document(&self, args: &Check, story: Option<&PathBuf>, exit: Exit) -> serde_json::Value {
-        let (progress, sizes) = (&self.found.progress, &self.found.sizes);
+        let (progress, sizes, budget) = (&self.found.progress, &self.found.sizes, &self.bound.budget);
         let counterexample = self.found.counterexample.as_ref().map(|c| {
             json!({
                 "oracle": c.violation.oracle, "msg": c.violation.sentence, "facts": c.violation.facts,
@@ -340,7 +357,13 @@ impl Searched {
         });
         json!({
             "schema": "zabra-check/1", "model": self.bound.kind.name(),
-            "bound": bound_of(&self.bound),
+            "bound": {
+                "servers": self.bound.servers, "writes": budget.writes, "crashes": budget.crashes,
+                "breaks": budget.breaks, "elections": budget.elections, "timeouts": budget.timeouts,
+                "script": self.bound.kind.script().map(|s| s.script.name()),
+                "operations": self.bound.kind.script().map(|s| s.operations),
+                "pipelined": self.bound.kind.script().map(|s| s.pipelined),
+            },
             "without": args.without.without, "verdict": exit.word(), "exit": exit.code(), "msg": self.verdict(),
             "exhausted": self.found.end == End::Exhausted, "cut": self.found.cut,
             "left": if self.found.end == End::Stopped { progress.frontier } else { 0 },
@@ -348,7 +371,7 @@ impl Searched {
             "whole": !self.how.reduce, "passed": progress.passed, "local_states": self.found.local,
             "millis": self.millis, "threads": self.how.threads, "bytes": progress.bytes,
             "core_steps": sizes.reactions, "machines": sizes.machines, "connections": sizes.cables,
-            "ghosts": sizes.ghosts, "judgements": sizes.judged, "unequal": self.found.unequal,
+            "ghosts": sizes.ghosts, "judgements": sizes.judged, "histories": sizes.histories, "unequal": self.found.unequal,
             "reached": self.found.reached, "counterexample": counterexample,
         })
     }

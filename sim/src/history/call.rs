@@ -6,7 +6,7 @@ use zabra_client::{Operation, Outcome, Reply};
 use zabra_core::wire::records;
 
 /// A request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Call {
     /// `granted` is the length of the access control list.
     Create {
@@ -47,7 +47,7 @@ pub enum Call {
 }
 
 /// A reply.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Answer {
     Created {
         path: Text,
@@ -72,7 +72,7 @@ pub enum Answer {
 }
 
 /// A znode's metadata, as clients see it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Stat {
     pub czxid: u64,
     pub mzxid: u64,

@@ -41,7 +41,7 @@ pub struct History {
 }
 
 /// One thing that a client did or saw.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Event {
     /// Microseconds since the start of the run: for people.
     pub at: u64,
@@ -50,7 +50,7 @@ pub struct Event {
     pub kind: Kind,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Kind {
     /// The session is attached to a server, for the first time or again.
     Attached { fresh: bool },

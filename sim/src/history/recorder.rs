@@ -16,7 +16,7 @@ pub struct Full {
 }
 
 /// Collects a history, up to a bound.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Recorder {
     limit: usize,
     missed: bool,
@@ -110,6 +110,16 @@ impl Recorder {
     /// Whether the bound was reached: no more operations should be submitted.
     pub fn is_full(&self) -> bool {
         self.events.len() == self.limit
+    }
+
+    /// What was recorded so far.
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// For a holder that knows which of them have no order among them.
+    pub fn events_mut(&mut self) -> &mut [Event] {
+        &mut self.events
     }
 
     pub fn len(&self) -> usize {

@@ -4,6 +4,7 @@ use super::{CableFacts, MachineFacts, PairFacts, Talked};
 use crate::interned::election::Elected;
 use crate::interned::index::Id;
 use crate::interned::react::Reaction;
+use crate::interned::seats::{SeatFacts, Seated};
 use std::sync::Arc;
 
 /// Of everything that has a number, in the order of the numbers.
@@ -16,7 +17,9 @@ pub struct Facts {
     pub(super) reactions: Vec<Arc<Reaction>>,
     pub(super) elected: Vec<Arc<Elected>>,
     pub(super) talked: Vec<Talked>,
-    pub(super) question: Id,
+    pub(super) seats: Vec<SeatFacts>,
+    pub(super) seated: Vec<Arc<Seated>>,
+    pub(super) objected: Vec<bool>,
 }
 
 impl Facts {
@@ -49,14 +52,21 @@ impl Facts {
         self.talked[id as usize]
     }
 
-    /// What stands for all that is said to a server that only answers ([`crate::interned::forget`]).
-    pub fn question(&self) -> Id {
-        self.question
+    pub fn seat(&self, id: Id) -> SeatFacts {
+        self.seats[id as usize]
+    }
+
+    pub fn seated(&self, id: Id) -> &Seated {
+        &self.seated[id as usize]
+    }
+
+    /// Whether somebody objects to what clients saw.
+    pub fn objected(&self, notes: Id) -> bool {
+        self.objected[notes as usize]
     }
 
     /// Takes over what has been numbered since.
     pub fn follow(&mut self, ahead: &Facts) {
-        self.question = ahead.question;
         more(&mut self.machines, &ahead.machines);
         more(&mut self.cables, &ahead.cables);
         more(&mut self.pairs, &ahead.pairs);
@@ -64,6 +74,9 @@ impl Facts {
         more(&mut self.reactions, &ahead.reactions);
         more(&mut self.elected, &ahead.elected);
         more(&mut self.talked, &ahead.talked);
+        more(&mut self.seats, &ahead.seats);
+        more(&mut self.seated, &ahead.seated);
+        more(&mut self.objected, &ahead.objected);
     }
 }
 

@@ -2,7 +2,6 @@
 
 use super::Now;
 use crate::interned::parts::Known;
-use crate::scope::Meddling;
 use zabra_core::contract::Timer;
 use zabra_core::id::{ServerId, ServerSet};
 use zabra_sim::link::Side;
@@ -36,12 +35,14 @@ pub enum Act {
         keep: [u16; 2],
     },
     Part(ServerId, ServerId),
-    /// Something happens to an election message on its way.
-    Meddle {
-        how: Meddling,
-        from: ServerId,
-        to: ServerId,
-    },
+    /// A client submits the next operation of its script.
+    Submit(u8),
+    /// A client that found no server tries all again.
+    Retry(u8),
+    /// A server learns of the end of a client's connection, by its age.
+    Learn(u8),
+    /// A client's connection breaks.
+    BreakLine(u8),
 }
 
 impl Act {
@@ -60,7 +61,10 @@ impl Act {
             | Act::Crash { .. }
             | Act::Break { .. }
             | Act::Part(..)
-            | Act::Meddle { .. } => false,
+            | Act::Submit(_)
+            | Act::Retry(_)
+            | Act::Learn(_)
+            | Act::BreakLine(_) => false,
         }
     }
 }
@@ -70,7 +74,7 @@ impl Now {
     pub fn acts<K: Known>(&self, known: &K, acts: &mut Vec<Act>) {
         acts.clear();
         let parts = known.parts();
-        if parts.violated(self.ghost) {
+        if parts.violated(self.ghost) || self.objected(known) {
             return;
         }
         if self.shape.kind.talks() {
@@ -91,9 +95,36 @@ impl Now {
         if self.shape.kind.talks() {
             self.votes(known, acts);
         }
+        self.submissions(known, acts);
         self.limits(known, acts);
+        self.retries(known, acts);
         acts.extend(self.servers().filter(|s| !parts.machine(self.machine(*s)).up).map(Act::Restart));
         self.faults(known, acts);
+    }
+
+    fn objected<K: Known>(&self, known: &K) -> bool {
+        self.shape.kind.script().is_some() && known.parts().objected(self.guests.notes)
+    }
+
+    /// What clients submit, and what servers learn of clients that are gone.
+    fn submissions<K: Known>(&self, known: &K, acts: &mut Vec<Act>) {
+        let Some(script) = self.shape.kind.script() else { return };
+        for client in 0..script.clients() {
+            let facts = known.parts().seat(self.guests.seats[client]);
+            if facts.attached && (script.pipelined || facts.idle) && facts.submitted < self.shape.todo[client] {
+                acts.push(Act::Submit(client as u8));
+            }
+        }
+        let over = self.guests.lines().iter().enumerate().filter(|(_, line)| line.last.is_some());
+        acts.extend(over.map(|(at, _)| Act::Learn(at as u8)));
+    }
+
+    fn retries<K: Known>(&self, known: &K, acts: &mut Vec<Act>) {
+        let Some(script) = self.shape.kind.script() else { return };
+        let waiting = |client: &usize| known.parts().seat(self.guests.seats[*client]).waiting;
+        if self.servers().any(|server| known.parts().machine(self.machine(server)).up) {
+            acts.extend((0..script.clients()).filter(waiting).map(|client| Act::Retry(client as u8)));
+        }
     }
 
     fn votes<K: Known>(&self, known: &K, acts: &mut Vec<Act>) {
@@ -113,12 +144,7 @@ impl Now {
     }
 
     fn limits<K: Known>(&self, known: &K, acts: &mut Vec<Act>) {
-        let (kind, nothing) = (self.shape.kind, acts.is_empty());
-        if kind.talks() && nothing {
-            let again = self.servers().filter(|s| known.parts().machine(self.machine(*s)).again);
-            acts.extend(again.map(|server| Act::Fire(server, Timer::Notification)));
-        }
-        let stuck = nothing && kind.connects();
+        let (kind, stuck) = (self.shape.kind, acts.is_empty() && self.shape.kind.connects());
         let waiting = self.servers().filter(|s| known.parts().machine(self.machine(*s)).limit);
         if kind.talks() && (stuck || self.budget.timeouts > 0) {
             acts.extend(waiting.map(|server| Act::Early(server, Timer::InitLimit)));
@@ -161,9 +187,14 @@ impl Now {
             let again = self.servers().filter(|s| facts(*s).again);
             acts.extend(again.map(|server| Act::Early(server, Timer::Notification)));
         }
-        if self.budget.writes > 0 {
+        if self.budget.writes > 0 && self.shape.kind.script().is_none() {
             let leads = |s: &ServerId| facts(*s).glance.leads && facts(*s).glance.serves;
             acts.extend(self.servers().filter(leads).map(Act::Write));
+        }
+        if self.budget.timeouts > 0 && self.shape.kind.script().is_some() {
+            for server in self.servers() {
+                acts.extend(facts(server).sessions.iter().map(|timer| Act::Early(server, *timer)));
+            }
         }
         if self.budget.crashes > 0 {
             for server in self.servers() {
@@ -177,34 +208,11 @@ impl Now {
                 let keeps = (0..=to_a).flat_map(|a| (0..=to_b).map(move |b| [a, b]));
                 acts.extend(keeps.map(|keep| Act::Break { at: at as u8, keep }));
             }
+            let open = self.guests.lines().iter().enumerate().filter(|(_, line)| line.is_open());
+            acts.extend(open.map(|(at, _)| Act::BreakLine(at as u8)));
             if self.shape.kind.talks() {
                 let up = self.shape.pairs().zip(self.bundles()).filter(|(_, id)| parts.pair(**id).up);
                 acts.extend(up.map(|((a, b), _)| Act::Part(a, b)));
-            }
-        }
-        if self.shape.kind.talks() && self.budget.meddles() {
-            self.meddling(known, acts);
-        }
-    }
-
-    fn meddling<K: Known>(&self, known: &K, acts: &mut Vec<Act>) {
-        let parts = known.parts();
-        for how in Meddling::ALL {
-            if *how.left(&mut self.budget.clone()) == 0 {
-                continue;
-            }
-            for (bundle, (a, b)) in self.shape.pairs().enumerate() {
-                let facts = parts.pair(self.bundles()[bundle]);
-                for (way, from, to) in [(0, a, b), (1, b, a)] {
-                    let can = match how {
-                        Meddling::Drop => facts.flying[way],
-                        Meddling::Duplicate => facts.flying[way] && parts.machine(self.machine(to)).up,
-                        Meddling::Reorder => facts.flying[way] && facts.waiting[way],
-                    };
-                    if can {
-                        acts.push(Act::Meddle { how, from, to });
-                    }
-                }
             }
         }
     }
