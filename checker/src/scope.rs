@@ -71,7 +71,9 @@ impl Kind {
         let any = |is: fn(&Glance) -> bool| servers.clone().any(|s| is(&s));
         let all = |is: fn(&Glance) -> bool| servers.clone().all(|s| is(&s));
         let bits = match self {
-            Kind::Broadcast | Kind::Full | Kind::Service(_) => [any(|s| s.serves && s.leads), all(|s| s.applied), any(|s| s.second)],
+            Kind::Broadcast | Kind::Full | Kind::Service(_) => {
+                [any(|s| s.serves && s.leads), all(|s| s.applied), any(|s| s.second)]
+            }
             Kind::Election => {
                 let leader = servers.clone().next().and_then(|s| s.leader);
                 let agree = leader.is_some() && servers.clone().all(|s| s.leader == leader);

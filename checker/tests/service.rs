@@ -228,9 +228,10 @@ fn a_write_that_takes_effect_before_it_is_asked_is_refused() {
 #[test]
 fn a_sequential_name_that_was_given_before_is_refused() {
     let caught = caught(Script::Sequence, Budget::NONE, "sequential_nodes", |history| {
-        let mut creates = history.log.iter_mut().filter_map(|txn| {
-            if let Body::Create { path, .. } = &mut txn.body { Some(path) } else { None }
-        });
+        let mut creates = history
+            .log
+            .iter_mut()
+            .filter_map(|txn| if let Body::Create { path, .. } = &mut txn.body { Some(path) } else { None });
         let (first, second) = (creates.next()?.clone(), creates.next()?);
         *second = first;
         Some(())
@@ -241,9 +242,10 @@ fn a_sequential_name_that_was_given_before_is_refused() {
 #[test]
 fn an_ephemeral_that_outlives_its_session_is_refused() {
     let caught = caught(Script::Watch, Budget::NONE, "ephemerals", |history| {
-        let mut closes = history.log.iter_mut().filter_map(|txn| {
-            if let Body::CloseSession { paths } = &mut txn.body { Some(paths) } else { None }
-        });
+        let mut closes = history
+            .log
+            .iter_mut()
+            .filter_map(|txn| if let Body::CloseSession { paths } = &mut txn.body { Some(paths) } else { None });
         let closes = closes.find(|paths| !paths.is_empty())?;
         closes.clear();
         Some(())

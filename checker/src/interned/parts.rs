@@ -5,17 +5,17 @@ mod facts;
 mod ghosts;
 mod known;
 
+pub use super::seats::{Noted, SeatOp, SeatOut};
 pub use facts::Facts;
 use ghosts::Ghosts;
-pub use super::seats::{Noted, SeatOp, SeatOut};
 pub use known::{Asker, Known, Learner, Memory};
 
 use super::election::Elected;
 use super::index::{Id, Memo, Table, hash_of};
-use super::seats::{self, SeatFacts};
-use crate::service::{Notes, Scripts};
 use super::react::{Fact, Letters, Machine, Out, Reaction, Stimulus, react};
+use super::seats::{self, SeatFacts};
 use crate::scope::Glance;
+use crate::service::{Notes, Scripts};
 use std::sync::Arc;
 use zabra_core::contract::Timer;
 use zabra_core::id::{ServerId, ServerSet};
@@ -163,12 +163,7 @@ pub struct Parts {
 impl Parts {
     pub fn new() -> Parts {
         Parts {
-            letters: Letters {
-                packets: Table::new(),
-                notifications: Table::new(),
-                frames: Table::new(),
-                script: None,
-            },
+            letters: Letters { packets: Table::new(), notifications: Table::new(), frames: Table::new(), script: None },
             machines: Table::new(),
             cables: Table::new(),
             pairs: Table::new(),

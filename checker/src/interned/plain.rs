@@ -3,9 +3,9 @@
 use super::parts::Parts;
 use super::walk::Now;
 use crate::state::State;
-use zabra_sim::machine::Slots;
 use zabra_core::wire::Deframer;
 use zabra_sim::client::Client;
+use zabra_sim::machine::Slots;
 use zabra_sim::world::{Cable, Line};
 
 impl Parts {

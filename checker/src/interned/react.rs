@@ -379,9 +379,7 @@ impl Act<'_> {
                 self.machine.fault = Some(fault);
             }
             // Clients send little, and time does not pass.
-            Action::Pause { .. }
-            | Action::Resume { .. }
-            | Action::Touch { .. } => {}
+            Action::Pause { .. } | Action::Resume { .. } | Action::Touch { .. } => {}
             Action::Append(_)
             | Action::Truncate { .. }
             | Action::SaveAccepted(_)

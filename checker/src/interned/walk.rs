@@ -8,8 +8,8 @@ mod acts;
 
 pub use acts::Act;
 
-use super::index::Id;
 use super::guests::{Guests, LINE_TAG, LINES_MAX, SEATS_MAX};
+use super::index::Id;
 use super::parts::{CableFacts, CableOp, Facts, Front, Known, Miss, Noted, PairsOp, SeatOp, Talked};
 use super::react::{Out, Stimulus};
 use crate::scope::{Bound, Budget, Kind};
@@ -299,7 +299,12 @@ impl Now {
     }
 
     /// Something happens to a server. False if it does not apply.
-    pub(super) fn stimulate<K: Known>(&mut self, server: ServerId, stimulus: Stimulus, known: &mut K) -> Result<Id, Miss> {
+    pub(super) fn stimulate<K: Known>(
+        &mut self,
+        server: ServerId,
+        stimulus: Stimulus,
+        known: &mut K,
+    ) -> Result<Id, Miss> {
         let reaction = known.react(self.machine(server), stimulus)?;
         if !known.parts().reaction(reaction).refused {
             self.machines[usize::from(server.0) - 1] = known.parts().reaction(reaction).machine;

@@ -3,7 +3,6 @@
 use zabra_client::{Config, CreateMode, Grant, Operation};
 use zabra_sim::story::client_config;
 
-
 /// What each client does in turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Script {

@@ -3,10 +3,10 @@
 use super::text::{item_text, storage_text};
 use crate::moves::Move;
 use crate::state::State;
+use zabra_client::Timer;
 use zabra_core::contract;
 use zabra_core::id::ServerId;
 use zabra_core::log::StorageAction;
-use zabra_client::Timer;
 use zabra_sim::client::ClientStep;
 use zabra_sim::disk;
 use zabra_sim::link::Item;
@@ -108,6 +108,9 @@ fn timer_name(timer: contract::Timer) -> String {
         contract::Timer::SyncLimit => "its wait for a packet of its leader (syncLimit)".to_owned(),
         contract::Timer::Session(session) => format!("the timeout of session {session}"),
         contract::Timer::Containers => "the time to look for containers that are empty".to_owned(),
-        contract::Timer::Learner(_) | contract::Timer::Ping | contract::Timer::Redial | contract::Timer::NoLeader(_) => timer_text(timer),
+        contract::Timer::Learner(_)
+        | contract::Timer::Ping
+        | contract::Timer::Redial
+        | contract::Timer::NoLeader(_) => timer_text(timer),
     }
 }

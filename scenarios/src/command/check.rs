@@ -177,7 +177,10 @@ fn service(preset: Preset) -> Vec<Bound> {
         }
         Preset::Deep => {
             let failover = [bound(Script::Sequence, 3, 1, false, faults(1, 0, 0, 1))];
-            every(1, 3, false, faults(0, 1, 1, 0)).chain(every(3, 1, false, faults(0, 1, 0, 2))).chain(failover).collect()
+            every(1, 3, false, faults(0, 1, 1, 0))
+                .chain(every(3, 1, false, faults(0, 1, 0, 2)))
+                .chain(failover)
+                .collect()
         }
         Preset::Huge => every(3, 2, true, faults(1, 1, 1, 2)).collect(),
     }
