@@ -16,12 +16,12 @@ mod shown;
 mod state;
 
 pub use interned::{
-    Counterexample, End, Explored, Go, Interned, Liveness, Progress, Search, Sizes, explore, liveness,
-    search as search_with,
+    Counterexample, End, Explored, Go, Interned, Liveness, Progress, Search, Sizes, Walked, explore, liveness,
+    liveness_while, search as search_with, search_under, wander,
 };
 pub use moves::Move;
-pub use plain::{Plain, SAFE};
-pub use scope::{Bound, Budget, Kind};
+pub use plain::{Held, Plain, SAFE};
+pub use scope::{Bound, Budget, Kind, Meddling};
 pub use service::{Notes, Script, Scripts};
 pub use shown::{Seen, Shown, Told};
 pub use state::State;

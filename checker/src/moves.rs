@@ -1,7 +1,7 @@
 //! Which moves a state of the plain model has, in an order that the interned explorer keeps too.
 
 use crate::election::looking;
-use crate::scope::Kind;
+use crate::scope::{Kind, Meddling};
 use crate::service;
 use crate::state::State;
 use std::fmt;
@@ -24,6 +24,12 @@ pub enum Move {
     Crash(ServerId, disk::Survivors),
     /// A timer fires that nothing obliges to fire now.
     Early(ServerId, Timer),
+    /// Something happens to an election message on its way.
+    Meddle {
+        how: Meddling,
+        from: ServerId,
+        to: ServerId,
+    },
     Step(Step),
 }
 
@@ -41,6 +47,7 @@ impl fmt::Debug for Move {
                 )
             }
             Move::Early(server, timer) => write!(f, "{}", Step::Fire { server: *server, timer: *timer }),
+            Move::Meddle { how, from, to } => write!(f, "{how:?} notification {from}->{to}"),
             Move::Step(step) => write!(f, "{step}"),
         }
     }
@@ -140,15 +147,22 @@ fn concerns(coming: &Move, server: ServerId) -> bool {
     match coming {
         Move::Step(Step::Notify { to, .. }) => *to == server,
         Move::Step(Step::Meet { a, b }) => *a == server || *b == server,
-        Move::Step(_) | Move::Elect(_) | Move::Write(_) | Move::Crash(..) | Move::Early(..) => false,
+        Move::Step(_) | Move::Elect(_) | Move::Write(_) | Move::Crash(..) | Move::Early(..) | Move::Meddle { .. } => {
+            false
+        }
     }
 }
 
-/// Where nothing else can happen the wait for a leader ends; where messages travel, at any time, as
+/// Where nothing else can happen a vote is said again, and the wait for a leader ends; where messages travel, at any time, as
 /// a budget has it. An election ends in discovery: there it is only the budget's.
 fn limits(kind: Kind, state: &State, moves: &mut Vec<Move>) {
     let waiting = || state.world.servers().filter(|s| state.world.machine(*s).armed(Timer::InitLimit).is_some());
-    let stuck = moves.is_empty() && kind.connects();
+    let nothing = moves.is_empty();
+    if kind.talks() && nothing {
+        let fire = |server| Move::Step(Step::Fire { server, timer: Timer::Notification });
+        moves.extend(state.world.servers().filter(|s| could_repeat(state, *s)).map(fire));
+    }
+    let stuck = nothing && kind.connects();
     if !kind.talks() && stuck {
         moves.extend(waiting().map(|server| Move::Step(Step::Fire { server, timer: Timer::InitLimit })));
     }
@@ -157,11 +171,16 @@ fn limits(kind: Kind, state: &State, moves: &mut Vec<Move>) {
     }
 }
 
+/// Whether this server looks and has said its vote.
+fn could_repeat(state: &State, server: ServerId) -> bool {
+    state.world.machine(server).armed(Timer::Notification).is_some_and(|after| after > 0)
+}
+
 /// What the budgets allow.
 fn faults(kind: Kind, state: &State, moves: &mut Vec<Move>) {
     if kind.talks() && state.budget.timeouts > 0 {
-        let said = |s: &ServerId| state.world.machine(*s).armed(Timer::Notification).is_some_and(|after| after > 0);
-        moves.extend(state.world.servers().filter(said).map(|server| Move::Early(server, Timer::Notification)));
+        let said = state.world.servers().filter(|s| could_repeat(state, *s));
+        moves.extend(said.map(|server| Move::Early(server, Timer::Notification)));
     }
     if state.budget.writes > 0 && kind.script().is_none() {
         let leaders = views(state).filter(|v| v.serving() && v.leader() == Some(v.me()));
@@ -182,6 +201,31 @@ fn faults(kind: Kind, state: &State, moves: &mut Vec<Move>) {
         }
         let parting = state.world.pairs.iter().filter(|pair| kind.talks() && pair.up);
         moves.extend(parting.map(|pair| Move::Step(Step::Part { a: pair.a, b: pair.b })));
+    }
+    if kind.talks() {
+        meddling(state, moves);
+    }
+}
+
+/// What an adversary may do to election messages.
+fn meddling(state: &State, moves: &mut Vec<Move>) {
+    for how in Meddling::ALL {
+        if *how.left(&mut state.budget.clone()) == 0 {
+            continue;
+        }
+        for pair in &state.world.pairs {
+            for (from, to) in [(pair.a, pair.b), (pair.b, pair.a)] {
+                let flies = pair.flying(from).is_some();
+                let can = match how {
+                    Meddling::Drop => flies,
+                    Meddling::Duplicate => flies && state.world.machine(to).up(),
+                    Meddling::Reorder => flies && pair.waiting(from).is_some(),
+                };
+                if can {
+                    moves.push(Move::Meddle { how, from, to });
+                }
+            }
+        }
     }
 }
 

@@ -10,12 +10,13 @@ use stateright::{Model, Property};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use zabra_core::config::{Config, Ensemble};
-use zabra_core::id::{ServerId, ServerSet};
+use zabra_core::id::{Epoch, ServerId, ServerSet, Zxid};
+use zabra_core::log::{Record, Recovered};
 use zabra_core::quorum::Quorum;
 use zabra_sim::client::{Client, ClientStep};
 use zabra_sim::disk::RecordDisk;
 use zabra_sim::link::{Item, Side};
-use zabra_sim::machine::Slots;
+use zabra_sim::machine::{Machine, Slots};
 use zabra_sim::oracle::Oracles;
 use zabra_sim::rules::{RuleSet, Without};
 use zabra_sim::step::Step;
@@ -24,17 +25,57 @@ use zabra_sim::world::World;
 /// The safety property: no oracle has objected.
 pub const SAFE: &str = "no oracle objects";
 
+/// What a disk holds at the start: so many records of epoch 1, and a current epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    pub epoch: u32,
+    pub records: u32,
+}
+
+impl Held {
+    /// What an ensemble may leave behind: nothing; a record of the first epoch, or two; and one that a second
+    /// epoch took over from a quorum that held no more.
+    pub const ALL: [Held; 4] = [
+        Held { epoch: 0, records: 0 },
+        Held { epoch: 1, records: 1 },
+        Held { epoch: 1, records: 2 },
+        Held { epoch: 2, records: 1 },
+    ];
+
+    fn recovered(self) -> Recovered {
+        let record = |counter| {
+            let zxid = Zxid::new(Epoch(1), counter);
+            Record { zxid, bytes: Arc::from(zxid.0.to_be_bytes().as_slice()) }
+        };
+        let log = (1..=self.records).map(record).collect();
+        Recovered { accepted: Epoch(self.epoch), current: Epoch(self.epoch), log, ..Recovered::empty() }
+    }
+}
+
 /// A model: a bound, and the rules that are off.
 pub struct Plain {
     pub bound: Bound,
     without: RuleSet,
+    held: Vec<Held>,
     blind: bool,
     cuts: AtomicU64,
 }
 
 impl Plain {
     pub fn new(bound: Bound, without: RuleSet) -> Plain {
-        Plain { bound, without, blind: false, cuts: AtomicU64::new(0) }
+        Plain { bound, without, held: Vec::new(), blind: false, cuts: AtomicU64::new(0) }
+    }
+
+    /// With disks that hold something at the start, by server. Only for elections: what the records say
+    /// nobody could apply.
+    pub fn holding(self, held: &[Held]) -> Plain {
+        assert!(!self.bound.kind.connects(), "records that say nothing are only voted with");
+        Plain { held: held.to_vec(), ..self }
+    }
+
+    /// Whether no rule is off.
+    pub fn obeys_all(&self) -> bool {
+        self.without.is_empty()
     }
 
     /// The same, judged by what its clients see alone, and when a server stops itself.
@@ -72,6 +113,9 @@ impl Plain {
         }
         let (budget, told) = (self.bound.budget, Some(Vec::new()));
         let mut state = State { world, oracles, budget, violation: None, notes: None, told };
+        for (server, held) in state.world.servers().zip(&self.held) {
+            state.world.machine_mut(server).storage = RecordDisk::holding(held.recovered());
+        }
         for server in state.world.servers() {
             state.take(&Step::Restart { server });
         }
@@ -92,8 +136,15 @@ impl Plain {
         match action {
             Move::Elect(_) if state.budget.elections == 0 => None,
             Move::Elect(who) => {
-                state.budget.elections -= 1;
-                Some(elect(state, *who))
+                let Some(last) = state.budget.last_epoch() else {
+                    state.budget.elections -= 1;
+                    return Some(elect(state, *who));
+                };
+                let reached = accepted(state);
+                let left = elect(state, *who);
+                let leads = |server| state.world.machine(server).view().is_some_and(|v| v.leader() == Some(server));
+                let beyond = left && reached >= Epoch(u32::from(last)) && who.iter().any(leads);
+                (!beyond).then_some(left)
             }
             Move::Write(leader) => {
                 state.budget.writes -= 1;
@@ -107,6 +158,10 @@ impl Plain {
             Move::Early(server, timer) => {
                 state.budget.timeouts -= 1;
                 Some(state.take(&Step::Fire { server: *server, timer: *timer }))
+            }
+            Move::Meddle { how, from, to } => {
+                *how.left(&mut state.budget) -= 1;
+                Some(state.meddle(*how, *from, *to))
             }
             Move::Step(step) => {
                 let of_client = matches!(step, Step::Client { what: ClientStep::Break { .. }, .. });
@@ -160,6 +215,14 @@ impl Model for Plain {
             Property::sometimes(milestones[2], Self::reaches::<2>),
         ]
     }
+}
+
+/// The newest epoch that anybody has accepted, on disk or on the way there.
+fn accepted(state: &State) -> Epoch {
+    let machines = state.world.machines.iter();
+    let known =
+        |m: &Machine<RecordDisk>| m.view().map_or(Epoch::ZERO, |v| v.accepted_epoch()).max(m.durable().accepted);
+    machines.map(known).max().unwrap_or(Epoch::ZERO)
 }
 
 /// A client connects to the leader, asks for a session and is gone.

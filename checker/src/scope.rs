@@ -135,27 +135,85 @@ pub struct Budget {
     pub crashes: u8,
     /// Broken connections: quorum connections, election connections where messages travel, those of clients.
     pub breaks: u8,
-    /// Where an election is one move: how many there may be.
+    /// Where an election is one move: how many there may be; or, by [`Budget::up_to_epoch`], any number
+    /// until one would make a leader who has to go beyond that epoch.
     pub elections: u8,
     /// Where election messages travel: timers that fire before they have to. A vote said again, or
     /// the end of a wait for a leader. Where clients are: the timeout of a session.
     pub timeouts: u8,
+    /// Where election messages travel: how many vanish.
+    pub drops: u8,
+    /// How many arrive and are still on their way.
+    pub duplicates: u8,
+    /// How many are overtaken by the one behind.
+    pub reorders: u8,
+}
+
+/// What an adversary does to an election message, beyond what a broken connection does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Meddling {
+    Drop,
+    Duplicate,
+    Reorder,
+}
+
+impl Meddling {
+    pub const ALL: [Meddling; 3] = [Meddling::Drop, Meddling::Duplicate, Meddling::Reorder];
+
+    pub fn left(self, budget: &mut Budget) -> &mut u8 {
+        match self {
+            Meddling::Drop => &mut budget.drops,
+            Meddling::Duplicate => &mut budget.duplicates,
+            Meddling::Reorder => &mut budget.reorders,
+        }
+    }
 }
 
 impl Budget {
-    pub const NONE: Budget = Budget { writes: 0, crashes: 0, breaks: 0, elections: 0, timeouts: 0 };
+    pub const NONE: Budget =
+        Budget { writes: 0, crashes: 0, breaks: 0, elections: 0, timeouts: 0, drops: 0, duplicates: 0, reorders: 0 };
     /// Each number is half a byte of a packed state.
     pub const MOST: u8 = 15;
 
+    /// The highest number that counts elections; above are the bounds by epoch.
+    pub const ELECTIONS_MOST: u8 = 7;
+
+    /// For `elections`: as many as there are until somebody has accepted this epoch, and then those
+    /// only that make no leader. From 0 to 7.
+    pub const fn up_to_epoch(epoch: u8) -> u8 {
+        assert!(epoch <= Budget::ELECTIONS_MOST);
+        Budget::ELECTIONS_MOST + 1 + epoch
+    }
+
+    /// The epoch that bounds the elections, if their number does not.
+    pub fn last_epoch(self) -> Option<u8> {
+        self.elections.checked_sub(Budget::ELECTIONS_MOST + 1)
+    }
+
     /// As one word; different budgets are different words.
     pub fn word(self) -> u32 {
-        let Budget { writes, crashes, breaks, elections, timeouts } = self;
-        [writes, crashes, breaks, elections, timeouts].iter().rev().fold(0, |word, n| word << 4 | u32::from(*n))
+        let Budget { writes, crashes, breaks, elections, timeouts, drops, duplicates, reorders } = self;
+        let all = [writes, crashes, breaks, elections, timeouts, drops, duplicates, reorders];
+        all.iter().rev().fold(0, |word, n| word << 4 | u32::from(*n))
+    }
+
+    /// Whether an adversary may still touch election messages.
+    pub fn meddles(self) -> bool {
+        self.drops > 0 || self.duplicates > 0 || self.reorders > 0
     }
 
     pub fn of_word(word: u32) -> Budget {
         let at = |n: u32| (word >> (4 * n)) as u8 & Budget::MOST;
-        Budget { writes: at(0), crashes: at(1), breaks: at(2), elections: at(3), timeouts: at(4) }
+        Budget {
+            writes: at(0),
+            crashes: at(1),
+            breaks: at(2),
+            elections: at(3),
+            timeouts: at(4),
+            drops: at(5),
+            duplicates: at(6),
+            reorders: at(7),
+        }
     }
 }
 
@@ -164,8 +222,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn elections_are_bounded_by_number_or_by_epoch() {
+        let bounded = |elections| Budget { elections, ..Budget::NONE }.last_epoch();
+        assert_eq!([bounded(0), bounded(7), bounded(Budget::up_to_epoch(0))], [None, None, Some(0)]);
+        assert_eq!(bounded(Budget::up_to_epoch(3)), Some(3));
+        let budget = Budget { elections: Budget::up_to_epoch(7), ..Budget::NONE };
+        assert_eq!(Budget::of_word(budget.word()), budget);
+    }
+
+    #[test]
     fn a_budget_is_what_its_word_says() {
-        let budget = Budget { writes: 1, crashes: 2, breaks: 15, elections: 3, timeouts: 4 };
+        let budget = Budget {
+            writes: 1,
+            crashes: 2,
+            breaks: 15,
+            elections: 3,
+            timeouts: 4,
+            drops: 5,
+            duplicates: 6,
+            reorders: 15,
+        };
         assert_eq!(Budget::of_word(budget.word()), budget);
         assert_eq!(Budget::of_word(Budget::NONE.word()), Budget::NONE);
     }

@@ -1,6 +1,6 @@
 //! A state of the model: the world's parts, the oracles' ghosts, and what may still go wrong.
 
-use crate::scope::Budget;
+use crate::scope::{Budget, Meddling};
 use crate::service::Notes;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -79,6 +79,23 @@ impl State {
             self.tell(&Step::Crash { server, survivors });
         }
         crashed
+    }
+
+    /// An adversary does this to an election message on its way: no step of the world, so no story tells it.
+    pub fn meddle(&mut self, how: Meddling, from: ServerId, to: ServerId) -> bool {
+        let (a, b) = (from.min(to), from.max(to));
+        let Some(pair) = self.world.pairs.iter_mut().find(|pair| pair.a == a && pair.b == b) else { return false };
+        let done = match how {
+            Meddling::Drop => pair.arrive(from).is_some(),
+            Meddling::Reorder => {
+                pair.overtake(from);
+                true
+            }
+            Meddling::Duplicate => self.world.echo(from, to).is_ok(),
+        };
+        self.world.effects.clear();
+        self.judge();
+        done
     }
 
     fn tell(&mut self, step: &Step) {

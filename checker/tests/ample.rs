@@ -1,11 +1,11 @@
 //! Leaving out moves that commute changes no verdict: same oracles, same local states, fewer states.
 
-use zabra_checker::{Bound, Budget, End, Explored, Go, Kind, Plain, Search, explore, search_with};
+use zabra_checker::{Bound, Budget, End, Explored, Go, Kind, Plain, Search, explore, search_under, search_with};
 use zabra_core::rule::Rule;
 use zabra_sim::rules::RuleSet;
 
 const fn budget(writes: u8, crashes: u8, breaks: u8, elections: u8) -> Budget {
-    Budget { writes, crashes, breaks, elections, timeouts: 0 }
+    Budget { writes, crashes, breaks, elections, ..Budget::NONE }
 }
 
 fn model(budget: Budget, without: &[Rule]) -> Plain {
@@ -42,6 +42,24 @@ fn a_crash_has_the_same_local_states() {
 #[test]
 fn a_break_has_the_same_local_states() {
     agrees(budget(0, 0, 1, 3), 27_905, 55_103);
+}
+
+/// Elections bounded by epochs instead of by number.
+#[test]
+fn a_break_up_to_the_second_epoch_has_the_same_local_states() {
+    agrees(budget(0, 0, 1, Budget::up_to_epoch(2)), 58_954, 112_046);
+}
+
+/// Under two keys the fingerprints count what the states do, and tell the same counterexample.
+#[test]
+fn fingerprints_find_what_states_find() {
+    let how = Search { threads: 2, reduce: true };
+    for key in [1, 0x5eed_5eed_5eed_5eed] {
+        let found = search_under(Some(key), &model(budget(0, 0, 1, 3), &[]), how, |_| Go::On);
+        assert_eq!((found.end, found.progress.states, found.progress.transitions), (End::Exhausted, 27_905, 55_103));
+        let found = search_under(Some(key), &model(budget(1, 0, 0, 3), &[Rule::AckAfterDurable]), how, |_| Go::On);
+        assert_eq!(found.counterexample.map(|c| (c.violation.oracle, c.moves.len())), Some(("ack_durability", 14)));
+    }
 }
 
 /// Every rule of `kills.rs` is caught by the same oracle.

@@ -3,7 +3,9 @@
 //! that alters them says why.
 
 use stateright::{Checker, Model};
-use zabra_checker::{Bound, Budget, End, Explored, Go, Interned, Kind, Plain, explore, search};
+use zabra_checker::{
+    Bound, Budget, End, Explored, Go, Held, Interned, Kind, Plain, Search, explore, search, search_with,
+};
 use zabra_core::rule::Rule;
 use zabra_sim::rules::RuleSet;
 
@@ -30,6 +32,23 @@ fn agrees(kind: Kind, servers: u8, budget: Budget, counts: (usize, u64, u64)) {
     assert_eq!((checker.unique_state_count(), checker.state_count() as u64, checker.model().cuts()), counts);
 }
 
+/// What is forgotten and left out changes no verdict: the same marks, the same judgements of the oracles,
+/// the same local states as they see them. States and transitions are golden.
+fn reduces(kind: Kind, servers: u8, budget: Budget, states: usize, transitions: u64) {
+    let whole = explore(&model(kind, servers, budget, &[]), 2, |_| Go::On);
+    for threads in [1, 2] {
+        let how = Search { threads, reduce: true };
+        let found = search_with(&model(kind, servers, budget, &[]), how, |_| Go::On);
+        assert_eq!((found.end, whole.end), (End::Exhausted, End::Exhausted));
+        assert_eq!(found.unequal, 0, "what was forgotten is missed, or equal inputs give unequal outputs");
+        assert_eq!((&found.reached, found.local), (&whole.reached, whole.local));
+        // One order of moves that commute passes fewer states of the oracles; forgetting passes all of them.
+        let passed = kind.connects() || found.sizes.ghosts == whole.sizes.ghosts;
+        assert!(passed, "{} states of the oracles, not {}", found.sizes.ghosts, whole.sizes.ghosts);
+        assert_eq!((found.progress.states, found.progress.transitions), (states, transitions));
+    }
+}
+
 /// Each of these rules being off, this oracle objects after so many moves, and not after fewer.
 fn die(kind: Kind, servers: u8, budget: Budget, rules: &[(Rule, &str, usize)]) {
     let found: Vec<(Rule, &str, usize)> = rules
@@ -48,21 +67,44 @@ const TIMEOUT: Budget = Budget { timeouts: 1, ..Budget::NONE };
 
 #[test]
 fn all_explorers_agree_on_two_servers_with_every_fault() {
-    agrees(Kind::Election, 2, ALL_FAULTS, (2846, 6381, 0));
+    agrees(Kind::Election, 2, ALL_FAULTS, (2850, 6409, 0));
 }
 
 #[test]
 fn all_explorers_agree_on_two_servers_that_elect_and_broadcast() {
     let budget = Budget { writes: 1, ..TIMEOUT };
-    agrees(Kind::Full, 2, budget, (5764, 12_461, 12));
+    agrees(Kind::Full, 2, budget, (5764, 12_473, 12));
     let broken = Budget { breaks: 1, ..budget };
-    assert_eq!(exhaust(&model(Kind::Full, 2, broken, &[]), 2), (160_919, 407_457, 254));
+    assert_eq!(exhaust(&model(Kind::Full, 2, broken, &[]), 2), (160_919, 407_725, 254));
 }
 
 #[test]
 fn three_servers_boot_in_every_order() {
     let counts = [1, 2].map(|threads| exhaust(&model(Kind::Election, 3, BOOT, &[]), threads));
     assert_eq!(counts, [(39_828, 136_429, 0); 2]);
+}
+
+#[test]
+fn what_is_forgotten_of_two_servers_changes_no_verdict() {
+    reduces(Kind::Election, 2, ALL_FAULTS, 1838, 4564);
+    reduces(Kind::Full, 2, Budget { writes: 1, ..TIMEOUT }, 5504, 10_756);
+    let meddled = Budget { drops: 1, duplicates: 1, reorders: 1, ..TIMEOUT };
+    reduces(Kind::Election, 2, meddled, 1520, 4309);
+}
+
+#[test]
+fn what_is_forgotten_of_three_servers_that_boot_changes_no_verdict() {
+    reduces(Kind::Election, 3, BOOT, 6579, 23_507);
+}
+
+#[test]
+fn what_is_forgotten_of_three_servers_and_a_break_changes_no_verdict() {
+    reduces(Kind::Election, 3, Budget { breaks: 1, ..BOOT }, 60_507, 304_883);
+}
+
+#[test]
+fn an_adversary_that_drops_duplicates_and_reorders_votes_breaks_nothing() {
+    agrees(Kind::Election, 2, Budget { drops: 1, duplicates: 1, reorders: 1, timeouts: 1, ..BOOT }, (2267, 5491, 0));
 }
 
 #[test]
@@ -79,6 +121,31 @@ fn elections_reach_what_they_claim() {
     assert!(found.reached.contains(&"a later round elects"), "{:?}", found.reached);
     let found = explore(&model(Kind::Full, 2, Budget { writes: 1, ..TIMEOUT }, &[]), 1, |_| Go::On);
     assert_eq!(found.reached, Kind::Full.milestones());
+}
+
+/// Servers that start with different histories, every way to share these out: VoteOrder dies there, as it
+/// cannot where all histories are empty.
+#[test]
+fn uneven_histories_break_nothing_and_the_order_of_votes_dies_by_them() {
+    let (mut states, mut deaths) = (0, Vec::new());
+    for a in Held::ALL {
+        for b in Held::ALL {
+            let budget = Budget { timeouts: 1, ..BOOT };
+            states += exhaust(&model(Kind::Election, 2, budget, &[]).holding(&[a, b]), 1).0;
+            let found = explore(&model(Kind::Election, 2, budget, &[Rule::VoteOrder]).holding(&[a, b]), 1, |_| Go::On);
+            deaths.extend(found.counterexample.map(|c| (a.epoch, b.epoch, c.violation.oracle, c.moves.len())));
+        }
+    }
+    assert_eq!((states, deaths), (1344, vec![(2, 1, "vote", 4)]));
+}
+
+#[test]
+fn three_uneven_histories_break_nothing() {
+    let held = [Held::ALL[2], Held::ALL[3], Held::ALL[0]];
+    let how = Search { threads: 1, reduce: true };
+    let found = search_with(&model(Kind::Election, 3, BOOT, &[]).holding(&held), how, |_| Go::On);
+    assert!(found.counterexample.is_none(), "{:#?}", found.counterexample.map(|c| (c.violation, c.moves)));
+    assert_eq!((found.end, found.unequal, found.progress.states), (End::Exhausted, 0, 6579));
 }
 
 #[test]

@@ -100,6 +100,16 @@ impl Replica {
         View { replica: self }
     }
 
+    /// For explorers: forgets what no later step depends on, so that servers that do the same from
+    /// here on are equal. What a server that `stays` in its role keeps for its next election goes too.
+    pub fn forget(&mut self, stays: bool) {
+        match &mut self.peer.role {
+            Role::Looking(looking) => looking.forget_worse(),
+            Role::Following(_) | Role::Leading(_) | Role::Observing(_) if stays => self.peer.ledger.early.clear(),
+            Role::Following(_) | Role::Leading(_) | Role::Observing(_) => {}
+        }
+    }
+
     #[expect(clippy::unit_arg, reason = "one line per arm: a handler that cannot change the role returns nothing")]
     fn on_fired<R: Rules>(&mut self, cx: &mut Cx<'_, R>, timer: Timer, todo: &mut Pending) -> Next {
         match timer {

@@ -57,6 +57,7 @@ rules! {
     LeaderConfirms: "join a running ensemble only if its leader itself says LEADING", "ZOOKEEPER-975", "election";
     EmptyAbstains: "a server whose disk was lost neither votes nor is counted", "contract section 7", "vote";
     VoteFromHistory: "a vote carries the end of the history, not what was applied", "ZOOKEEPER-2845", "vote";
+    VoteRepeated: "a vote that has not won is said again when the notification timeout ends", "reference/zookeeper.md 3.2", "liveness";
     DrainBeforeVote: "no vote while own writes are pending", "ZOOKEEPER-4712", "vote";
     EpochAboveAll: "the new epoch is above every accepted epoch heard, equality included", "ZOOKEEPER-1343", "primary";
     EpochQuorum: "an epoch is proposed after a quorum of voters' FOLLOWERINFO", "ZOOKEEPER-2959", "quorum";

@@ -168,8 +168,9 @@ pub struct Check {
     /// The bound to start from
     #[arg(long, value_enum, default_value_t = Preset::Quick)]
     pub preset: Preset,
-    /// One number of the bound: servers, writes, crashes, breaks, elections or timeouts; of service also script=NAME,
-    /// operations and pipelined (may be repeated)
+    /// One number of the bound: servers, writes, crashes, breaks, elections or epochs, timeouts;
+    /// drops, duplicates, reorders of election messages; of service also script=NAME, operations and
+    /// pipelined (may be repeated)
     #[arg(long, value_name = "K=V")]
     pub bound: Vec<String>,
     /// All cores if not given
@@ -181,6 +182,22 @@ pub struct Check {
     /// Make every move of every state, also those that commute: a counterexample is a shortest one then
     #[arg(long)]
     pub whole: bool,
+    /// What the disks hold at the start of an election: every server the same, or different things in one way
+    /// or in every way
+    #[arg(long, value_enum, default_value_t = Histories::Even)]
+    pub histories: Histories,
+    /// Store the whole graph, and ask whether a stable state can be reached from every state without a fault
+    #[arg(long, conflicts_with_all = ["whole", "walks"])]
+    pub liveness: bool,
+    /// Not every order, but so many random walks down from the start: nothing is exhausted
+    #[arg(long, value_name = "N")]
+    pub walks: Option<u64>,
+    /// Of the random walks
+    #[arg(long, value_name = "SEED", default_value_t = 1, requires = "walks")]
+    pub seed: u64,
+    /// Keep 64 bits of each state under this key, not the state: not exact; a second key should agree
+    #[arg(long, value_name = "KEY")]
+    pub fingerprint: Option<u64>,
     /// Stop when states and their index take so many MiB
     #[arg(long, value_name = "MIB", default_value_t = 4096)]
     pub memory: u64,
@@ -203,6 +220,16 @@ pub struct Explore {
     pub port: u16,
     #[command(flatten)]
     pub without: Without,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Histories {
+    /// All are empty
+    Even,
+    /// One way to differ
+    Uneven,
+    /// Every way, one search each
+    All,
 }
 
 /// Bounds with a name.

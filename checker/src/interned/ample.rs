@@ -10,15 +10,19 @@ use super::index::hash_words;
 use super::parts::{Front, Known, Miss};
 use super::react::{Concerns, Stimulus};
 use super::walk::{Act, Came, Now, WORDS_MAX};
+use crate::scope::Budget;
 use zabra_core::id::ServerId;
 use zabra_sim::link::{End, Side};
 
 /// The server whose moves are enough here, if there is one; one with a single move rather than others.
 pub fn choose<K: Known>(now: &Now, acts: &[Act], known: &mut K) -> Result<Option<ServerId>, Miss> {
-    if now.budget.crashes > 0 || now.budget.breaks > 0 {
+    let Budget { crashes, breaks, elections, timeouts, .. } = now.budget;
+    if crashes > 0 || breaks > 0 || timeouts > 0 || !now.shape.kind.connects() || now.budget.meddles() {
         return Ok(None);
     }
-    let around = Around::of(now, acts, known);
+    // Where election messages travel there is always an election left.
+    let elects = elections > 0 || now.shape.kind.talks();
+    let around = Around::of(now, acts, elects, known);
     let mut several = None;
     for server in now.servers() {
         let moves = around.moves[usize::from(server.0)];
@@ -27,8 +31,8 @@ pub fn choose<K: Known>(now: &Now, acts: &[Act], known: &mut K) -> Result<Option
             continue;
         }
         // Whoever looks may elect; whoever elects may join a leader.
-        let follows = now.budget.elections == 0 || known.parts().machine(now.machine(server)).follows;
-        if follows && around.may_be_alone(server) && is_quiet(now, server, acts, known)? {
+        let follows = !elects || known.parts().machine(now.machine(server)).follows;
+        if follows && around.may_be_alone(server) && is_quiet(now, server, acts, elects, known)? {
             if moves == 1 {
                 return Ok(Some(server));
             }
@@ -79,7 +83,10 @@ pub struct Trail {
     way: Vec<Words>,
 }
 
-type Words = ([u32; WORDS_MAX], u8);
+/// A packed state with room for as many words as most have, and how many it has.
+type Words = ([u32; WORDS_SHORT], u8);
+
+const WORDS_SHORT: usize = 15;
 
 const SLOTS: usize = 1 << 16;
 
@@ -90,7 +97,7 @@ impl Trail {
         self.slots.resize(SLOTS, None);
         let (slots, way) = (&self.slots, &mut self.way);
         let shortcut = |now: &mut Now| {
-            let from = words(now);
+            let Some(from) = words(now) else { return false };
             let found = slots[slot(&from)].as_ref().filter(|(known, _)| *known == from);
             if let Some((_, to)) = found {
                 *now = Now::unpack(&to.0[..usize::from(to.1)], now.shape);
@@ -99,9 +106,8 @@ impl Trail {
             found.is_some()
         };
         let passed = run(now, known, acts, shortcut, |_| {})?;
-        let to = words(now);
-        for from in self.way.drain(..) {
-            self.slots[slot(&from)] = Some((from, to));
+        if let Some(to) = words(now) {
+            self.way.drain(..).for_each(|from| self.slots[slot(&from)] = Some((from, to)));
         }
         Ok(passed)
     }
@@ -111,13 +117,17 @@ fn slot(words: &Words) -> usize {
     hash_words(&words.0[..usize::from(words.1)]) as usize % SLOTS
 }
 
-fn words(now: &Now) -> Words {
+/// Nothing if the state is longer.
+fn words(now: &Now) -> Option<Words> {
     let mut words = [0; WORDS_MAX];
-    let len = now.pack(&mut words).len() as u8;
-    (words, len)
+    let packed = now.pack(&mut words);
+    let mut short = [0; WORDS_SHORT];
+    short.get_mut(..packed.len())?.copy_from_slice(packed);
+    Some((short, packed.len() as u8))
 }
 
-/// The server at which a move happens. An election happens at many.
+/// The server at which a move happens that may be enough. An election happens at many; what arrives of
+/// one at a server that has a leader reads and leaves what no other move there does.
 pub fn server_of<K: Known>(now: &Now, act: Act, known: &K) -> Option<ServerId> {
     match act {
         Act::Deliver { at, to } => {
@@ -127,10 +137,15 @@ pub fn server_of<K: Known>(now: &Now, act: Act, known: &K) -> Option<ServerId> {
         Act::Complete(server, _)
         | Act::Fire(server, _)
         | Act::Early(server, _)
-        | Act::Notify { to: server, .. }
         | Act::Restart(server)
         | Act::Write(server) => Some(server),
-        Act::Elect(_) | Act::Meet(..) | Act::Part(..) | Act::Crash { .. } | Act::Break { .. } => None,
+        Act::Elect(_)
+        | Act::Notify { .. }
+        | Act::Meet(..)
+        | Act::Part(..)
+        | Act::Crash { .. }
+        | Act::Break { .. }
+        | Act::Meddle { .. } => None,
         // Clients are not reasoned about here.
         Act::Submit(_) | Act::Retry(_) | Act::Learn(_) | Act::BreakLine(_) => None,
     }
@@ -139,7 +154,10 @@ pub fn server_of<K: Known>(now: &Now, act: Act, known: &K) -> Option<ServerId> {
 /// Who can move, and whose moves may reach whom. Sets of servers as bits, by server.
 struct Around {
     moves: [u8; BITS],
+    /// Who looks for a leader, or will when it is started; if there is an election left.
     electing: u8,
+    /// Whom those who elect may connect to: whoever follows hangs up.
+    joinable: u8,
     /// To whom a connection is open here.
     touched: [u8; BITS],
     /// From whom something may come that is not on its way yet.
@@ -150,16 +168,17 @@ struct Around {
 const BITS: usize = 8;
 
 impl Around {
-    fn of<K: Known>(now: &Now, acts: &[Act], known: &K) -> Around {
-        let mut around = Around { moves: [0; BITS], electing: 0, touched: [0; BITS], silent: [0; BITS] };
+    fn of<K: Known>(now: &Now, acts: &[Act], elects: bool, known: &K) -> Around {
+        let mut around = Around { moves: [0; BITS], electing: 0, joinable: 0, touched: [0; BITS], silent: [0; BITS] };
         for act in acts {
-            if let Act::Elect(who) = act {
-                // What the budget does not allow will not happen.
-                let electing = who.iter().filter(|_| now.budget.elections > 0);
-                around.electing |= electing.fold(0, |set, server| set | bit(server));
-            } else if let Some(server) = server_of(now, *act, known) {
+            if let Some(server) = server_of(now, *act, known) {
                 around.moves[usize::from(server.0)] += 1;
             }
+        }
+        for server in now.servers().filter(|_| elects) {
+            let facts = known.parts().machine(now.machine(server));
+            around.electing |= if facts.looking || !facts.up { bit(server) } else { 0 };
+            around.joinable |= if facts.follows { 0 } else { bit(server) };
         }
         for (_, cable) in now.cables() {
             let facts = known.parts().cable(*cable);
@@ -181,6 +200,10 @@ impl Around {
             awake |= u8::from(*moves > 0) << other;
         }
         awake &= !me;
+        if awake != 0 {
+            // Whoever moves may come to look for a leader, and joins one.
+            awake |= self.joinable & !me;
+        }
         // Who is reached by those that move without it may move then.
         loop {
             let woken = (1..BITS).filter(|other| self.touched[*other] & awake & !me != 0);
@@ -199,8 +222,8 @@ fn bit(server: ServerId) -> u8 {
 
 /// Whether all that can happen at the server concerns those only who get what it sends; or, when
 /// nobody elects any more, changes its role as well.
-fn is_quiet<K: Known>(now: &Now, server: ServerId, acts: &[Act], known: &mut K) -> Result<bool, Miss> {
-    let most = if now.budget.elections == 0 { Concerns::Voters } else { Concerns::Receivers };
+fn is_quiet<K: Known>(now: &Now, server: ServerId, acts: &[Act], elects: bool, known: &mut K) -> Result<bool, Miss> {
+    let most = if elects { Concerns::Receivers } else { Concerns::Voters };
     for act in acts {
         if server_of(now, *act, known) != Some(server) {
             continue;
@@ -226,6 +249,7 @@ fn is_quiet<K: Known>(now: &Now, server: ServerId, acts: &[Act], known: &mut K) 
             | Act::Crash { .. }
             | Act::Break { .. }
             | Act::Part(..)
+            | Act::Meddle { .. }
             | Act::Submit(_)
             | Act::Retry(_)
             | Act::Learn(_)

@@ -26,6 +26,8 @@ const BATCH: usize = 1 << 14;
 /// So many a thread takes at a time.
 const SHARE: usize = 1 << 8;
 const NO_PARENT: u32 = u32::MAX;
+/// More messages than can be on their way to nobody's use.
+const FORGOTTEN_MAX: usize = 64;
 
 /// How a search is going.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -99,8 +101,10 @@ struct Explorer {
     level: Vec<std::ops::Range<usize>>,
     shape: Shape,
     reduce: bool,
+    forget: bool,
     tally: Tally,
     depth: usize,
+    first: Vec<u32>,
 }
 
 /// What expanding reads besides the tables of parts.
@@ -108,6 +112,8 @@ struct Ground<'a> {
     shards: &'a [Shard],
     shape: Shape,
     reduce: bool,
+    /// Whether states are kept without what no later move depends on (decision 0025).
+    forget: bool,
 }
 
 impl<'a> Ground<'a> {
@@ -192,7 +198,13 @@ pub fn explore(model: &Plain, threads: usize, watch: impl FnMut(&Progress) -> Go
 }
 
 /// Searches until nothing is left, a violation is found, or `watch` stops it.
-pub fn search(model: &Plain, how: Search, mut watch: impl FnMut(&Progress) -> Go) -> Explored {
+pub fn search(model: &Plain, how: Search, watch: impl FnMut(&Progress) -> Go) -> Explored {
+    search_under(None, model, how, watch)
+}
+
+/// The same; under a key states that were expanded are kept as fingerprints of 64 bits, so that two
+/// states may be taken for one: what such a search exhausts is no proof, and a second key should agree.
+pub fn search_under(key: Option<u64>, model: &Plain, how: Search, mut watch: impl FnMut(&Progress) -> Go) -> Explored {
     let threads = how.threads.max(1);
     let mut parts = Parts::new();
     let start = model.init_states().pop().expect("a model has an initial state");
@@ -202,19 +214,18 @@ pub fn search(model: &Plain, how: Search, mut watch: impl FnMut(&Progress) -> Go
     let parts = Mutex::new(parts);
     let mut explorer = Explorer {
         parts,
-        shards: (0..threads).map(|_| Shard::default()).collect(),
+        shards: (0..threads).map(|_| Shard::under(key)).collect(),
         level: vec![0..0; threads],
         shape,
-        // Which moves are enough where election messages travel is not known.
-        // Nor where clients are.
-        reduce: how.reduce && !shape.kind.talks() && shape.kind.script().is_none(),
+        // Where clients are, nobody knows which moves are enough.
+        reduce: how.reduce && shape.kind.script().is_none(),
+        forget: how.reduce && shape.kind.talks() && model.obeys_all(),
         tally: Tally::default(),
         depth: 0,
+        first: first.pack(&mut [0; WORDS_MAX]).to_vec(),
     };
-    let mut words = [0; WORDS_MAX];
-    let packed = first.pack(&mut words);
-    let (hash, shard) = place(packed, threads);
-    explorer.shards[shard].add(hash, NO_PARENT, faults::ALL, packed);
+    let (hash, shard) = place(&explorer.first, threads);
+    explorer.shards[shard].add(hash, NO_PARENT, faults::ALL, &explorer.first);
     explorer.tally.transitions = 1;
     let (end, violated) = explorer.run(&mut watch);
     let counterexample = violated.map(|state| explorer.tell(model, state));
@@ -229,7 +240,7 @@ pub fn search(model: &Plain, how: Search, mut watch: impl FnMut(&Progress) -> Go
         counterexample,
         sizes: parts.sizes(),
         local: parts.local_states(),
-        unequal: parts.unequal_reactions(),
+        unequal: parts.unequal_reactions() + parts.unequal_forgotten(),
         clashes: parts.clashes(),
     }
 }
@@ -244,7 +255,7 @@ impl Explorer {
         }
         loop {
             self.level = self.shards.iter().zip(&self.level).map(|(s, l)| l.end..s.len()).collect();
-            self.shards.iter_mut().for_each(Shard::begin_level);
+            self.shards.iter_mut().zip(&self.level).for_each(|(shard, level)| shard.begin_level(level.start));
             if self.level.iter().all(std::ops::Range::is_empty) {
                 return (End::Exhausted, None);
             }
@@ -287,11 +298,7 @@ impl Explorer {
     }
 
     fn ground(&self) -> Ground<'_> {
-        Ground { shards: &self.shards, shape: self.shape, reduce: self.reduce }
-    }
-
-    fn words(&self, state: u32) -> &[u32] {
-        Ground::words(&self.ground(), state)
+        Ground { shards: &self.shards, shape: self.shape, reduce: self.reduce, forget: self.forget }
     }
 
     /// Expands some states of one shard, all hands at once.
@@ -365,11 +372,17 @@ impl Explorer {
         }
         way.reverse();
         let mut plain = model.init_states().pop().expect("a model has an initial state");
+        let mut now = intern(self.shape, &plain, self.parts.get_mut().expect("no thread has panicked"));
         plain.told = model.start().told;
-        let mut moves = Vec::new();
-        for pair in way.windows(2) {
-            let child = self.words(pair[1]).to_vec();
-            for at in self.acts_between(pair[0], &child) {
+        let (mut moves, mut words) = (Vec::new(), self.first.clone());
+        for child in way.into_iter().skip(1) {
+            let places;
+            if self.forget {
+                places = self.acts_to(&mut now, child);
+            } else {
+                (places, words) = self.acts_between(&words, child);
+            }
+            for at in places {
                 let mut actions = Vec::new();
                 model.actions(&plain, &mut actions);
                 let action = actions.swap_remove(at);
@@ -383,13 +396,15 @@ impl Explorer {
     }
 
     /// Which of a state's moves leads to this child, and those that follow by themselves: each by its
-    /// place among the moves of its state.
-    fn acts_between(&mut self, parent: u32, child: &[u32]) -> Vec<usize> {
-        let now = Now::unpack(self.words(parent), self.shape);
+    /// place among the moves of its state. The words of the child as well.
+    fn acts_between(&mut self, parent: &[u32], child: u32) -> (Vec<usize>, Vec<u32>) {
+        let now = Now::unpack(parent, self.shape);
+        let shards = self.shards.len() as u32;
         let learner = &mut Learner(self.parts.get_mut().expect("no thread has panicked"));
         let (mut acts, mut ahead, mut choices) = (Vec::new(), Vec::new(), Vec::new());
         now.acts(learner, &mut acts);
-        if self.reduce {
+        let passes = self.reduce && !self.shape.kind.talks();
+        if passes {
             faults::choices(&now, &acts, faults::ALL, learner, &mut choices);
         } else {
             choices.extend(acts.iter().enumerate().map(|(at, act)| Choice::of(at, *act)));
@@ -401,15 +416,53 @@ impl Explorer {
                 continue;
             }
             way.extend(choice.learns.map(|side| now.place_of_learning(choice.act, side, learner)));
-            if self.reduce {
+            if passes {
                 ample::run(&mut next, learner, &mut ahead, |_| false, |at| way.push(at))
                     .expect("whoever may ask knows everything");
             }
-            if next.pack(&mut [0; WORDS_MAX]) == child {
-                return way;
+            let words = next.pack(&mut [0; WORDS_MAX]).to_vec();
+            if self.shards[(child % shards) as usize].is(child / shards, &words) {
+                return (way, words);
             }
         }
         unreachable!("a state is reached from its parent")
+    }
+
+    /// The same where states were kept without some of what they held: it is still there in `now`, and
+    /// may have to arrive first.
+    fn acts_to(&mut self, now: &mut Now, child: u32) -> Vec<usize> {
+        let shards = self.shards.len() as u32;
+        let (mut way, mut acts) = (Vec::new(), Vec::new());
+        let learner = &mut Learner(self.parts.get_mut().expect("no thread has panicked"));
+        let kept = |now: &Now, learner: &mut Learner<'_>| {
+            let (mut kept, mut words) = (*now, [0; WORDS_MAX]);
+            kept.forget(learner).expect("a learner knows everything");
+            kept.pack(&mut words).to_vec()
+        };
+        for _ in 0..FORGOTTEN_MAX {
+            let here = kept(now, learner);
+            let mut idle = None;
+            now.acts(learner, &mut acts);
+            for (at, act) in acts.iter().enumerate() {
+                let mut next = *now;
+                if next.make(*act, learner) != Ok(Came::State) {
+                    continue;
+                }
+                let after = kept(&next, learner);
+                if self.shards[(child % shards) as usize].is(child / shards, &after) {
+                    *now = next;
+                    way.push(at);
+                    return way;
+                }
+                if idle.is_none() && matches!(act, Act::Notify { .. }) && after == here {
+                    idle = Some((at, next));
+                }
+            }
+            let (at, next) = idle.expect("a state is reached from its parent");
+            way.push(at);
+            *now = next;
+        }
+        unreachable!("what was forgotten arrives")
     }
 }
 
@@ -461,6 +514,9 @@ impl Hand {
         } else if let Some(server) = ample::choose(now, &self.acts, known)? {
             choices.extend(all.filter(|choice| ample::server_of(now, choice.act, known) == Some(server)));
             self.tally.reduced += 1;
+        } else if ground.shape.kind.talks() {
+            // Which faults commute with what is said in an election is not known.
+            choices.extend(all);
         } else {
             faults::choices(now, &self.acts, moved, known, choices);
         }
@@ -481,9 +537,12 @@ impl Hand {
         if came != Came::State {
             return Ok(came);
         }
+        if ground.forget {
+            next.forget(known)?;
+        }
         let mut words = next.pack(&mut buffer);
         let (mut hash, mut shard) = place(words, self.found.len());
-        if !ground.reduce {
+        if !ground.reduce || ground.shape.kind.talks() {
             self.found[shard].push(hash, parent, faults::ALL, words);
             return Ok(came);
         }

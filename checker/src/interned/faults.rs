@@ -48,6 +48,7 @@ pub fn choices<K: Known>(now: &Now, acts: &[Act], moved: u8, known: &K, choices:
             | Act::Write(_)
             | Act::Crash { .. }
             | Act::Part(..)
+            | Act::Meddle { .. }
             | Act::Submit(_)
             | Act::Retry(_)
             | Act::Learn(_)
@@ -101,6 +102,7 @@ pub fn moved<K: Known>(before: &Now, act: Act, after: &Now, known: &K) -> u8 {
         | Act::Crash { .. }
         | Act::Break { .. }
         | Act::Part(..)
+        | Act::Meddle { .. }
         | Act::Submit(_)
         | Act::Retry(_)
         | Act::Learn(_)

@@ -36,6 +36,18 @@ pub fn hash_words(words: &[u32]) -> u32 {
     finish(words.iter().fold(words.len() as u64, step))
 }
 
+/// 64 bits that stand for words, differently under each key. Each step can be undone, so that words of
+/// one length that differ in one place never fall together.
+pub fn fingerprint(key: u64, words: &[u32]) -> u64 {
+    let step = |print: u64, word: &u32| {
+        let mixed = (print ^ u64::from(*word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        mixed ^ (mixed >> 32)
+    };
+    let print = words.iter().fold(key ^ (words.len() as u64) << 32, step);
+    let print = (print ^ (print >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    print ^ (print >> 27)
+}
+
 fn finish(hash: u64) -> u32 {
     ((hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
 }

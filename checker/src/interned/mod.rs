@@ -8,6 +8,7 @@ mod ample;
 mod election;
 mod explore;
 mod faults;
+mod forget;
 mod guests;
 mod index;
 mod liveness;
@@ -18,12 +19,14 @@ mod react;
 mod seats;
 mod store;
 mod walk;
+mod wander;
 
-pub use explore::{Counterexample, End, Explored, Go, Progress, Search, explore, search};
-pub use liveness::{Liveness, liveness};
+pub use explore::{Counterexample, End, Explored, Go, Progress, Search, explore, search, search_under};
+pub use liveness::{Liveness, liveness, liveness_while};
 pub use model::Interned;
 pub use parts::Sizes;
 pub use walk::Act;
+pub use wander::{Walked, wander};
 
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,7 @@ use ghosts::Ghosts;
 pub use known::{Asker, Known, Learner, Memory};
 
 use super::election::Elected;
+use super::forget::{self, Ears};
 use super::index::{Id, Memo, Table, hash_of};
 use super::react::{Fact, Letters, Machine, Out, Reaction, Stimulus, react};
 use super::seats::{self, SeatFacts};
@@ -18,7 +19,7 @@ use crate::scope::Glance;
 use crate::service::{Notes, Scripts};
 use std::sync::Arc;
 use zabra_core::contract::Timer;
-use zabra_core::id::{ServerId, ServerSet};
+use zabra_core::id::{Epoch, ServerId, ServerSet};
 use zabra_core::rule::Rule;
 use zabra_core::zab::{Packet, ServerState};
 use zabra_sim::client::Client;
@@ -46,11 +47,28 @@ pub enum CableOp {
 /// What happens to the election pairs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PairsOp {
-    Say { from: ServerId, to: ServerId, notification: Id },
-    Arrive { from: ServerId, to: ServerId },
-    Connect { a: ServerId, b: ServerId },
+    Say {
+        from: ServerId,
+        to: ServerId,
+        notification: Id,
+    },
+    Arrive {
+        from: ServerId,
+        to: ServerId,
+    },
+    Connect {
+        a: ServerId,
+        b: ServerId,
+    },
     End(ServerId),
     Part,
+    /// What is on its way, as it stays.
+    Look {
+        from: ServerId,
+    },
+    Overtake {
+        from: ServerId,
+    },
 }
 
 /// The pairs afterwards; whether anything happened, and what arrived.
@@ -99,6 +117,8 @@ pub struct MachineFacts {
     pub again: bool,
     pub finalizes: bool,
     pub glance: Glance,
+    /// The newest epoch that it has accepted, on disk or on the way there.
+    pub accepted: Epoch,
     pub crashes: Arc<[Survivors]>,
     /// The sessions whose silence it measures.
     pub sessions: Arc<[Timer]>,
@@ -112,6 +132,8 @@ pub struct PairFacts {
     pub speaks: bool,
     /// Whether something is on its way from `a`, and from `b`.
     pub flying: [bool; 2],
+    /// Whether something waits behind it.
+    pub waiting: [bool; 2],
 }
 
 /// The oracles, and what they objected to.
@@ -154,6 +176,8 @@ pub struct Parts {
     judge: Memo<(Id, Id)>,
     judge_election: Memo<(Id, Id)>,
     elect: Memo<(Box<[Id]>, ServerSet)>,
+    forget_machine: Memo<(Id, bool)>,
+    forget_pair: Memo<(Id, Ears)>,
     seats: Table<Client>,
     seat: Memo<(Id, SeatOp)>,
     notes: Table<Notes>,
@@ -162,19 +186,24 @@ pub struct Parts {
 
 impl Parts {
     pub fn new() -> Parts {
+        let mut letters =
+            Letters { packets: Table::new(), notifications: Table::new(), frames: Table::new(), script: None };
+        let question = letters.notifications.intern(forget::question()).0;
         Parts {
-            letters: Letters { packets: Table::new(), notifications: Table::new(), frames: Table::new(), script: None },
+            letters,
+            facts: Facts { question, ..Facts::default() },
             machines: Table::new(),
             cables: Table::new(),
             pairs: Table::new(),
             ghosts: Ghosts::default(),
-            facts: Facts::default(),
             react: Memo::new(),
             cable: Memo::new(),
             talk: Memo::new(),
             judge: Memo::new(),
             judge_election: Memo::new(),
             elect: Memo::new(),
+            forget_machine: Memo::new(),
+            forget_pair: Memo::new(),
             seats: Table::new(),
             seat: Memo::new(),
             notes: Table::new(),
@@ -344,6 +373,56 @@ impl Parts {
         servers + self.ghosts.clashes() + letters + guests
     }
 
+    /// Whether forgetting was right, on everything that happened to a machine that had forgotten: the
+    /// one that had not, and whatever becomes of it, must do the same. How often it does not.
+    pub fn unequal_forgotten(&mut self) -> usize {
+        let mut happened = vec![Vec::new(); self.machines.len()];
+        for &((machine, stimulus), _) in self.react.entries() {
+            happened[machine as usize].push(stimulus);
+        }
+        let entries = self.forget_machine.entries().iter();
+        let mut todo: Vec<(Id, bool)> = entries.filter(|((from, _), to)| from != to).map(|(key, _)| *key).collect();
+        let (mut unequal, mut seen) = (0, Memo::new());
+        while let Some((machine, stays)) = todo.pop() {
+            let kept = self.forgotten(machine, stays);
+            for stimulus in happened.get(kept as usize).cloned().unwrap_or_default() {
+                if stays && matches!(stimulus, Stimulus::Crash(_) | Stimulus::Fired(Timer::InitLimit)) {
+                    continue;
+                }
+                let (after, one) = react(self.machines.get(machine), stimulus, &mut self.letters);
+                let (other_after, other) = react(self.machines.get(kept), stimulus, &mut self.letters);
+                let (after, other_after) = (self.intern_machine(after), self.intern_machine(other_after));
+                let same = self.forgotten(after, stays) == self.forgotten(other_after, stays);
+                unequal += usize::from(!same || one != other);
+                if seen.get(&(after, stays)).is_none() {
+                    seen.insert((after, stays), 0);
+                    todo.push((after, stays));
+                }
+            }
+        }
+        unequal
+    }
+
+    fn forgotten(&mut self, machine: Id, stays: bool) -> Id {
+        let mut learner = Learner(self);
+        learner.forget_machine(machine, stays).expect("a learner knows everything")
+    }
+
+    fn work_forget_machine(&mut self, machine: Id, stays: bool) -> Id {
+        let mut machine = Machine::clone(self.machines.get(machine));
+        if let Some(replica) = &mut machine.replica {
+            replica.forget(stays);
+        }
+        self.intern_machine(machine)
+    }
+
+    fn work_forget_pair(&mut self, pairs: Id, ears: Ears) -> Id {
+        let answers =
+            ears.answers().map(|answer| answer.map(|id| Arc::clone(self.letters.notifications.get(id).as_ref())));
+        let after = self.pairs.get(pairs).iter().map(|pair| forget::pair(pair, ears, answers.each_ref())).collect();
+        self.intern_pairs(after)
+    }
+
     fn work_react(&mut self, machine: Id, stimulus: Stimulus) -> Id {
         let (after, mut reaction) = react(self.machines.get(machine), stimulus, &mut self.letters);
         reaction.machine = self.intern_machine(after);
@@ -405,6 +484,16 @@ impl Parts {
                 after.iter_mut().for_each(|pair| pair.end(gone));
                 talked.happened = true;
             }
+            PairsOp::Look { from } => {
+                if let Some(flying) = after.first().and_then(|pair| pair.flying(from)) {
+                    talked.notification = self.letters.notifications.intern(Arc::clone(flying)).0;
+                    talked.happened = true;
+                }
+            }
+            PairsOp::Overtake { from } => {
+                after.iter_mut().for_each(|pair| pair.overtake(from));
+                talked.happened = true;
+            }
             PairsOp::Part => {
                 after.iter_mut().for_each(Pair::disconnect);
                 talked.happened = true;
@@ -458,6 +547,7 @@ impl MachineFacts {
             again: machine.armed(Timer::Notification).is_some_and(|after| after > 0),
             finalizes: machine.armed(Timer::FinalizeWait).is_some(),
             glance: Glance::at(view),
+            accepted: view.map_or(Epoch::ZERO, |v| v.accepted_epoch()).max(machine.durable().accepted),
             sessions: machine.armed.iter().map(|(t, _)| *t).filter(|t| matches!(t, Timer::Session(_))).collect(),
             crashes: if machine.up() { machine.storage.crash_choices().into() } else { Arc::default() },
         }
@@ -468,7 +558,8 @@ impl PairFacts {
     fn of(bundle: &[Pair]) -> PairFacts {
         let pair = &bundle[0];
         let flying = [pair.a, pair.b].map(|from| pair.flying(from).is_some());
-        PairFacts { up: pair.up, speaks: pair.speaks(), flying }
+        let waiting = [pair.a, pair.b].map(|from| pair.waiting(from).is_some());
+        PairFacts { up: pair.up, speaks: pair.speaks(), flying, waiting }
     }
 }
 

@@ -57,7 +57,12 @@ fn walk(model: &Plain, parts: &mut Parts, lots: &mut Lots) -> usize {
 const MOVES_MAX: usize = 120;
 
 fn schedules(kind: Kind, count: usize, servers: u8, without: &[Rule]) {
-    let budget = Budget { writes: 2, crashes: 2, breaks: 2, elections: 6, timeouts: 4 };
+    schedules_of(kind, 6, count, servers, without);
+}
+
+fn schedules_of(kind: Kind, elections: u8, count: usize, servers: u8, without: &[Rule]) {
+    let budget =
+        Budget { writes: 2, crashes: 2, breaks: 2, elections, timeouts: 4, drops: 1, duplicates: 1, reorders: 2 };
     let model = Plain::new(Bound { kind, servers, budget }, without.iter().copied().collect::<RuleSet>());
     let (mut parts, mut lots) = (Parts::new(), Lots(u64::from(servers)));
     let made: usize = (0..count).map(|_| walk(&model, &mut parts, &mut lots)).sum();
@@ -70,6 +75,7 @@ fn schedules(kind: Kind, count: usize, servers: u8, without: &[Rule]) {
 fn both_holders_agree_on_every_part_after_every_move() {
     schedules(Kind::Broadcast, 10_000, 3, &[]);
     schedules(Kind::Broadcast, 20, 4, &[]);
+    schedules_of(Kind::Broadcast, Budget::up_to_epoch(2), 200, 3, &[]);
 }
 
 #[test]
@@ -145,7 +151,7 @@ fn moves_that_are_enough_commute_with_all_others() {
     let budgets = [(2, 0, 0, 3), (1, 1, 0, 2), (1, 0, 1, 2), (2, 1, 1, 3), (1, 1, 1, 2)];
     let mut pairs = 0;
     for (writes, crashes, breaks, elections) in budgets {
-        let budget = Budget { writes, crashes, breaks, elections, timeouts: 0 };
+        let budget = Budget { writes, crashes, breaks, elections, ..Budget::NONE };
         let model = Plain::new(Bound { kind: Kind::Broadcast, servers: 3, budget }, RuleSet::EMPTY);
         let (mut parts, mut lots) = (Parts::new(), Lots(u64::from(writes)));
         let start = model.init_states().pop().expect("a model has an initial state");
@@ -214,7 +220,7 @@ fn faults_that_are_left_out_were_explored_before() {
     let budgets = [(2, 1, 0, 3), (1, 1, 1, 2), (1, 0, 2, 3), (2, 2, 2, 4)];
     let mut left_out = 0;
     for (writes, crashes, breaks, elections) in budgets {
-        let budget = Budget { writes, crashes, breaks, elections, timeouts: 0 };
+        let budget = Budget { writes, crashes, breaks, elections, ..Budget::NONE };
         let model = Plain::new(Bound { kind: Kind::Broadcast, servers: 3, budget }, RuleSet::EMPTY);
         let (mut parts, mut lots) = (Parts::new(), Lots(u64::from(writes)));
         let start = model.init_states().pop().expect("a model has an initial state");

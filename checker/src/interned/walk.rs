@@ -12,8 +12,8 @@ use super::guests::{Guests, LINE_TAG, LINES_MAX, SEATS_MAX};
 use super::index::Id;
 use super::parts::{CableFacts, CableOp, Facts, Front, Known, Miss, Noted, PairsOp, SeatOp, Talked};
 use super::react::{Out, Stimulus};
-use crate::scope::{Bound, Budget, Kind};
-use zabra_core::id::{ServerId, ServerSet};
+use crate::scope::{Bound, Budget, Kind, Meddling};
+use zabra_core::id::{Epoch, ServerId, ServerSet};
 use zabra_sim::link::{End, Side};
 use zabra_sim::world::Pair;
 
@@ -86,7 +86,7 @@ impl Shape {
     }
 
     /// All pairs of servers, in order.
-    fn pairs(self) -> impl Iterator<Item = (ServerId, ServerId)> {
+    pub fn pairs(self) -> impl Iterator<Item = (ServerId, ServerId)> {
         self.servers().flat_map(move |a| self.servers().filter(move |b| a < *b).map(move |b| (a, b)))
     }
 }
@@ -137,6 +137,14 @@ impl Now {
 
     pub fn bundles(&self) -> &[Id] {
         &self.bundles[..self.shape.bundle_count()]
+    }
+
+    pub fn set_machine(&mut self, server: ServerId, id: Id) {
+        self.machines[usize::from(server.0) - 1] = id;
+    }
+
+    pub fn set_bundle(&mut self, at: usize, id: Id) {
+        self.bundles[at] = id;
     }
 
     /// Slot and number of each cable, oldest first.
@@ -401,6 +409,19 @@ impl Now {
         Ok(true)
     }
 
+    /// The same as far as the budget goes: nothing if an election goes beyond it.
+    fn elect_within<K: Known>(&mut self, who: ServerSet, known: &mut K) -> Result<Option<bool>, Miss> {
+        let Some(last) = self.budget.last_epoch() else {
+            self.budget.elections -= 1;
+            return self.elect(who, known).map(Some);
+        };
+        let reached = self.machines().iter().map(|id| known.parts().machine(*id).accepted).max();
+        let left = self.elect(who, known)?;
+        let leads = |server| known.parts().machine(self.machine(server)).glance.leads;
+        let beyond = left && reached >= Some(Epoch(u32::from(last))) && who.iter().any(leads);
+        Ok((!beyond).then_some(left))
+    }
+
     /// Connections open at once: between a dial and its acceptance nothing else can be told apart.
     fn open_connections<K: Known>(&mut self, known: &mut K) -> Result<(), Miss> {
         loop {
@@ -433,14 +454,28 @@ impl Now {
         }
     }
 
+    /// An adversary does this to an election message.
+    fn meddle<K: Known>(&mut self, how: Meddling, from: ServerId, to: ServerId, known: &mut K) -> Result<(), Miss> {
+        *how.left(&mut self.budget) -= 1;
+        let bundle = self.shape.bundle_of(from, to);
+        match how {
+            Meddling::Drop => self.talk(bundle, PairsOp::Arrive { from, to }, known).map(drop),
+            Meddling::Reorder => self.talk(bundle, PairsOp::Overtake { from }, known).map(drop),
+            Meddling::Duplicate => {
+                let notification = self.talk(bundle, PairsOp::Look { from }, known)?.notification;
+                self.stimulate(to, Stimulus::Notified { from, notification }, known).map(drop)
+            }
+        }
+    }
+
     /// Makes a move.
     pub fn make<K: Known>(&mut self, act: Act, known: &mut K) -> Result<Came, Miss> {
         let applied = match act {
             Act::Elect(_) if self.budget.elections == 0 => return Ok(Came::Cut),
-            Act::Elect(who) => {
-                self.budget.elections -= 1;
-                self.elect(who, known)?
-            }
+            Act::Elect(who) => match self.elect_within(who, known)? {
+                Some(left) => left,
+                None => return Ok(Came::Cut),
+            },
             Act::Notify { from, to } => {
                 self.notify(from, to, known)?;
                 true
@@ -480,6 +515,10 @@ impl Now {
             Act::Break { at, keep } => {
                 self.budget.breaks -= 1;
                 self.change(usize::from(at), CableOp::Sever(keep), known)?;
+                true
+            }
+            Act::Meddle { how, from, to } => {
+                self.meddle(how, from, to, known)?;
                 true
             }
             Act::Submit(client) => {

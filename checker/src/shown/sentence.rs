@@ -2,6 +2,7 @@
 
 use super::text::{item_text, storage_text};
 use crate::moves::Move;
+use crate::scope::Meddling;
 use crate::state::State;
 use zabra_client::Timer;
 use zabra_core::contract;
@@ -21,6 +22,14 @@ pub fn sentence(state: &State, action: &Move) -> String {
         Move::Write(leader) => format!("a client writes at leader {leader}"),
         Move::Crash(server, kept) => format!("server {server} loses power; {}", kept_text(state, *server, *kept)),
         Move::Early(server, timer) => format!("server {server}: {} fires before it has to", timer_name(*timer)),
+        Move::Meddle { how, from, to } => {
+            let what = match how {
+                Meddling::Drop => "vanishes",
+                Meddling::Duplicate => "arrives, and is still on its way",
+                Meddling::Reorder => "is overtaken by the one behind it",
+            };
+            format!("the election message from server {from} to server {to} {what}")
+        }
         Move::Step(step) => step_sentence(state, step),
     }
 }

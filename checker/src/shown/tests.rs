@@ -6,7 +6,7 @@ use zabra_sim::rules::RuleSet;
 
 fn bound(kind: Kind) -> Bound {
     let elections = u8::from(!kind.talks()) * 2;
-    let budget = Budget { writes: 1, crashes: 1, breaks: 1, elections, timeouts: 1 };
+    let budget = Budget { writes: 1, crashes: 1, breaks: 1, elections, timeouts: 1, ..Budget::NONE };
     Bound { kind, servers: 2, budget }
 }
 

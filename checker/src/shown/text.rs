@@ -41,10 +41,12 @@ pub fn state(state: &State) -> String {
     if let Some(notes) = &state.notes {
         clients(&mut page, state, notes);
     }
-    let Budget { writes, crashes, breaks, elections, timeouts } = state.budget;
-    let left =
-        [("write", writes), ("crash", crashes), ("break", breaks), ("election", elections), ("timeout", timeouts)];
-    let left: Vec<String> = left.iter().map(|(what, n)| format!("{what} {n}")).collect();
+    let Budget { writes, crashes, breaks, elections, timeouts, drops, duplicates, reorders } = state.budget;
+    let meddled = [("drop", drops), ("duplicate", duplicates), ("reorder", reorders)];
+    let election = state.budget.last_epoch().map_or(("election", elections), |last| ("up to epoch", last));
+    let left = [("write", writes), ("crash", crashes), ("break", breaks), election, ("timeout", timeouts)];
+    let left = left.iter().chain(meddled.iter().filter(|(_, n)| *n > 0));
+    let left: Vec<String> = left.map(|(what, n)| format!("{what} {n}")).collect();
     let _ = write!(page, "\nbudgets left: {}", left.join(", "));
     page
 }

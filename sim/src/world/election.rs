@@ -53,6 +53,21 @@ impl Pair {
         self.flying[self.way(from)].as_ref()
     }
 
+    /// The message that waits at this end.
+    pub fn waiting(&self, from: ServerId) -> Option<&Arc<Notification>> {
+        self.outboxes[self.way(from)].waiting()
+    }
+
+    /// For an adversary that reorders: what waits at this end goes before what is on its way.
+    pub fn overtake(&mut self, from: ServerId) {
+        let way = self.way(from);
+        if self.outboxes[way].waiting().is_some()
+            && let Some(flying) = self.flying[way].take()
+        {
+            self.flying[way] = self.outboxes[way].overtake(flying);
+        }
+    }
+
     /// Whether either end has something to say that it could not.
     pub fn wants(&self) -> bool {
         !self.up && self.outboxes.iter().any(Outbox::wants_link)
@@ -95,6 +110,25 @@ impl Pair {
             let way = self.way(gone);
             self.outboxes[way] = Outbox::default();
         }
+    }
+
+    /// For explorers: forgets last messages that nothing will ask for again; where no connection
+    /// `ends` any more, those are all of one that is up.
+    pub fn forget_last(&mut self, ends: bool) {
+        let stays = self.up && !ends;
+        self.outboxes.iter_mut().for_each(|outbox| outbox.forget_last(stays));
+    }
+
+    /// For explorers: what one end says is replaced by what the other cannot tell from it.
+    pub fn replace(&mut self, from: ServerId, with: impl Fn(&Arc<Notification>) -> Arc<Notification>) {
+        let way = self.way(from);
+        self.flying[way] = self.flying[way].as_ref().map(&with);
+        self.outboxes[way].replace(&with);
+    }
+
+    /// For explorers: the connection of two who have nothing to say that either heeds.
+    pub fn quiet(&self) -> Pair {
+        Pair { a: self.a, b: self.b, up: true, outboxes: Default::default(), flying: Default::default() }
     }
 
     /// The connection ends; what was on its way is lost.
@@ -155,6 +189,18 @@ impl<D: Disk> World<D> {
         if launched {
             self.effects.push(Effect::Noted { from, to });
         }
+        self.input(to, Input::Notified { from, notification });
+        Ok(())
+    }
+
+    /// For an adversary that duplicates: the message arrives, and is still on its way.
+    pub fn echo(&mut self, from: ServerId, to: ServerId) -> Result<(), Inapplicable> {
+        self.begin();
+        if !self.notifiable(from, to) {
+            return Err(Inapplicable);
+        }
+        let notification = self.pair(from, to).and_then(|pair| pair.flying(from)).ok_or(Inapplicable)?;
+        let notification = Arc::clone(notification);
         self.input(to, Input::Notified { from, notification });
         Ok(())
     }

@@ -17,6 +17,7 @@ pub struct Facts {
     pub(super) reactions: Vec<Arc<Reaction>>,
     pub(super) elected: Vec<Arc<Elected>>,
     pub(super) talked: Vec<Talked>,
+    pub(super) question: Id,
     pub(super) seats: Vec<SeatFacts>,
     pub(super) seated: Vec<Arc<Seated>>,
     pub(super) objected: Vec<bool>,
@@ -52,6 +53,11 @@ impl Facts {
         self.talked[id as usize]
     }
 
+    /// What stands for all that is said to a server that only answers ([`crate::interned::forget`]).
+    pub fn question(&self) -> Id {
+        self.question
+    }
+
     pub fn seat(&self, id: Id) -> SeatFacts {
         self.seats[id as usize]
     }
@@ -67,6 +73,7 @@ impl Facts {
 
     /// Takes over what has been numbered since.
     pub fn follow(&mut self, ahead: &Facts) {
+        self.question = ahead.question;
         more(&mut self.machines, &ahead.machines);
         more(&mut self.cables, &ahead.cables);
         more(&mut self.pairs, &ahead.pairs);

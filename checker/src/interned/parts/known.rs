@@ -3,6 +3,7 @@
 
 use super::{CableOp, Facts, Miss, Noted, PairsOp, Parts, SeatOp, Talked};
 use crate::interned::election::election;
+use crate::interned::forget::Ears;
 use crate::interned::index::{Id, Lately};
 use crate::interned::react::Stimulus;
 use std::ops::DerefMut;
@@ -26,6 +27,9 @@ pub trait Known {
     fn judge_election(&mut self, ghost: Id, election: Id) -> Result<Id, Miss>;
     /// The election of `who` among these machines, the pairs being the last of `state`.
     fn elect(&mut self, state: &[Id], who: ServerSet) -> Result<Id, Miss>;
+    /// The machine without what it will not need, if it `stays` in its role or not.
+    fn forget_machine(&mut self, machine: Id, stays: bool) -> Result<Id, Miss>;
+    fn forget_pair(&mut self, pairs: Id, ears: Ears) -> Result<Id, Miss>;
     fn seat(&mut self, seat: Id, op: SeatOp) -> Result<Id, Miss>;
     fn note(&mut self, notes: Id, noted: Noted) -> Result<Id, Miss>;
 }
@@ -99,6 +103,22 @@ impl Known for Learner<'_> {
         Ok(id)
     }
 
+    fn forget_machine(&mut self, machine: Id, stays: bool) -> Result<Id, Miss> {
+        Ok(self.0.forget_machine.get(&(machine, stays)).unwrap_or_else(|| {
+            let after = self.0.work_forget_machine(machine, stays);
+            self.0.forget_machine.insert((machine, stays), after);
+            after
+        }))
+    }
+
+    fn forget_pair(&mut self, pairs: Id, ears: Ears) -> Result<Id, Miss> {
+        Ok(self.0.forget_pair.get(&(pairs, ears)).unwrap_or_else(|| {
+            let after = self.0.work_forget_pair(pairs, ears);
+            self.0.forget_pair.insert((pairs, ears), after);
+            after
+        }))
+    }
+
     fn seat(&mut self, seat: Id, op: SeatOp) -> Result<Id, Miss> {
         Ok(self.0.seat.get(&(seat, op)).unwrap_or_else(|| {
             let seated = self.0.work_seat(seat, op);
@@ -130,6 +150,8 @@ pub struct Memory {
     judge: Lately<(Id, Id), Id>,
     judge_election: Lately<(Id, Id), Id>,
     elect: Lately<([Id; ELECTORS_MAX], ServerSet), Id>,
+    forget_machine: Lately<(Id, bool), Id>,
+    forget_pair: Lately<(Id, Ears), Id>,
     seat: Lately<(Id, SeatOp), Id>,
     note: Lately<(Id, Noted), Id>,
 }
@@ -146,6 +168,8 @@ impl Default for Memory {
             judge: Lately::of(0),
             judge_election: Lately::of(0),
             elect: Lately::of(0),
+            forget_machine: Lately::of(0),
+            forget_pair: Lately::of(0),
             seat: Lately::of(0),
             note: Lately::of(0),
         }
@@ -163,6 +187,8 @@ impl Memory {
             judge: Lately::of(1 << 19),
             judge_election: Lately::of(1 << 16),
             elect: Lately::of(1 << 14),
+            forget_machine: Lately::of(1 << 14),
+            forget_pair: Lately::of(1 << 15),
             seat: Lately::of(1 << 12),
             note: Lately::of(1 << 16),
         }
@@ -270,6 +296,26 @@ impl Known for Asker<'_> {
         let elected = self.ask(|learner| learner.elect(state, who))?;
         self.memory.elect.put(key, elected);
         Ok(elected)
+    }
+
+    fn forget_machine(&mut self, machine: Id, stays: bool) -> Result<Id, Miss> {
+        let key = (machine, stays);
+        if let Some(known) = self.memory.forget_machine.get(&key) {
+            return Ok(known);
+        }
+        let after = self.ask(|learner| learner.forget_machine(machine, stays))?;
+        self.memory.forget_machine.put(key, after);
+        Ok(after)
+    }
+
+    fn forget_pair(&mut self, pairs: Id, ears: Ears) -> Result<Id, Miss> {
+        let key = (pairs, ears);
+        if let Some(known) = self.memory.forget_pair.get(&key) {
+            return Ok(known);
+        }
+        let after = self.ask(|learner| learner.forget_pair(pairs, ears))?;
+        self.memory.forget_pair.put(key, after);
+        Ok(after)
     }
 
     fn seat(&mut self, seat: Id, op: SeatOp) -> Result<Id, Miss> {

@@ -2,6 +2,7 @@
 
 use super::Now;
 use crate::interned::parts::Known;
+use crate::scope::Meddling;
 use zabra_core::contract::Timer;
 use zabra_core::id::{ServerId, ServerSet};
 use zabra_sim::link::Side;
@@ -35,6 +36,12 @@ pub enum Act {
         keep: [u16; 2],
     },
     Part(ServerId, ServerId),
+    /// Something happens to an election message on its way.
+    Meddle {
+        how: Meddling,
+        from: ServerId,
+        to: ServerId,
+    },
     /// A client submits the next operation of its script.
     Submit(u8),
     /// A client that found no server tries all again.
@@ -61,6 +68,7 @@ impl Act {
             | Act::Crash { .. }
             | Act::Break { .. }
             | Act::Part(..)
+            | Act::Meddle { .. }
             | Act::Submit(_)
             | Act::Retry(_)
             | Act::Learn(_)
@@ -144,7 +152,12 @@ impl Now {
     }
 
     fn limits<K: Known>(&self, known: &K, acts: &mut Vec<Act>) {
-        let (kind, stuck) = (self.shape.kind, acts.is_empty() && self.shape.kind.connects());
+        let (kind, nothing) = (self.shape.kind, acts.is_empty());
+        if kind.talks() && nothing {
+            let again = self.servers().filter(|s| known.parts().machine(self.machine(*s)).again);
+            acts.extend(again.map(|server| Act::Fire(server, Timer::Notification)));
+        }
+        let stuck = nothing && kind.connects();
         let waiting = self.servers().filter(|s| known.parts().machine(self.machine(*s)).limit);
         if kind.talks() && (stuck || self.budget.timeouts > 0) {
             acts.extend(waiting.map(|server| Act::Early(server, Timer::InitLimit)));
@@ -213,6 +226,31 @@ impl Now {
             if self.shape.kind.talks() {
                 let up = self.shape.pairs().zip(self.bundles()).filter(|(_, id)| parts.pair(**id).up);
                 acts.extend(up.map(|((a, b), _)| Act::Part(a, b)));
+            }
+        }
+        if self.shape.kind.talks() && self.budget.meddles() {
+            self.meddling(known, acts);
+        }
+    }
+
+    fn meddling<K: Known>(&self, known: &K, acts: &mut Vec<Act>) {
+        let parts = known.parts();
+        for how in Meddling::ALL {
+            if *how.left(&mut self.budget.clone()) == 0 {
+                continue;
+            }
+            for (bundle, (a, b)) in self.shape.pairs().enumerate() {
+                let facts = parts.pair(self.bundles()[bundle]);
+                for (way, from, to) in [(0, a, b), (1, b, a)] {
+                    let can = match how {
+                        Meddling::Drop => facts.flying[way],
+                        Meddling::Duplicate => facts.flying[way] && parts.machine(self.machine(to)).up,
+                        Meddling::Reorder => facts.flying[way] && facts.waiting[way],
+                    };
+                    if can {
+                        acts.push(Act::Meddle { how, from, to });
+                    }
+                }
             }
         }
     }

@@ -50,6 +50,16 @@ impl Outbox {
         Some(self.start(next))
     }
 
+    /// What waits to be sent.
+    pub fn waiting(&self) -> Option<&Arc<Notification>> {
+        self.waiting.as_ref()
+    }
+
+    /// For an adversary that reorders: what waits goes first, and this waits.
+    pub fn overtake(&mut self, flying: Arc<Notification>) -> Option<Arc<Notification>> {
+        self.waiting.replace(flying)
+    }
+
     /// A new connection: the waiting message goes, or the last one again.
     pub fn connected(&mut self) -> Option<Arc<Notification>> {
         self.sending = false;
@@ -70,6 +80,20 @@ impl Outbox {
     /// Whether anything was ever said here: a new connection would carry it.
     pub fn has_spoken(&self) -> bool {
         self.waiting.is_some() || self.last.is_some()
+    }
+
+    /// For explorers: forgets the last message where nothing will ask for it again, for a newer one
+    /// waits, or the connection `stays`.
+    pub fn forget_last(&mut self, stays: bool) {
+        if stays || self.waiting.is_some() {
+            self.last = None;
+        }
+    }
+
+    /// For explorers: what is to be sent is replaced by what its receiver cannot tell from it.
+    pub fn replace(&mut self, with: impl Fn(&Arc<Notification>) -> Arc<Notification>) {
+        self.waiting = self.waiting.as_ref().map(&with);
+        self.last = self.last.as_ref().map(&with);
     }
 
     fn start(&mut self, message: Arc<Notification>) -> Arc<Notification> {

@@ -62,6 +62,13 @@ impl Looking {
         self.vote
     }
 
+    /// For explorers: forgets the votes that will never count, for the own vote only gets better
+    /// while they are kept.
+    pub fn forget_worse(&mut self) {
+        let mine = self.vote;
+        self.received.retain(|_, ballot| Some(ballot.vote) >= mine);
+    }
+
     /// The own writes are durable: a vote that waited for them leaves now.
     pub fn on_durable<R: Rules>(&mut self, cx: &mut Cx<'_, R>, ledger: &mut Ledger) -> Next {
         if self.stage == Stage::Waiting && ledger.is_durable() { self.start(cx, ledger) } else { Next::Stay }
@@ -75,7 +82,9 @@ impl Looking {
             return self.start(cx, ledger);
         }
         self.interval_ms = self.interval_ms.saturating_mul(2).min(cx.config.notification_max_ms);
-        self.broadcast(cx, ledger);
+        if cx.enforces(Rule::VoteRepeated) {
+            self.broadcast(cx, ledger);
+        }
         Next::Stay
     }
 
