@@ -102,18 +102,6 @@ impl Service {
         let asker = Asker { session, identities: &request.auth, access: &config.access };
         let r = &mut Reader::new(&request.body);
         match op {
-            Op::CREATE_SESSION => {
-                let txn = CreateSessionTxn::decode(r)?;
-                self.own(cx, session, origin);
-                txn.encode(out);
-                Ok(Prepared::of(op, Draft::new(self.database.tree(), &self.ahead, zxid, time)))
-            }
-            Op::CLOSE_SESSION => {
-                let mut draft = Draft::new(self.database.tree(), &self.ahead, zxid, time);
-                let paths = draft.close(session);
-                CloseSessionTxn { paths: paths.iter().map(Path::as_bytes).collect() }.encode(out);
-                Ok(Prepared::of(op, draft))
-            }
             Op::CREATE | Op::CREATE2 | Op::CREATE_CONTAINER | Op::CREATE_TTL => {
                 let create = AnyCreate::decode(op, r)?;
                 let kind = Kind::of(&create)?;
@@ -153,6 +141,34 @@ impl Service {
                     None => (Changes::default(), unchanged),
                 };
                 Ok(Prepared { op, changes, digest })
+            }
+            _ => self.upkeep(cx, zxid, origin, request, out),
+        }
+    }
+
+    /// What no client asks for as such: sessions come and go, and so does what fades.
+    fn upkeep<R: Rules>(
+        &mut self,
+        cx: &mut Cx<'_, R>,
+        zxid: Zxid,
+        origin: RequestOrigin,
+        request: &Request,
+        out: &mut Vec<u8>,
+    ) -> Result<Prepared, Code> {
+        let (session, op, time) = (request.session, request.op, cx.at.0);
+        let r = &mut Reader::new(&request.body);
+        match op {
+            Op::CREATE_SESSION => {
+                let txn = CreateSessionTxn::decode(r)?;
+                self.own(cx, session, origin);
+                txn.encode(out);
+                Ok(Prepared::of(op, Draft::new(self.database.tree(), &self.ahead, zxid, time)))
+            }
+            Op::CLOSE_SESSION => {
+                let mut draft = Draft::new(self.database.tree(), &self.ahead, zxid, time);
+                let paths = draft.close(session);
+                CloseSessionTxn { paths: paths.iter().map(Path::as_bytes).collect() }.encode(out);
+                Ok(Prepared::of(op, draft))
             }
             // A leader's own: clients are refused, whatever server they are connected to.
             Op::DELETE_CONTAINER if session == SessionId::NONE && origin == RequestOrigin::Local => {

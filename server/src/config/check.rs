@@ -1,5 +1,7 @@
 //! From entries to settings: every value is looked at, and every problem said.
 
+mod access;
+
 use super::key::{Standing, standing, suggestion};
 use super::member::{Host, Member, Part};
 use super::problem::{Problem, Severity};
@@ -8,8 +10,6 @@ use super::text::{Entry, entries};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use zabra_core::config::{Access, Fading};
 use zabra_core::id::{ServerId, ServerSet};
 use zabra_core::quorum::{Quorum, QuorumError};
 
@@ -323,34 +323,6 @@ impl Check {
                 self.error(Some(interval.line), text);
                 None
             }
-        }
-    }
-
-    fn access(&mut self) -> Access {
-        let super_digest = self.entries.get("DigestAuthenticationProvider.superDigest");
-        let super_digest = super_digest.map(|entry| Arc::from(entry.value.as_bytes()));
-        if self.flag("extendedTypesEnabled") == Some(false) {
-            let line = self.entries["extendedTypesEnabled"].line;
-            self.warn(
-                line,
-                "extendedTypesEnabled=false: znodes with a time to live are always there in this server".into(),
-            );
-        }
-        Access {
-            super_digest,
-            skip_acl: self.flag("skipACL").unwrap_or_default(),
-            enforce_quota: self.flag("enforceQuota").unwrap_or_default(),
-            ..Access::default()
-        }
-    }
-
-    fn fading(&mut self) -> Fading {
-        let plain = Fading::default();
-        let mut number = |key: &str, min, plain| self.number(key, min, i32::MAX as u32).unwrap_or(plain);
-        Fading {
-            check_ms: number("znode.container.checkIntervalMs", 1, plain.check_ms),
-            per_minute: number("znode.container.maxPerMinute", 1, plain.per_minute),
-            never_used_ms: number("znode.container.maxNeverUsedIntervalMs", 0, plain.never_used_ms),
         }
     }
 

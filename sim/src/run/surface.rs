@@ -172,3 +172,16 @@ fn frame(xid: i32, op: i32, body: &[u8], out: &mut Vec<u8>) {
     RequestHeader { xid, op }.encode(out);
     out.extend_from_slice(body);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_are_for_alice_only() {
+        let heard = [&b"data: "[..], SECRET, b" and more"].concat();
+        assert!(Surface::new(0).leak(&heard).is_none(), "she is alice");
+        assert!(Surface::new(1).leak(b"everybody's").is_none());
+        assert_eq!(Surface::new(1).leak(&heard).map(|violation| violation.oracle), Some("leak"));
+    }
+}

@@ -175,7 +175,18 @@ impl Asked {
             Asked::Create { path, data, flags, .. } => Asked::Create { plain: true, path, data, flags },
             Asked::Multi(all) => Asked::Multi(all.into_iter().map(Asked::before_39).collect()),
             Asked::Several(all) => Asked::Several(all.into_iter().map(Asked::before_39).collect()),
-            other => other,
+            other @ (Asked::Delete { .. }
+            | Asked::Set { .. }
+            | Asked::Read { .. }
+            | Asked::Sync { .. }
+            | Asked::MultiRead(_)
+            | Asked::Check { .. }
+            | Asked::On { .. }
+            | Asked::AddWatch { .. }
+            | Asked::Timed { .. }
+            | Asked::Auth { .. }
+            | Asked::Ping
+            | Asked::Leave) => other,
         }
     }
 
