@@ -8,11 +8,13 @@
 mod election;
 pub mod history;
 mod interned;
+pub mod kills;
 mod moves;
 mod plain;
 mod scope;
 mod service;
 mod shown;
+mod start;
 mod state;
 
 pub use interned::{
@@ -20,10 +22,11 @@ pub use interned::{
     liveness_while, search as search_with, search_under, wander,
 };
 pub use moves::Move;
-pub use plain::{Held, Plain, SAFE};
+pub use plain::{Held, Plain, SAFE, Setting};
 pub use scope::{Bound, Budget, Kind, Meddling};
 pub use service::{Notes, Script, Scripts};
 pub use shown::{Seen, Shown, Told};
+pub use start::Start;
 pub use state::State;
 
 use stateright::{Checker, Model};

@@ -22,6 +22,8 @@ pub enum Move {
     Write(ServerId),
     /// Power is gone, and of the disk's queue this is left.
     Crash(ServerId, disk::Survivors),
+    /// The oldest write that waits at this server's disk fails.
+    Fail(ServerId),
     /// A timer fires that nothing obliges to fire now.
     Early(ServerId, Timer),
     /// Something happens to an election message on its way.
@@ -46,6 +48,7 @@ impl fmt::Debug for Move {
                     "crash {server} keeping {history} of the log, {accepted} accepted, {current} current{checkpoint}"
                 )
             }
+            Move::Fail(server) => write!(f, "fail {server}"),
             Move::Early(server, timer) => write!(f, "{}", Step::Fire { server: *server, timer: *timer }),
             Move::Meddle { how, from, to } => write!(f, "{how:?} notification {from}->{to}"),
             Move::Step(step) => write!(f, "{step}"),
@@ -147,9 +150,13 @@ fn concerns(coming: &Move, server: ServerId) -> bool {
     match coming {
         Move::Step(Step::Notify { to, .. }) => *to == server,
         Move::Step(Step::Meet { a, b }) => *a == server || *b == server,
-        Move::Step(_) | Move::Elect(_) | Move::Write(_) | Move::Crash(..) | Move::Early(..) | Move::Meddle { .. } => {
-            false
-        }
+        Move::Step(_)
+        | Move::Elect(_)
+        | Move::Write(_)
+        | Move::Crash(..)
+        | Move::Fail(_)
+        | Move::Early(..)
+        | Move::Meddle { .. } => false,
     }
 }
 
@@ -193,6 +200,10 @@ fn faults(kind: Kind, state: &State, moves: &mut Vec<Move>) {
         for machine in state.world.machines.iter().filter(|m| m.up()) {
             moves.extend(machine.storage.crash_choices().into_iter().map(|kept| Move::Crash(machine.me(), kept)));
         }
+    }
+    if state.budget.failures > 0 {
+        let writing = state.world.machines.iter().filter(|m| m.runs() && m.storage.completable());
+        moves.extend(writing.map(|machine| Move::Fail(machine.me())));
     }
     if state.budget.breaks > 0 {
         breaks(state, moves);

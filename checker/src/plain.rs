@@ -2,14 +2,17 @@
 //! happen. Slow and plain, the reference that the interned explorer must agree with.
 
 use crate::election::elect;
+use crate::interned::fail;
 use crate::moves::{self, Move};
 use crate::scope::{Bound, Glance};
 use crate::service;
+use crate::start::Start;
 use crate::state::State;
 use stateright::{Model, Property};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use zabra_core::config::{Config, Ensemble};
+use zabra_core::contract::StorageError;
 use zabra_core::id::{Epoch, ServerId, ServerSet, Zxid};
 use zabra_core::log::{Record, Recovered};
 use zabra_core::quorum::Quorum;
@@ -58,12 +61,29 @@ pub struct Plain {
     without: RuleSet,
     held: Vec<Held>,
     blind: bool,
+    setting: Setting,
     cuts: AtomicU64,
+}
+
+/// What else a search may be told: where it starts, how much room servers have, whose word counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setting {
+    pub start: Start,
+    /// Bytes of committed records that stay in memory; `None`: as many as in production.
+    pub window_bytes: Option<u64>,
+    /// The counter that ends an epoch; `None`: as in production.
+    pub counter_end: Option<u32>,
+    /// Only these oracles are heeded; none: all are.
+    pub heeded: &'static [&'static str],
+}
+
+impl Setting {
+    pub const PLAIN: Setting = Setting { start: Start::Boot, window_bytes: None, counter_end: None, heeded: &[] };
 }
 
 impl Plain {
     pub fn new(bound: Bound, without: RuleSet) -> Plain {
-        Plain { bound, without, held: Vec::new(), blind: false, cuts: AtomicU64::new(0) }
+        Plain { bound, without, held: Vec::new(), blind: false, setting: Setting::PLAIN, cuts: AtomicU64::new(0) }
     }
 
     /// With disks that hold something at the start, by server. Only for elections: what the records say
@@ -83,6 +103,15 @@ impl Plain {
         Plain { blind: true, ..self }
     }
 
+    pub fn set(self, setting: Setting) -> Plain {
+        Plain { setting, ..self }
+    }
+
+    /// How many moves lead from the boot of all servers to the state from which a search starts.
+    pub fn opening_moves(&self) -> usize {
+        self.setting.start.play(self, &mut self.booted())
+    }
+
     /// How many moves a budget cut off ([`crate::Kind::cut`]).
     pub fn cuts(&self) -> u64 {
         self.cuts.load(Ordering::Relaxed)
@@ -98,6 +127,8 @@ impl Plain {
             let mut config = Config::new(me, Arc::clone(&ensemble));
             config.notification_max_ms = config.notification_min_ms;
             config.redial_min_ms = config.redial_max_ms;
+            config.limits.window_bytes = self.setting.window_bytes.unwrap_or(config.limits.window_bytes);
+            config.limits.counter_end = self.setting.counter_end.unwrap_or(config.limits.counter_end);
             Arc::new(config)
         };
         voters.iter().map(config).collect()
@@ -105,11 +136,20 @@ impl Plain {
 
     /// The state from which a search starts, and the steps that led to it.
     pub fn start(&self) -> State {
+        let mut state = self.booted();
+        self.setting.start.play(self, &mut state);
+        state.budget = self.bound.budget;
+        state
+    }
+
+    fn booted(&self) -> State {
         let without = (!self.without.is_empty()).then_some(Without(self.without));
         let world = World::new(self.configs(), without, RecordDisk::new);
-        let mut oracles = Oracles::new(world.ensemble());
-        if self.blind {
-            oracles = oracles.heeding(&["stops".to_owned()]);
+        let heeded: &[&str] = if self.blind { &["stops"] } else { self.setting.heeded };
+        let heeded: Vec<String> = heeded.iter().map(|id| (*id).to_owned()).collect();
+        let mut oracles = Oracles::new(world.ensemble()).heeding(&heeded);
+        if let Some(end) = self.setting.counter_end {
+            oracles = oracles.counting_to(end);
         }
         let (budget, told) = (self.bound.budget, Some(Vec::new()));
         let mut state = State { world, oracles, budget, violation: None, notes: None, told };
@@ -153,6 +193,11 @@ impl Plain {
             Move::Crash(server, kept) => {
                 state.budget.crashes -= 1;
                 Some(state.crash(*server, *kept))
+            }
+            Move::Fail(server) => {
+                state.budget.failures -= 1;
+                fail(state.world.machine_mut(*server));
+                Some(state.take(&Step::Fail { server: *server, error: StorageError::Io }))
             }
             Move::Early(..) if state.budget.timeouts == 0 => None,
             Move::Early(server, timer) => {

@@ -147,6 +147,8 @@ pub struct Budget {
     pub duplicates: u8,
     /// How many are overtaken by the one behind.
     pub reorders: u8,
+    /// Writes to a disk that fail.
+    pub failures: u8,
 }
 
 /// What an adversary does to an election message, beyond what a broken connection does.
@@ -170,8 +172,19 @@ impl Meddling {
 }
 
 impl Budget {
-    pub const NONE: Budget =
-        Budget { writes: 0, crashes: 0, breaks: 0, elections: 0, timeouts: 0, drops: 0, duplicates: 0, reorders: 0 };
+    pub const NONE: Budget = Budget {
+        writes: 0,
+        crashes: 0,
+        breaks: 0,
+        elections: 0,
+        timeouts: 0,
+        drops: 0,
+        duplicates: 0,
+        reorders: 0,
+        failures: 0,
+    };
+    /// Reorders and failures share the last half byte.
+    pub const FEW: u8 = 3;
     /// Each number is half a byte of a packed state.
     pub const MOST: u8 = 15;
 
@@ -192,14 +205,21 @@ impl Budget {
 
     /// As one word; different budgets are different words.
     pub fn word(self) -> u32 {
-        let Budget { writes, crashes, breaks, elections, timeouts, drops, duplicates, reorders } = self;
-        let all = [writes, crashes, breaks, elections, timeouts, drops, duplicates, reorders];
+        let Budget { writes, crashes, breaks, elections, timeouts, drops, duplicates, reorders, failures } = self;
+        assert!(reorders <= Budget::FEW && failures <= Budget::FEW, "reorders and failures are few");
+        let last = reorders | failures << 2;
+        let all = [writes, crashes, breaks, elections, timeouts, drops, duplicates, last];
         all.iter().rev().fold(0, |word, n| word << 4 | u32::from(*n))
     }
 
     /// Whether an adversary may still touch election messages.
     pub fn meddles(self) -> bool {
         self.drops > 0 || self.duplicates > 0 || self.reorders > 0
+    }
+
+    /// Whether a crash, a break or a failing write is left.
+    pub fn faults(self) -> bool {
+        self.crashes > 0 || self.breaks > 0 || self.failures > 0
     }
 
     pub fn of_word(word: u32) -> Budget {
@@ -212,7 +232,8 @@ impl Budget {
             timeouts: at(4),
             drops: at(5),
             duplicates: at(6),
-            reorders: at(7),
+            reorders: at(7) & Budget::FEW,
+            failures: at(7) >> 2,
         }
     }
 }
@@ -240,7 +261,8 @@ mod tests {
             timeouts: 4,
             drops: 5,
             duplicates: 6,
-            reorders: 15,
+            reorders: 3,
+            failures: 2,
         };
         assert_eq!(Budget::of_word(budget.word()), budget);
         assert_eq!(Budget::of_word(Budget::NONE.word()), Budget::NONE);

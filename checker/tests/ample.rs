@@ -1,4 +1,5 @@
 //! Leaving out moves that commute changes no verdict: same oracles, same local states, fewer states.
+//! That rules which are off die all the same is in `kills.rs`.
 
 use zabra_checker::{Bound, Budget, End, Explored, Go, Kind, Plain, Search, explore, search_under, search_with};
 use zabra_core::rule::Rule;
@@ -60,50 +61,4 @@ fn fingerprints_find_what_states_find() {
         let found = search_under(Some(key), &model(budget(1, 0, 0, 3), &[Rule::AckAfterDurable]), how, |_| Go::On);
         assert_eq!(found.counterexample.map(|c| (c.violation.oracle, c.moves.len())), Some(("ack_durability", 14)));
     }
-}
-
-/// Every rule of `kills.rs` is caught by the same oracle.
-fn dies(budget: Budget, rules: &[(Rule, &str)]) {
-    let found: Vec<(Rule, &str)> = rules
-        .iter()
-        .map(|(rule, _)| {
-            let counterexample = reduced(budget, &[*rule], 1).counterexample;
-            (*rule, counterexample.map_or("survives", |found| found.violation.oracle))
-        })
-        .collect();
-    assert_eq!(found, rules);
-}
-
-#[test]
-fn rules_die_within_one_write() {
-    let rules = [
-        (Rule::VoteQuorum, "quorum"),
-        (Rule::EpochQuorum, "quorum"),
-        (Rule::EstablishedByQuorum, "quorum"),
-        (Rule::CommitQuorum, "quorum"),
-        (Rule::AcceptedDurable, "epochs"),
-        (Rule::LeaderEpochDurable, "epochs"),
-        (Rule::EpochBeforeAck, "ack_durability"),
-        (Rule::LeaderAckAfterDurable, "ack_durability"),
-        (Rule::AckAfterDurable, "ack_durability"),
-        (Rule::HistoryBeforeAck, "ack_durability"),
-        (Rule::ApplyCommitted, "commit_safety"),
-        (Rule::SyncForwardsRest, "commit_matching"),
-        (Rule::KeepProposalsInSync, "commit_matching"),
-    ];
-    dies(budget(1, 0, 0, 3), &rules);
-}
-
-#[test]
-fn rules_die_with_one_broken_connection() {
-    let rules = [
-        (Rule::VoteRound, "election"),
-        (Rule::DrainBeforeVote, "epochs"),
-        (Rule::EpochAboveAll, "primary"),
-        (Rule::EqualDoesNotVouch, "primary"),
-        (Rule::VoteFromHistory, "vote"),
-        (Rule::VoteOrder, "vote"),
-        (Rule::LeaderMostRecent, "leader_completeness"),
-    ];
-    dies(budget(1, 0, 1, 3), &rules);
 }

@@ -1,76 +1,52 @@
-//! Rules that die by the exhaustive explorer: which oracle objects, after how many moves at least.
-//!
-//! The explorer goes level by level, so a length is that of a shortest counterexample; a change of the
-//! core that alters one says why.
+//! The table of kills: each rule that is off dies where, of what and after how many moves it says, and the
+//! search that leaves out moves which commute sees it too.
 
-use zabra_checker::{Bound, Budget, Explored, Go, Kind, Plain, explore};
-use zabra_core::rule::Rule;
-use zabra_sim::rules::RuleSet;
+use zabra_checker::kills::{KILLS, Kill};
+use zabra_checker::{End, Explored, Go, Kind, Search, Start};
 
-const WRITE: Budget = Budget { writes: 1, crashes: 0, breaks: 0, elections: 3, ..Budget::NONE };
-const BREAK: Budget = Budget { writes: 1, crashes: 0, breaks: 1, elections: 3, ..Budget::NONE };
-
-fn search(rule: Rule, budget: Budget) -> Explored {
-    let without: RuleSet = [rule].into_iter().collect();
-    explore(&Plain::new(Bound { kind: Kind::Broadcast, servers: 3, budget }, without), 1, |_| Go::On)
+fn search(kill: &Kill, reduce: bool) -> Explored {
+    kill.arena.search(kill.off, Search { threads: 2, reduce }, |_| Go::On)
 }
 
-/// Each of these rules being off, this oracle objects after so many moves, and not after fewer.
-fn die(budget: Budget, rules: &[(Rule, &str, usize)]) {
-    let found: Vec<(Rule, &str, usize)> = rules
-        .iter()
-        .map(|(rule, _, _)| match search(*rule, budget).counterexample {
-            Some(found) => (*rule, found.violation.oracle, found.moves.len()),
-            None => (*rule, "survives", 0),
-        })
-        .collect();
-    assert_eq!(found, rules);
+/// Where elections are one move; `zabra-lab rules --engine check` searches the others too.
+fn small() -> impl Iterator<Item = &'static Kill> {
+    KILLS.iter().filter(|kill| kill.arena.kind == Kind::Broadcast)
 }
 
 #[test]
-fn rules_of_quorums_die_within_one_write() {
-    let rules = [
-        (Rule::VoteQuorum, "quorum", 1),
-        (Rule::EpochQuorum, "quorum", 1),
-        (Rule::EstablishedByQuorum, "quorum", 7),
-        (Rule::CommitQuorum, "quorum", 13),
-    ];
-    die(WRITE, &rules);
+fn every_kill_is_a_nearest_one_of_the_length_that_the_table_says() {
+    for kill in small() {
+        let found = search(kill, false).counterexample;
+        let found = found.map(|found| (found.violation.oracle, found.moves.len()));
+        assert_eq!(found, Some((kill.oracle, kill.moves)), "{:?}", kill.off);
+    }
 }
 
 #[test]
-fn rules_of_durability_die_within_one_write() {
-    let rules = [
-        (Rule::AcceptedDurable, "epochs", 3),
-        (Rule::LeaderEpochDurable, "epochs", 6),
-        (Rule::EpochBeforeAck, "ack_durability", 9),
-        (Rule::LeaderAckAfterDurable, "ack_durability", 12),
-        (Rule::AckAfterDurable, "ack_durability", 14),
-        (Rule::HistoryBeforeAck, "ack_durability", 19),
-    ];
-    die(WRITE, &rules);
+fn every_kill_is_one_where_moves_that_commute_are_left_out() {
+    for kill in small() {
+        let found = search(kill, true).counterexample;
+        assert_eq!(found.map(|found| found.violation.oracle), Some(kill.oracle), "{:?}", kill.off);
+    }
+}
+
+/// From a start that a schedule leads to, and with failing writes.
+#[test]
+fn with_every_rule_on_nothing_dies_there() {
+    let mut arenas: Vec<_> = small().map(|kill| kill.arena).filter(|a| a.setting.start != Start::Boot).collect();
+    arenas.retain(|arena| arena.budget.writes < 2 || arena.budget.breaks == 0);
+    arenas.dedup();
+    for arena in arenas {
+        let found = arena.search(&[], Search { threads: 2, reduce: true }, |_| Go::On);
+        assert!(found.counterexample.is_none(), "{arena:?}: {:?}", found.counterexample);
+        assert_eq!((found.end, found.unequal), (End::Exhausted, 0));
+    }
 }
 
 #[test]
-fn rules_of_broadcast_die_within_one_write() {
-    let rules = [
-        (Rule::ApplyCommitted, "commit_safety", 14),
-        (Rule::SyncForwardsRest, "commit_matching", 28),
-        (Rule::KeepProposalsInSync, "commit_matching", 29),
-    ];
-    die(WRITE, &rules);
-}
-
-#[test]
-fn rules_of_election_and_discovery_die_with_one_broken_connection() {
-    let rules = [
-        (Rule::VoteRound, "election", 3),
-        (Rule::DrainBeforeVote, "epochs", 9),
-        (Rule::EpochAboveAll, "primary", 9),
-        (Rule::EqualDoesNotVouch, "primary", 10),
-        (Rule::VoteFromHistory, "vote", 15),
-        (Rule::VoteOrder, "vote", 16),
-        (Rule::LeaderMostRecent, "leader_completeness", 23),
-    ];
-    die(BREAK, &rules);
+fn a_pair_dies_of_what_the_rule_adds_to_its_partner() {
+    for kill in small().filter(|kill| kill.off.len() > 1) {
+        let partner = kill.arena.search(&kill.off[1..], Search { threads: 2, reduce: true }, |_| Go::On);
+        assert_eq!(partner.end, End::Exhausted, "{:?}", kill.off);
+    }
 }

@@ -76,6 +76,10 @@ rules! {
     ImageBeforeAck: "installed image durable before the ACK", "ZOOKEEPER-2872", "ack_durability";
     KeepProposalsInSync: "proposals before UPTODATE are kept", "ZOOKEEPER-4394", "commit_matching";
     AbortedSyncForgotten: "an image without completed NEWLEADER is dropped", "ZOOKEEPER-3642", "vote";
+    AppliedBeforeServing: "what UPTODATE commits is applied before the server serves", "ZOOKEEPER-3023", "commit_safety";
+    QueueKept: "what the disk was asked for is not taken back when a role ends", "ZOOKEEPER-4785", "storage_order";
+    UpToDateIsLatest: "every COMMIT since the plan goes to the learner before UPTODATE", "zookeeper-specifications, Zab issue 3", "commit_matching";
+    ProposedOnce: "a record enters a history once: registration begins where the plan ends, and a learner refuses what it holds", "zookeeper-specifications, Zab issue 2", "contiguity";
     TruncateNotCommitted: "refuse TRUNC below committed", "oracle 16", "digest";
     EstablishedByQuorum: "serve and send UPTODATE after a quorum of ACK(NEWLEADER)", "Zab paper (DSN 2011)", "quorum";
     AckAfterDurable: "ACK(z) after z is durable", "reference/zookeeper.md 3.7", "ack_durability";
@@ -85,6 +89,7 @@ rules! {
     CommitMatches: "a COMMIT that is not the head of the queue stops the server", "reference/zookeeper.md 3.7", "commit_safety";
     ApplyCommitted: "apply only what is committed", "Zab paper (DSN 2011)", "commit_safety";
     CurrentConnection: "packets of another connection or epoch are dropped", "oracle 18", "commit_matching";
+    FailureStops: "a failed write stops the server", "ZOOKEEPER-4882", "ack_durability";
     StepDown: "no quorum heard within syncLimit ends leadership; observers don't count", "ZOOKEEPER-1294", "step_down";
     EpochEnds: "counter 0xffffffff ends the epoch", "ZOOKEEPER-1277", "zxid";
     FreshZxid: "every request that reaches preparation takes a fresh zxid", "reference/zookeeper.md 1.5", "zxid";

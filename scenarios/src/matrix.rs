@@ -24,6 +24,8 @@ struct Entry {
     stories: Vec<String>,
     /// Why nothing need die when this rule alone is off.
     redundant: Option<String>,
+    /// Why no model of the exhaustive explorer expresses it.
+    unmodelled: Option<String>,
     /// With each of these off as well, the rule's own oracle must object to what it lets pass with the
     /// other one alone off.
     with: Vec<String>,
@@ -76,6 +78,10 @@ impl Matrix {
             pairs.map(|other| Trial { off: vec![rule, *other], hunts: hunts.clone(), stories: stories.clone() });
         let alone = Trial { off: vec![rule], hunts: hunts.clone(), stories: stories.clone() };
         std::iter::once(alone).chain(pairs).collect()
+    }
+
+    pub fn unmodelled(&self, rule: Rule) -> Option<&str> {
+        self.entries.get(&rule)?.0.unmodelled.as_deref()
     }
 
     pub fn argument(&self, rule: Rule) -> Option<&str> {

@@ -16,8 +16,8 @@ use zabra_sim::link::{End, Side};
 
 /// The server whose moves are enough here, if there is one; one with a single move rather than others.
 pub fn choose<K: Known>(now: &Now, acts: &[Act], known: &mut K) -> Result<Option<ServerId>, Miss> {
-    let Budget { crashes, breaks, elections, timeouts, .. } = now.budget;
-    if crashes > 0 || breaks > 0 || timeouts > 0 || !now.shape.kind.connects() || now.budget.meddles() {
+    let Budget { elections, timeouts, .. } = now.budget;
+    if now.budget.faults() || timeouts > 0 || !now.shape.kind.connects() || now.budget.meddles() {
         return Ok(None);
     }
     // Where election messages travel there is always an election left.
@@ -61,7 +61,7 @@ pub fn run<K: Known>(
     mut tell: impl FnMut(usize),
 ) -> Result<Passed, Miss> {
     let mut passed = Passed::default();
-    while now.budget.crashes == 0 && now.budget.breaks == 0 && !shortcut(now) {
+    while !now.budget.faults() && !shortcut(now) {
         now.acts(known, acts);
         let Some(server) = choose(now, acts, known)? else { break };
         let mut enough = (0..acts.len()).filter(|at| server_of(now, acts[*at], known) == Some(server));
@@ -144,6 +144,7 @@ pub fn server_of<K: Known>(now: &Now, act: Act, known: &K) -> Option<ServerId> {
         | Act::Meet(..)
         | Act::Part(..)
         | Act::Crash { .. }
+        | Act::Fail(_)
         | Act::Break { .. }
         | Act::Meddle { .. } => None,
         // Clients are not reasoned about here.
@@ -247,6 +248,7 @@ fn is_quiet<K: Known>(now: &Now, server: ServerId, acts: &[Act], elects: bool, k
             | Act::Early(..)
             | Act::Write(_)
             | Act::Crash { .. }
+            | Act::Fail(_)
             | Act::Break { .. }
             | Act::Part(..)
             | Act::Meddle { .. }

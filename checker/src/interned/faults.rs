@@ -47,6 +47,7 @@ pub fn choices<K: Known>(now: &Now, acts: &[Act], moved: u8, known: &K, choices:
             | Act::Restart(_)
             | Act::Write(_)
             | Act::Crash { .. }
+            | Act::Fail(_)
             | Act::Part(..)
             | Act::Meddle { .. }
             | Act::Submit(_)
@@ -100,6 +101,7 @@ pub fn moved<K: Known>(before: &Now, act: Act, after: &Now, known: &K) -> u8 {
         | Act::Fire(..)
         | Act::Early(..)
         | Act::Crash { .. }
+        | Act::Fail(_)
         | Act::Break { .. }
         | Act::Part(..)
         | Act::Meddle { .. }

@@ -222,9 +222,13 @@ impl Graph {
 /// What may go wrong or come from outside, and so cannot be counted on.
 fn is_fault(act: Act) -> bool {
     match act {
-        Act::Crash { .. } | Act::Break { .. } | Act::Write(_) | Act::Early(..) | Act::Part(..) | Act::Meddle { .. } => {
-            true
-        }
+        Act::Crash { .. }
+        | Act::Fail(_)
+        | Act::Break { .. }
+        | Act::Write(_)
+        | Act::Early(..)
+        | Act::Part(..)
+        | Act::Meddle { .. } => true,
         Act::Submit(_) | Act::BreakLine(_) => true,
         Act::Elect(_)
         | Act::Notify { .. }

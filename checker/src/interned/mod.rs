@@ -25,6 +25,7 @@ pub use explore::{Counterexample, End, Explored, Go, Progress, Search, explore, 
 pub use liveness::{Liveness, liveness, liveness_while};
 pub use model::Interned;
 pub use parts::Sizes;
+pub use react::fail;
 pub use walk::Act;
 pub use wander::{Walked, wander};
 

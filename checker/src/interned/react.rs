@@ -8,9 +8,10 @@ use crate::plain::connect_frame;
 use crate::service::Scripts;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use zabra_core::contract::{Action, Actions, ClientOrigin, Event, Input, Origin, Span, Timer};
+use zabra_core::contract::{Action, Actions, ClientOrigin, Event, Input, Origin, Span, StorageError, Timer};
 use zabra_core::id::{ClientId, ConnId, ServerId};
 use zabra_core::log::Recovered;
+use zabra_core::rule::Rule;
 use zabra_core::zab::{Notification, Packet};
 use zabra_sim::disk::{self, Disk, RecordDisk};
 use zabra_sim::link::Side;
@@ -63,6 +64,8 @@ pub enum Stimulus {
         slot: u8,
     },
     Crash(disk::Survivors),
+    /// The oldest write that waits fails.
+    Fail,
     Restart,
 }
 
@@ -189,6 +192,12 @@ pub fn react(machine: &Machine, stimulus: Stimulus, letters: &mut Letters) -> (M
     (act.machine, reaction)
 }
 
+/// A write fails. Nothing is written behind it, unless the server is one that goes on.
+pub fn fail(machine: &mut Machine) {
+    let goes_on = machine.without.is_some_and(|without| without.0.contains(Rule::FailureStops));
+    machine.storage.fail(!goes_on);
+}
+
 impl Act<'_> {
     fn happen(&mut self, stimulus: Stimulus) {
         match stimulus {
@@ -229,6 +238,10 @@ impl Act<'_> {
                 self.machine.fault = None;
                 self.machine.lose(Survivors::Nothing);
                 self.fact = Fact::Crashed;
+            }
+            Stimulus::Fail => {
+                fail(&mut self.machine);
+                self.step(Input::StorageFailed { error: StorageError::Io });
             }
             Stimulus::Restart => match self.machine.start(&mut self.out) {
                 Ok(recovered) => self.fact = Fact::Booted(Box::new(recovered)),

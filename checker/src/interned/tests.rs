@@ -61,8 +61,17 @@ fn schedules(kind: Kind, count: usize, servers: u8, without: &[Rule]) {
 }
 
 fn schedules_of(kind: Kind, elections: u8, count: usize, servers: u8, without: &[Rule]) {
-    let budget =
-        Budget { writes: 2, crashes: 2, breaks: 2, elections, timeouts: 4, drops: 1, duplicates: 1, reorders: 2 };
+    let budget = Budget {
+        writes: 2,
+        crashes: 2,
+        breaks: 2,
+        elections,
+        timeouts: 4,
+        drops: 1,
+        duplicates: 1,
+        reorders: 2,
+        failures: 1,
+    };
     let model = Plain::new(Bound { kind, servers, budget }, without.iter().copied().collect::<RuleSet>());
     let (mut parts, mut lots) = (Parts::new(), Lots(u64::from(servers)));
     let made: usize = (0..count).map(|_| walk(&model, &mut parts, &mut lots)).sum();

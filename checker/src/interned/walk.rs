@@ -512,6 +512,11 @@ impl Now {
                 self.stimulate(server, Stimulus::Crash(kept), known)?;
                 true
             }
+            Act::Fail(server) => {
+                self.budget.failures -= 1;
+                self.stimulate(server, Stimulus::Fail, known)?;
+                true
+            }
             Act::Break { at, keep } => {
                 self.budget.breaks -= 1;
                 self.change(usize::from(at), CableOp::Sever(keep), known)?;

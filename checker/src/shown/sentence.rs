@@ -21,6 +21,7 @@ pub fn sentence(state: &State, action: &Move) -> String {
         Move::Elect(who) => format!("servers {who} elect a leader, or join one, in one move"),
         Move::Write(leader) => format!("a client writes at leader {leader}"),
         Move::Crash(server, kept) => format!("server {server} loses power; {}", kept_text(state, *server, *kept)),
+        Move::Fail(server) => format!("the oldest write that waits at server {server}'s disk fails"),
         Move::Early(server, timer) => format!("server {server}: {} fires before it has to", timer_name(*timer)),
         Move::Meddle { how, from, to } => {
             let what = match how {

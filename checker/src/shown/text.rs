@@ -41,8 +41,8 @@ pub fn state(state: &State) -> String {
     if let Some(notes) = &state.notes {
         clients(&mut page, state, notes);
     }
-    let Budget { writes, crashes, breaks, elections, timeouts, drops, duplicates, reorders } = state.budget;
-    let meddled = [("drop", drops), ("duplicate", duplicates), ("reorder", reorders)];
+    let Budget { writes, crashes, breaks, elections, timeouts, drops, duplicates, reorders, failures } = state.budget;
+    let meddled = [("drop", drops), ("duplicate", duplicates), ("reorder", reorders), ("failing write", failures)];
     let election = state.budget.last_epoch().map_or(("election", elections), |last| ("up to epoch", last));
     let left = [("write", writes), ("crash", crashes), ("break", breaks), election, ("timeout", timeouts)];
     let left = left.iter().chain(meddled.iter().filter(|(_, n)| *n > 0));

@@ -228,6 +228,9 @@ impl Learning {
     /// Leaves the role: the connection ends, an unfinished synchronization is forgotten.
     pub fn close<R: Rules>(mut self, cx: &mut Cx<'_, R>, ledger: &mut Ledger, effects: &mut Vec<Effect>) {
         self.abort_synchronization(cx, ledger, effects);
+        if !cx.enforces(Rule::QueueKept) {
+            ledger.take_back(cx);
+        }
         cx.disarm(Timer::InitLimit);
         cx.disarm(Timer::SyncLimit);
         cx.disarm(Timer::Redial);

@@ -109,6 +109,22 @@ impl Ledger {
         cx.report(Event::Truncated { after });
     }
 
+    /// What happens without the rule `QueueKept`: records that wait for the disk are dropped with the
+    /// role that logged them. A queue cannot be taken back here, so they are cut off behind it.
+    pub fn take_back<R: Rules>(&mut self, cx: &mut Cx<'_, R>) {
+        let first = self.writes.iter().find_map(|write| match write {
+            Write::Append(zxid) => Some(*zxid),
+            Write::Truncate | Write::Accepted(_) | Write::Current(_) | Write::Install(_) => None,
+        });
+        let Some(before) = first.and_then(|zxid| self.history.floor(Zxid(zxid.0.saturating_sub(1)))) else {
+            return;
+        };
+        if before.max(self.committed) < self.end() {
+            self.truncate(cx, before.max(self.committed));
+            cx.act(Action::Sync);
+        }
+    }
+
     pub fn save_accepted<R: Rules>(&mut self, cx: &mut Cx<'_, R>, epoch: Epoch) {
         self.accepted = epoch;
         self.writes.push_back(Write::Accepted(epoch));

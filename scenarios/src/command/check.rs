@@ -249,6 +249,7 @@ fn change(bound: &mut Bound, texts: &[String]) -> Result<(), Failed> {
             "writes" if bound.kind.script().is_none() => &mut bound.budget.writes,
             "crashes" => &mut bound.budget.crashes,
             "breaks" => &mut bound.budget.breaks,
+            "failures" if value <= Budget::FEW => &mut bound.budget.failures,
             "elections" if !bound.kind.talks() && value <= Budget::ELECTIONS_MOST => &mut bound.budget.elections,
             "epochs" if bound.kind == Kind::Broadcast && value <= Budget::ELECTIONS_MOST => {
                 bound.budget.elections = Budget::up_to_epoch(value);
@@ -264,7 +265,7 @@ fn change(bound: &mut Bound, texts: &[String]) -> Result<(), Failed> {
                     Kind::Election | Kind::Full => "writes, timeouts, drops, duplicates, reorders",
                     Kind::Service(_) => "timeouts, elections, script, operations, pipelined (0 or 1)",
                 };
-                let known = format!("servers (1 to {most}), crashes, breaks, {last}");
+                let known = format!("servers (1 to {most}), crashes, breaks, failures, {last}");
                 return Err(Failed::usage(format!("{text:?} is no bound: there are {known}")));
             }
         };
@@ -274,11 +275,11 @@ fn change(bound: &mut Bound, texts: &[String]) -> Result<(), Failed> {
 }
 
 pub fn bound_of(bound: &Bound) -> serde_json::Value {
-    let Budget { writes, crashes, breaks, elections, timeouts, drops, duplicates, reorders } = bound.budget;
+    let Budget { writes, crashes, breaks, elections, timeouts, drops, duplicates, reorders, failures } = bound.budget;
     json!({
         "servers": bound.servers, "writes": writes, "crashes": crashes, "breaks": breaks, "timeouts": timeouts,
         "elections": bound.budget.last_epoch().is_none().then_some(elections), "epochs": bound.budget.last_epoch(),
-        "drops": drops, "duplicates": duplicates, "reorders": reorders,
+        "drops": drops, "duplicates": duplicates, "reorders": reorders, "failures": failures,
         "script": bound.kind.script().map(|s| s.script.name()),
         "operations": bound.kind.script().map(|s| s.operations),
         "pipelined": bound.kind.script().map(|s| s.pipelined),
@@ -308,7 +309,7 @@ fn change_script(scripts: &mut Scripts, key: &str, value: &str) -> Result<bool, 
 }
 
 pub fn words(bound: &Bound) -> String {
-    let Budget { writes, crashes, breaks, elections, timeouts, drops, duplicates, reorders } = bound.budget;
+    let Budget { writes, crashes, breaks, elections, timeouts, drops, duplicates, reorders, failures } = bound.budget;
     let servers = bound.servers;
     if let Some(Scripts { script, operations, pipelined }) = bound.kind.script() {
         let (script, pipelined) = (script.name(), u8::from(pipelined));
@@ -326,7 +327,8 @@ pub fn words(bound: &Bound) -> String {
         true => format!(" drops={drops} duplicates={duplicates} reorders={reorders}"),
         false => String::new(),
     };
-    format!("servers={servers} writes={writes} crashes={crashes} breaks={breaks} {last}{meddled}")
+    let failing = if failures > 0 { format!(" failures={failures}") } else { String::new() };
+    format!("servers={servers} writes={writes} crashes={crashes} breaks={breaks} {last}{failing}{meddled}")
 }
 
 /// Saves the counterexample as a story that fails the same oracle, if there is one.

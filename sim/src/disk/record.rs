@@ -115,6 +115,16 @@ impl RecordDisk {
         self.pending.iter()
     }
 
+    /// The oldest action that waits is not done, ever; with `ends` nothing behind it is either, as on a
+    /// server that stops.
+    pub fn fail(&mut self, ends: bool) {
+        match self.pending.iter().position(StorageAction::is_counted) {
+            _ if ends => self.pending.clear(),
+            Some(oldest) => drop(self.pending.remove(oldest)),
+            None => {}
+        }
+    }
+
     pub fn checkpointing(&self) -> Option<Zxid> {
         self.checkpoint.as_ref().map(|checkpoint| match checkpoint {
             Checkpoint::Running(image) => image.zxid(),

@@ -6,6 +6,7 @@
 //! 1.6 and 2.1 to 2.5. Access control and quotas are not judged; `/zookeeper/config` exists, but its
 //! content is not compared, for its stat is each server's own.
 
+use super::shelf::Shelf;
 use super::{Answer, Body, Call, Stat, Text, Txn};
 use std::collections::{BTreeMap, BTreeSet};
 use zabra_core::wire::Code;
@@ -29,7 +30,7 @@ struct Znode {
 /// The service's state after some transaction.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Judge {
-    znodes: BTreeMap<Text, Znode>,
+    znodes: Shelf<Znode>,
     /// Open sessions and what each owns.
     sessions: BTreeMap<i64, BTreeSet<Text>>,
     /// Every session that there ever was.
@@ -53,14 +54,14 @@ impl Default for Judge {
 impl Judge {
     /// The state of an empty ensemble: only `/zookeeper` with its two children.
     pub fn new() -> Judge {
-        let mut znodes = BTreeMap::new();
+        let mut znodes = Shelf::new();
         for path in UNDELETABLE {
             znodes.insert(Text::from(path), Znode { data: Some("".into()), ..Znode::default() });
         }
         let mut judge = Judge { znodes, sessions: BTreeMap::new(), known: BTreeSet::new(), zxid: 0 };
         for path in &UNDELETABLE[1..] {
             let (parent, name) = Text::from(*path).split().expect("an absolute path");
-            judge.znodes.get_mut(&parent).expect("listed before its children").children.insert(name);
+            judge.znodes.get_mut(parent.bytes()).expect("listed before its children").children.insert(name);
         }
         judge
     }
@@ -90,7 +91,7 @@ impl Judge {
 
     /// Every path, sorted.
     pub fn paths(&self) -> impl Iterator<Item = &Text> {
-        self.znodes.keys()
+        self.znodes.paths()
     }
 
     /// The transaction that a write must become here; a failed one becomes an error. `None` for
@@ -128,11 +129,11 @@ impl Judge {
             _ => return Err(Code::BadArguments),
         };
         self.check_session(session)?;
-        let (parent, _) = split(path)?;
+        let parent = parent_of(path)?;
         if granted == 0 {
             return Err(Code::InvalidAcl);
         }
-        let above = self.znode(&parent).ok_or(Code::NoNode)?;
+        let above = self.znode_at(parent).ok_or(Code::NoNode)?;
         let mut bytes = path.bytes().to_vec();
         if sequential {
             bytes.extend(format!("{:010}", above.cversion).into_bytes());
@@ -153,11 +154,11 @@ impl Judge {
 
     fn decide_delete(&self, session: i64, path: &Text, version: i32) -> Result<Body, Code> {
         self.check_session(session)?;
-        let (parent, _) = split(path)?;
+        let parent = parent_of(path)?;
         if UNDELETABLE.iter().any(|special| special.as_bytes() == path.bytes()) {
             return Err(Code::BadArguments);
         }
-        self.znode(&parent).ok_or(Code::NoNode)?;
+        self.znode_at(parent).ok_or(Code::NoNode)?;
         let znode = self.znode(path).ok_or(Code::NoNode)?;
         check_version(znode, version)?;
         if !znode.children.is_empty() {
@@ -201,7 +202,7 @@ impl Judge {
             }
             Body::Delete { path } => self.delete(txn.zxid, path),
             Body::SetData { path, data, version } => {
-                let znode = self.znodes.get_mut(path).ok_or_else(|| format!("{path} does not exist"))?;
+                let znode = self.znodes.get_mut(path.bytes()).ok_or_else(|| format!("{path} does not exist"))?;
                 znode.data.clone_from(data);
                 znode.version = *version;
                 znode.mzxid = txn.zxid;
@@ -222,7 +223,7 @@ impl Judge {
                 Ok(())
             }
             Body::SetAcl { path, aversion } => {
-                let znode = self.znodes.get_mut(path).ok_or_else(|| format!("{path} does not exist"))?;
+                let znode = self.znodes.get_mut(path.bytes()).ok_or_else(|| format!("{path} does not exist"))?;
                 znode.aversion = *aversion;
                 Ok(())
             }
@@ -240,16 +241,17 @@ impl Judge {
         ephemeral: bool,
         parent_cversion: i32,
     ) -> Result<(), Impossible> {
-        let (parent, name) = path.split().ok_or_else(|| format!("{path} is no path"))?;
-        if self.znodes.contains_key(path) {
+        let (parent, name) = path.cut().ok_or_else(|| format!("{path} is no path"))?;
+        if self.znodes.contains(path.bytes()) {
             return Err(format!("{path} exists"));
         }
         if ephemeral {
             let owned = self.sessions.get_mut(&txn.session);
             owned.ok_or_else(|| format!("session {:#x} is not open", txn.session))?.insert(path.clone());
         }
-        let above = self.znodes.get_mut(&parent).ok_or_else(|| format!("{parent} does not exist"))?;
-        above.children.insert(name);
+        let above = self.znodes.get_mut(parent);
+        let above = above.ok_or_else(|| format!("{} does not exist", parent.escape_ascii()))?;
+        above.children.insert(Text::new(name));
         if parent_cversion > above.cversion {
             above.cversion = parent_cversion;
             above.pzxid = txn.zxid;
@@ -269,16 +271,16 @@ impl Judge {
     }
 
     fn delete(&mut self, zxid: u64, path: &Text) -> Result<(), Impossible> {
-        let znode = self.znodes.remove(path).ok_or_else(|| format!("{path} does not exist"))?;
+        let znode = self.znodes.remove(path.bytes()).ok_or_else(|| format!("{path} does not exist"))?;
         if let Some(owned) = self.sessions.get_mut(&znode.owner) {
             owned.remove(path);
         }
         if !znode.children.is_empty() {
             return Err(format!("{path} has children"));
         }
-        let (parent, name) = path.split().ok_or_else(|| format!("{path} is no path"))?;
-        if let Some(above) = self.znodes.get_mut(&parent) {
-            above.children.remove(&name);
+        let (parent, name) = path.cut().ok_or_else(|| format!("{path} is no path"))?;
+        if let Some(above) = self.znodes.get_mut(parent) {
+            above.children.remove(name);
             above.pzxid = above.pzxid.max(zxid);
         }
         Ok(())
@@ -318,7 +320,11 @@ impl Judge {
 
     /// The root has two names.
     fn znode(&self, path: &Text) -> Option<&Znode> {
-        self.znodes.get(if path.bytes().is_empty() { ROOT.as_bytes() } else { path.bytes() })
+        self.znode_at(path.bytes())
+    }
+
+    fn znode_at(&self, path: &[u8]) -> Option<&Znode> {
+        self.znodes.get(if path.is_empty() { ROOT.as_bytes() } else { path })
     }
 }
 
@@ -352,12 +358,12 @@ fn check_version(znode: &Znode, version: i32) -> Result<(), Code> {
     if version == -1 || version == znode.version { Ok(()) } else { Err(Code::BadVersion) }
 }
 
-/// The parent and the name of a path that need not be valid otherwise.
-fn split(path: &Text) -> Result<(Text, Text), Code> {
+/// The parent of a path that need not be valid otherwise.
+fn parent_of(path: &Text) -> Result<&[u8], Code> {
     if path.bytes().contains(&0) {
         return Err(Code::BadArguments);
     }
-    path.split().ok_or(Code::BadArguments)
+    path.cut().map(|(parent, _)| parent).ok_or(Code::BadArguments)
 }
 
 /// Section 2.3. Java checks UTF-16 units, so everything outside the first plane is refused, and

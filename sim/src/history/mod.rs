@@ -15,6 +15,7 @@ pub mod generate;
 pub mod judge;
 mod log;
 mod recorder;
+mod shelf;
 mod text;
 pub mod witness;
 

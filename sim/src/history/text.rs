@@ -21,8 +21,13 @@ impl Text {
 
     /// A path's parent and name: `/a/b` gives `/a` and `b`, `/a` gives `/` and `a`.
     pub fn split(&self) -> Option<(Text, Text)> {
+        self.cut().map(|(parent, name)| (Text::new(parent), Text::new(name)))
+    }
+
+    /// The same, as parts of it.
+    pub fn cut(&self) -> Option<(&[u8], &[u8])> {
         let slash = self.0.iter().rposition(|byte| *byte == b'/')?;
-        Some((Text::new(&self.0[..slash.max(1)]), Text::new(&self.0[slash + 1..])))
+        Some((&self.0[..slash.max(1)], &self.0[slash + 1..]))
     }
 }
 

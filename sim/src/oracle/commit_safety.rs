@@ -86,6 +86,19 @@ impl CommitSafety {
         Err(sight.breaks(Self::ID, "an image holds what is not committed", holds, newest).at(zxid))
     }
 
+    /// What UPTODATE commits is applied in the step in which the server begins to serve.
+    fn serves(sight: &Sight<'_>, committed: Zxid) -> Verdict {
+        match sight.view.map(|view| view.applied()) {
+            Some(applied) if applied < committed => {
+                let serves = format!("server {} serves, and has applied {applied}", sight.server);
+                let declared = format!("UPTODATE declares everything up to {committed} committed");
+                let sentence = "a server serves before it has applied what is committed";
+                Err(sight.breaks(Self::ID, sentence, serves, declared).at(committed))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
     fn answered(&self, sight: &Sight<'_>, zxid: Zxid) -> Verdict {
         if self.chosen.contains(zxid) {
             return Ok(());
@@ -98,8 +111,9 @@ impl CommitSafety {
 
 impl Oracle for CommitSafety {
     const ID: &'static str = "commit_safety";
-    const STATES: &'static str = "Records are committed in the order of the history; what is applied, answered or kept in an image is committed; all servers apply one sequence, previous lives included; no chosen record is ever cut.";
-    const SOURCE: &'static str = "catalogue 8, 10, 16, 23, I-COMMIT, I-DUR; Remix I-3 to I-5, I-11, I-13";
+    const STATES: &'static str = "Records are committed in the order of the history; what is applied, answered or kept in an image is committed; all servers apply one sequence, previous lives included; a server that begins to serve has applied what UPTODATE commits; no chosen record is ever cut.";
+    const SOURCE: &'static str =
+        "catalogue 8, 10, 16, 23, I-COMMIT, I-DUR; Remix I-3 to I-5, I-11, I-13; ZOOKEEPER-3023";
 
     fn see(&mut self, sight: &Sight<'_>) -> Verdict {
         match sight.fact {
@@ -132,6 +146,7 @@ impl CommitSafety {
             Event::Committed { zxid, .. } => self.committed(sight, *zxid),
             Event::Applied { record, .. } => self.applied(sight, record.zxid),
             Event::Truncated { after } => self.cut(sight, *after),
+            Event::UpToDate { committed, .. } => Self::serves(sight, *committed),
             Event::ImageInstalled { zxid } => self.replaced(sight, *zxid),
             Event::Replied { zxid, .. } => self.answered(sight, *zxid),
             _ => Ok(()),

@@ -7,6 +7,7 @@ use super::{Fact, Oracle, Sight, Verdict};
 use std::collections::BTreeMap;
 use zabra_core::contract::Event;
 use zabra_core::id::{Epoch, ServerId, Zxid};
+use zabra_core::zab::ServerState;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct StorageOrder {
@@ -15,9 +16,23 @@ pub struct StorageOrder {
     initial: BTreeMap<Epoch, Zxid>,
 }
 
+impl StorageOrder {
+    /// A leader's synchronization cuts; who has none by the end of the step cut on its own.
+    fn cut(sight: &Sight<'_>, after: Zxid) -> Verdict {
+        match sight.view.map(|view| view.state()) {
+            Some(ServerState::Looking) => {
+                let cuts = format!("server {} cuts its history after {after}", sight.server);
+                let sentence = "what the disk was asked for is taken back";
+                Err(sight.breaks(Self::ID, sentence, cuts, "it has no leader that could ask for that").at(after))
+            }
+            Some(ServerState::Following | ServerState::Leading | ServerState::Observing) | None => Ok(()),
+        }
+    }
+}
+
 impl Oracle for StorageOrder {
     const ID: &'static str = "storage_order";
-    const STATES: &'static str = "When a current epoch becomes durable, the initial history of that epoch is durable, and no tail that does not belong to it is left.";
+    const STATES: &'static str = "When a current epoch becomes durable, the initial history of that epoch is durable, and no tail that does not belong to it is left; histories are cut by a leader's synchronization only.";
     const SOURCE: &'static str = "catalogue 15; ZOOKEEPER-4643, 4785";
 
     fn see(&mut self, sight: &Sight<'_>) -> Verdict {
@@ -29,6 +44,7 @@ impl Oracle for StorageOrder {
             Fact::Reported(Event::EpochAcked { epoch, history_end, .. }) => {
                 self.initial.insert(*epoch, *history_end);
             }
+            Fact::Reported(Event::Truncated { after }) => StorageOrder::cut(sight, *after)?,
             Fact::Reported(_) | Fact::Booted { .. } | Fact::Crashed => {}
         }
         let (epoch, end) = (sight.disk.current, sight.disk.history_end);

@@ -31,6 +31,8 @@ pub enum Act {
         server: ServerId,
         choice: u8,
     },
+    /// The oldest write that waits at a disk fails.
+    Fail(ServerId),
     Break {
         at: u8,
         keep: [u16; 2],
@@ -66,6 +68,7 @@ impl Act {
             | Act::Restart(_)
             | Act::Write(_)
             | Act::Crash { .. }
+            | Act::Fail(_)
             | Act::Break { .. }
             | Act::Part(..)
             | Act::Meddle { .. }
@@ -214,6 +217,9 @@ impl Now {
                 let choices = parts.machine(self.machine(server)).crashes.len() as u8;
                 acts.extend((0..choices).map(|choice| Act::Crash { server, choice }));
             }
+        }
+        if self.budget.failures > 0 {
+            acts.extend(self.servers().filter(|s| facts(*s).syncs).map(Act::Fail));
         }
         if self.budget.breaks > 0 {
             for (at, (_, cable)) in self.cables().iter().enumerate() {

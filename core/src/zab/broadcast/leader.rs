@@ -139,7 +139,8 @@ impl Leading {
     fn commit<R: Rules>(&mut self, cx: &mut Cx<'_, R>, ledger: &mut Ledger, record: Record, effects: &mut Vec<Effect>) {
         ledger.committed = record.zxid;
         for (conn, learner) in &self.learners {
-            if !learner.stage.is_forwarded(cx) {
+            let due = learner.stage == LearnerStage::Serving || cx.enforces(Rule::UpToDateIsLatest);
+            if !learner.stage.is_forwarded(cx) || !due {
                 continue;
             }
             let packet = match learner.kind {

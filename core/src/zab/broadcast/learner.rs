@@ -49,7 +49,8 @@ impl Learning {
         record: Record,
         effects: &mut Vec<Effect>,
     ) -> Next {
-        if cx.enforces(Rule::SyncForwardsRest) && !ledger.end().is_followed_by(record.zxid) {
+        let checks = cx.enforces(Rule::SyncForwardsRest) && cx.enforces(Rule::ProposedOnce);
+        if checks && !ledger.end().is_followed_by(record.zxid) {
             return self.refuse(cx, "a gap in the proposals");
         }
         let zxid = record.zxid;
@@ -85,6 +86,11 @@ impl Learning {
         zxid: Zxid,
         effects: &mut Vec<Effect>,
     ) -> Next {
+        if !cx.enforces(Rule::AppliedBeforeServing) {
+            // What UPTODATE had committed is applied now, late.
+            self.commit_up_to(ledger, zxid, effects);
+            return Next::Stay;
+        }
         let head = ledger.uncommitted().next().cloned();
         match head {
             Some(record) if record.zxid == zxid => {

@@ -148,6 +148,12 @@ impl Leading {
         }
         let config = Arc::clone(&cx.config.ensemble.text);
         cx.act(Action::Send { conn, packet: Packet::NewLeader { epoch, config } });
+        if !cx.enforces(Rule::ProposedOnce) && self.learners[&conn].kind == Kind::Follower {
+            // Registered before the plan was made: what was in flight comes a second time.
+            for record in ledger.history().above(committed_end) {
+                cx.act(Action::Send { conn, packet: Packet::Proposal(record.clone()) });
+            }
+        }
         let learner = self.learners.get_mut(&conn).expect("the caller looked the learner up");
         learner.stage = LearnerStage::Syncing { known };
         learner.in_flight = ledger.end();

@@ -217,8 +217,12 @@ impl Learning {
             vote.epoch = epoch;
         }
         self.send(cx, Packet::Ack(epoch.start()));
-        self.commit_up_to(ledger, committed, effects);
-        cx.report(Event::UpToDate { epoch, leader: self.leader, committed: ledger.committed });
+        let mut declared = committed;
+        if cx.enforces(Rule::AppliedBeforeServing) {
+            self.commit_up_to(ledger, committed, effects);
+            declared = ledger.committed;
+        }
+        cx.report(Event::UpToDate { epoch, leader: self.leader, committed: declared });
         // Proposals in flight that came before NEWLEADER are durable since its ACK.
         if self.kind == Kind::Follower {
             let in_flight: Vec<Zxid> = ledger.uncommitted().map(|r| r.zxid).collect();

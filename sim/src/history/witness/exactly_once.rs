@@ -3,7 +3,6 @@
 use super::{About, Check, Index, Judged};
 use crate::history::Body;
 use crate::history::judge::show;
-use std::collections::BTreeMap;
 
 pub(super) const CHECK: Check = Check {
     id: "exactly_once",
@@ -14,7 +13,6 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn run(index: &Index<'_>) -> Judged {
-    let mut seen: BTreeMap<(i64, i32), usize> = BTreeMap::new();
     for (at, txn) in index.history.log.iter().enumerate() {
         if txn.cxid == 0 && matches!(txn.body, Body::CreateSession { .. } | Body::CloseSession { .. })
             || index.history.foreign.contains(&txn.session)
@@ -23,14 +21,6 @@ fn run(index: &Index<'_>) -> Judged {
         {
             continue;
         }
-        if let Some(&first) = seen.get(&(txn.session, txn.cxid)) {
-            let facts = [index.tell_txn(first), index.tell_txn(at)];
-            return Err(CHECK
-                .violation("a request became two transactions", facts)
-                .zxid(txn.zxid)
-                .session(txn.session));
-        }
-        seen.insert((txn.session, txn.cxid), at);
         let Some(operation) = index.operation_of(at) else {
             let facts = [index.tell_txn(at), "no such request was sent".to_string()];
             return Err(CHECK
@@ -38,6 +28,13 @@ fn run(index: &Index<'_>) -> Judged {
                 .zxid(txn.zxid)
                 .session(txn.session));
         };
+        if let Some(first) = operation.txn.filter(|first| *first != at) {
+            let facts = [index.tell_txn(first), index.tell_txn(at)];
+            return Err(CHECK
+                .violation("a request became two transactions", facts)
+                .zxid(txn.zxid)
+                .session(txn.session));
+        }
         if !operation.may_become(&txn.body) {
             let facts = [index.tell(operation.invoked), index.tell_txn(at)];
             let violation = CHECK.violation("a request became a transaction of another type", facts);

@@ -10,12 +10,68 @@ pub struct Index<'a> {
     pub history: &'a History,
     /// In the order of their invocations.
     pub operations: Vec<Operation<'a>>,
-    by_xid: BTreeMap<(i64, i32), usize>,
-    by_zxid: BTreeMap<u64, usize>,
+    known: Sessions,
+    /// The operation that each event, if it is an invocation or a reply, is one of.
+    operation_at: Vec<u32>,
+    by_zxid: Vec<(u64, usize)>,
     /// The operation of each transaction of the log, if it came of one.
-    operation_of: Vec<Option<usize>>,
+    operation_of: Vec<u32>,
+    /// Whether the zxids of the log rise.
+    pub rises: bool,
     /// The positions of the events of each session.
     pub sessions: BTreeMap<i64, Vec<usize>>,
+}
+
+/// No operation.
+const NONE: u32 = u32::MAX;
+
+/// Where the operations of each session stand, by xid.
+#[derive(Default)]
+struct Sessions {
+    /// Ids, with places in the rest.
+    places: BTreeMap<i64, usize>,
+    last: Option<(i64, usize)>,
+    xids: Vec<Vec<(i32, u32)>>,
+    positions: Vec<Vec<usize>>,
+}
+
+impl Sessions {
+    fn place(&self, session: i64) -> Option<usize> {
+        match self.last {
+            Some((last, place)) if last == session => Some(place),
+            Some(_) | None => self.places.get(&session).copied(),
+        }
+    }
+
+    /// The place of a session, which is new if it was not heard of before.
+    fn place_of(&mut self, session: i64) -> usize {
+        let place = self.place(session).unwrap_or_else(|| {
+            self.xids.push(Vec::new());
+            self.positions.push(Vec::new());
+            self.places.insert(session, self.xids.len() - 1);
+            self.xids.len() - 1
+        });
+        self.last = Some((session, place));
+        place
+    }
+
+    /// Xids rise, as a rule; where they do not, the first of equal ones counts.
+    fn order(&mut self) {
+        for xids in self.xids.iter_mut().filter(|xids| !xids.is_sorted_by(|a, b| a.0 < b.0)) {
+            xids.sort_by_key(|(xid, _)| *xid);
+            xids.dedup_by_key(|(xid, _)| *xid);
+        }
+    }
+
+    fn operation(&self, place: usize, xid: i32) -> Option<u32> {
+        let xids = &self.xids[place];
+        // A client counts its requests.
+        let guess = usize::try_from(i64::from(xid) - i64::from(xids.first()?.0)).ok()?;
+        if let Some((_, operation)) = xids.get(guess).filter(|(there, _)| *there == xid) {
+            return Some(*operation);
+        }
+        xids.binary_search_by_key(&xid, |(xid, _)| *xid).ok().map(|at| xids[at].1)
+    }
 }
 
 /// One operation of a client.
@@ -41,63 +97,94 @@ impl<'a> Index<'a> {
     pub fn new(history: &'a History) -> Index<'a> {
         let mut index = Index {
             history,
-            operations: Vec::new(),
-            by_xid: BTreeMap::new(),
-            by_zxid: BTreeMap::new(),
-            operation_of: vec![None; history.log.len()],
+            operations: Vec::with_capacity(history.events.len() / 2),
+            known: Sessions::default(),
+            operation_at: vec![NONE; history.events.len()],
+            by_zxid: history.log.iter().enumerate().map(|(at, txn)| (txn.zxid, at)).collect(),
+            operation_of: vec![NONE; history.log.len()],
+            rises: history.log.is_sorted_by(|a, b| a.zxid < b.zxid),
             sessions: BTreeMap::new(),
         };
-        for (at, event) in history.events.iter().enumerate() {
-            index.sessions.entry(event.session).or_default().push(at);
-            index.join(at, event);
-        }
-        for (at, txn) in history.log.iter().enumerate() {
-            index.by_zxid.entry(txn.zxid).or_insert(at);
-            if txn.cxid == 0 {
-                continue;
-            }
-            if let Some(&number) = index.by_xid.get(&(txn.session, txn.cxid)) {
-                index.operation_of[at] = Some(number);
-                index.operations[number].txn.get_or_insert(at);
-            }
-        }
+        let places = index.invocations();
+        index.known.order();
+        index.replies(&places);
+        index.transactions();
+        let places = index.known.places.iter();
+        let positions = &mut index.known.positions;
+        index.sessions = places.map(|(session, place)| (*session, std::mem::take(&mut positions[*place]))).collect();
         index
     }
 
-    fn join(&mut self, at: usize, event: &'a Event) {
-        match &event.kind {
-            Kind::Invoke { xid, call } => {
-                let number = self.operations.len();
-                self.by_xid.entry((event.session, *xid)).or_insert(number);
+    /// Numbers the operations. Answers the place of each event's session.
+    fn invocations(&mut self) -> Vec<u32> {
+        let mut places = Vec::with_capacity(self.history.events.len());
+        for (at, event) in self.history.events.iter().enumerate() {
+            let place = self.known.place_of(event.session);
+            places.push(place as u32);
+            self.known.positions[place].push(at);
+            if let Kind::Invoke { xid, call } = &event.kind {
                 let (session, xid) = (event.session, *xid);
+                self.known.xids[place].push((xid, self.operations.len() as u32));
                 self.operations.push(Operation { session, xid, call, invoked: at, returned: None, txn: None });
             }
-            Kind::Return { xid, zxid, answer } => {
-                if let Some(&number) = self.by_xid.get(&(event.session, *xid)) {
-                    let returned = Returned { at, zxid: *zxid, answer };
-                    self.operations[number].returned.get_or_insert(returned);
-                }
+        }
+        places
+    }
+
+    fn replies(&mut self, places: &[u32]) {
+        for (at, event) in self.history.events.iter().enumerate() {
+            let number = match &event.kind {
+                Kind::Invoke { xid, .. } | Kind::Return { xid, .. } => self.known.operation(places[at] as usize, *xid),
+                Kind::Attached { .. }
+                | Kind::Rearmed { .. }
+                | Kind::Disconnected
+                | Kind::Watch { .. }
+                | Kind::Expired
+                | Kind::Wronged { .. } => None,
+            };
+            let Some(number) = number else { continue };
+            self.operation_at[at] = number;
+            let operation = &mut self.operations[number as usize];
+            if let Kind::Return { zxid, answer, .. } = &event.kind
+                && operation.invoked < at
+            {
+                operation.returned.get_or_insert(Returned { at, zxid: *zxid, answer });
             }
-            Kind::Attached { .. }
-            | Kind::Rearmed { .. }
-            | Kind::Disconnected
-            | Kind::Watch { .. }
-            | Kind::Expired
-            | Kind::Wronged { .. } => {}
+        }
+    }
+
+    fn transactions(&mut self) {
+        // Stable: of equal zxids the first counts.
+        if !self.rises {
+            self.by_zxid.sort_by_key(|(zxid, _)| *zxid);
+            self.by_zxid.dedup_by_key(|(zxid, _)| *zxid);
+        }
+        for (at, txn) in self.history.log.iter().enumerate().filter(|(_, txn)| txn.cxid != 0) {
+            let place = self.known.place(txn.session);
+            if let Some(number) = place.and_then(|place| self.known.operation(place, txn.cxid)) {
+                self.operation_of[at] = number;
+                self.operations[number as usize].txn.get_or_insert(at);
+            }
         }
     }
 
     pub fn operation(&self, session: i64, xid: i32) -> Option<&Operation<'a>> {
-        self.by_xid.get(&(session, xid)).map(|number| &self.operations[*number])
+        let number = self.known.operation(self.known.place(session)?, xid)?;
+        Some(&self.operations[number as usize])
+    }
+
+    /// The operation that the event at this position begins or answers.
+    pub fn operation_at(&self, at: usize) -> Option<&Operation<'a>> {
+        self.operations.get(self.operation_at[at] as usize)
     }
 
     /// The operation that became the transaction at this position of the log.
     pub fn operation_of(&self, txn: usize) -> Option<&Operation<'a>> {
-        self.operation_of[txn].map(|number| &self.operations[number])
+        self.operations.get(self.operation_of[txn] as usize)
     }
 
     pub fn txn_at_zxid(&self, zxid: u64) -> Option<usize> {
-        self.by_zxid.get(&zxid).copied()
+        self.by_zxid.binary_search_by_key(&zxid, |(zxid, _)| *zxid).ok().map(|at| self.by_zxid[at].1)
     }
 
     /// The zxid that an event shows its client, if it shows one.

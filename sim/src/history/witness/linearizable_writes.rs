@@ -22,8 +22,8 @@ fn not_before_their_invocation(index: &Index<'_>) -> Judged {
     // The highest zxid that any client was shown so far, and where.
     let mut floor: Option<(usize, u64)> = None;
     for (at, event) in index.history.events.iter().enumerate() {
-        if let Kind::Invoke { xid, .. } = &event.kind {
-            let txn = index.operation(event.session, *xid).filter(|operation| operation.invoked == at);
+        if let Kind::Invoke { .. } = &event.kind {
+            let txn = index.operation_at(at).filter(|operation| operation.invoked == at);
             if let (Some(txn), Some((shown, zxid))) = (txn.and_then(|operation| operation.txn), floor)
                 && index.history.log[txn].zxid <= zxid
             {
@@ -51,11 +51,13 @@ fn not_shown_before_their_invocation(index: &Index<'_>) -> Judged {
         let (invoked, at) = if invoked > before.0 { (invoked, at) } else { before };
         latest.push((txn.zxid, invoked, at));
     }
+    let mut near = 0;
     for (at, event) in index.history.events.iter().enumerate() {
         let Some(zxid) = Index::zxid_shown(event) else {
             continue;
         };
-        let shown = latest.partition_point(|entry| entry.0 <= zxid);
+        let shown = up_to(&latest, zxid, near, index.rises);
+        near = shown;
         let Some(&(_, invoked, txn)) = shown.checked_sub(1).and_then(|last| latest.get(last)) else {
             continue;
         };
@@ -66,4 +68,15 @@ fn not_shown_before_their_invocation(index: &Index<'_>) -> Judged {
         }
     }
     Ok(())
+}
+
+/// How many entries stand at or below a zxid. What is shown is mostly near what was shown before.
+fn up_to(latest: &[(u64, usize, usize)], zxid: u64, near: usize, rises: bool) -> usize {
+    const NEAR: usize = 16;
+    let (from, to) = (near.saturating_sub(NEAR), (near + NEAR).min(latest.len()));
+    let above = |at: usize| latest.get(at).is_none_or(|entry| entry.0 > zxid);
+    if rises && (from == 0 || !above(from - 1)) && above(to) {
+        return from + latest[from..to].partition_point(|entry| entry.0 <= zxid);
+    }
+    latest.partition_point(|entry| entry.0 <= zxid)
 }

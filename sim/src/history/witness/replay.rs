@@ -14,17 +14,14 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn run(index: &Index<'_>) -> Judged {
-    let mut reads: Vec<&Operation<'_>> = index
-        .operations
-        .iter()
-        .filter(|operation| !operation.call.is_write() && operation.returned.is_some())
-        .collect();
-    reads.sort_by_key(|operation| operation.returned.map(|returned| returned.zxid));
+    let reads = index.operations.iter().filter(|operation| !operation.call.is_write());
+    let mut reads: Vec<(u64, &Operation<'_>)> = reads.filter_map(|o| o.returned.map(|r| (r.zxid, o))).collect();
+    reads.sort_by_key(|(zxid, _)| *zxid);
     let mut reads = reads.into_iter().peekable();
     let mut judge = Judge::new();
     for at in 0..=index.history.log.len() {
         let until = index.history.log.get(at).map_or(u64::MAX, |txn| txn.zxid);
-        while let Some(read) = reads.next_if(|read| read.returned.is_some_and(|returned| returned.zxid < until)) {
+        while let Some((_, read)) = reads.next_if(|(zxid, _)| *zxid < until) {
             check_read(index, &judge, read)?;
         }
         if at < index.history.log.len() {
@@ -35,8 +32,8 @@ fn run(index: &Index<'_>) -> Judged {
 }
 
 /// A zxid that a reply can carry: that of a transaction, or the start of an epoch.
-fn is_a_state(index: &Index<'_>, zxid: u64) -> bool {
-    zxid as u32 == 0 || index.txn_at_zxid(zxid).is_some()
+fn is_a_state(index: &Index<'_>, judge: &Judge, zxid: u64) -> bool {
+    zxid as u32 == 0 || (zxid == judge.zxid()) || index.txn_at_zxid(zxid).is_some()
 }
 
 fn check_read(index: &Index<'_>, judge: &Judge, read: &Operation<'_>) -> Judged {
@@ -51,7 +48,7 @@ fn check_read(index: &Index<'_>, judge: &Judge, read: &Operation<'_>) -> Judged 
             None => violation,
         })
     };
-    if !is_a_state(index, returned.zxid) {
+    if !is_a_state(index, judge, returned.zxid) {
         return about(
             "a reply carries a zxid that the log does not have",
             format!("the log's next is above {}", show(judge.zxid())),

@@ -1,8 +1,8 @@
 //! Names of sequential nodes: unique, counted, in the order of the log and of real time.
 
 use super::{About, Check, Index, Judged, Operation};
+use crate::history::shelf::Shelf;
 use crate::history::{Answer, Body, Call, Kind, Text};
-use std::collections::BTreeMap;
 
 pub(super) const CHECK: Check = Check {
     id: "sequential_nodes",
@@ -12,37 +12,76 @@ pub(super) const CHECK: Check = Check {
     run,
 };
 
-/// A parent's path and the zxid of its creation.
-type Incarnation = (Text, u64);
+/// Parents, each incarnation (a path, and the zxid of its creation) by its number.
+#[derive(Default)]
+struct Parents<'a> {
+    counters: Shelf<Counter>,
+    paths: Vec<&'a [u8]>,
+}
+
+#[derive(Clone, Copy)]
+struct Counter {
+    born: u64,
+    /// The children created since.
+    count: i64,
+    incarnation: u32,
+}
 
 /// A sequential create that is in the log.
+#[derive(Clone, Copy)]
 struct Given {
-    parent: Incarnation,
+    parent: u32,
     number: i64,
 }
 
 fn run(index: &Index<'_>) -> Judged {
-    let given = count_children(index)?;
-    in_real_time(index, &given)
+    let mut parents = Parents::default();
+    let given = count_children(index, &mut parents)?;
+    in_real_time(index, &given, &parents)
+}
+
+impl<'a> Parents<'a> {
+    /// A node that has no children yet.
+    fn is_born(&mut self, path: &'a Text, zxid: u64) {
+        match self.counters.get_mut(path.bytes()) {
+            Some(counter) if counter.born == zxid => counter.count = 0,
+            Some(_) | None => self.add(path.bytes(), zxid),
+        }
+    }
+
+    fn add(&mut self, path: &'a [u8], born: u64) {
+        let incarnation = self.paths.len() as u32;
+        self.paths.push(path);
+        self.counters.insert(Text::new(path), Counter { born, count: 0, incarnation });
+    }
+
+    fn counter(&mut self, path: &'a [u8]) -> &mut Counter {
+        if !self.counters.contains(path) {
+            self.add(path, 0);
+        }
+        self.counters.get_mut(path).expect("it was just added")
+    }
 }
 
 /// Walks the log with nothing but counters of children. Answers by position in the log.
-fn count_children(index: &Index<'_>) -> Result<BTreeMap<usize, Given>, Box<crate::oracle::Violation>> {
-    let mut given = BTreeMap::new();
-    // Path → zxid of its creation and children created since.
-    let mut counters: BTreeMap<Text, (u64, i64)> = BTreeMap::new();
+fn count_children<'a>(
+    index: &Index<'a>,
+    parents: &mut Parents<'a>,
+) -> Result<Vec<Option<Given>>, Box<crate::oracle::Violation>> {
+    let mut given = vec![None; index.history.log.len()];
     for (at, txn) in index.history.log.iter().enumerate() {
         for body in txn.body.changes() {
             let Body::Create { path, parent_cversion, .. } = body else {
                 continue;
             };
-            counters.insert(path.clone(), (txn.zxid, 0));
-            let Some((parent, _)) = path.split() else { continue };
-            let (born, count) = counters.entry(parent.clone()).or_default();
-            let number = *count;
-            *count += 1;
-            if i64::from(*parent_cversion) != *count {
-                let facts = [index.tell_txn(at), format!("{number} children of {parent} were created before")];
+            parents.is_born(path, txn.zxid);
+            let Some((parent, _)) = path.cut() else { continue };
+            let counter = parents.counter(parent);
+            let number = counter.count;
+            counter.count += 1;
+            let before = || format!("{number} children of {} were created before", parent.escape_ascii());
+            if i64::from(*parent_cversion) != counter.count {
+                let facts = [index.tell_txn(at), before()];
                 return Err(CHECK
                     .violation("a create does not count its parent's children", facts)
                     .path(path)
@@ -50,14 +89,12 @@ fn count_children(index: &Index<'_>) -> Result<BTreeMap<usize, Given>, Box<crate
             }
             let Some(operation) = index.operation_of(at) else { continue };
             let Call::Create { path: asked, flags: 2 | 3, .. } = operation.call else { continue };
-            let expected = Text::new(&[asked.bytes(), format!("{number:010}").as_bytes()].concat());
-            if *path != expected {
-                let facts =
-                    [index.tell_txn(at), format!("{number} children of {parent} were created before: {expected}")];
+            if !is_numbered(path, asked, number) {
+                let facts = [index.tell_txn(at), format!("{}: {asked}{number:010}", before())];
                 return Err(CHECK.violation("a sequential node has the wrong suffix", facts).path(path).zxid(txn.zxid));
             }
             if let Some(returned) = operation.returned
-                && !matches!(returned.answer, Answer::Created { path } if *path == expected)
+                && !matches!(returned.answer, Answer::Created { path: answered } if answered == path)
             {
                 let facts = [index.tell(returned.at), index.tell_txn(at)];
                 return Err(CHECK
@@ -65,32 +102,43 @@ fn count_children(index: &Index<'_>) -> Result<BTreeMap<usize, Given>, Box<crate
                     .path(path)
                     .zxid(txn.zxid));
             }
-            given.insert(at, Given { parent: (parent, *born), number });
+            given[at] = Some(Given { parent: counter.incarnation, number });
         }
     }
     Ok(given)
 }
 
+/// Whether a path is what was asked for, with this suffix.
+fn is_numbered(path: &Text, asked: &Text, number: i64) -> bool {
+    let Some(suffix) = path.bytes().strip_prefix(asked.bytes()) else { return false };
+    let digits = suffix.iter().try_fold(0i64, |n, byte| match byte {
+        b'0'..=b'9' => n.checked_mul(10)?.checked_add(i64::from(byte - b'0')),
+        _ => None,
+    });
+    suffix.len() == 10.max(number.checked_ilog10().map_or(1, |log| log as usize + 1)) && digits == Some(number)
+}
+
 /// Zxids are not used here: only suffixes and the order of events.
-fn in_real_time(index: &Index<'_>, given: &BTreeMap<usize, Given>) -> Judged {
-    let known = |operation: &Operation<'_>| operation.txn.and_then(|txn| given.get(&txn));
-    let mut highest: BTreeMap<&Incarnation, (usize, i64)> = BTreeMap::new();
+fn in_real_time(index: &Index<'_>, given: &[Option<Given>], parents: &Parents<'_>) -> Judged {
+    let known = |operation: &Operation<'_>| operation.txn.and_then(|txn| given[txn]);
+    let mut highest: Vec<Option<(usize, i64)>> = vec![None; parents.paths.len()];
     for (at, event) in index.history.events.iter().enumerate() {
         match &event.kind {
-            Kind::Invoke { xid, .. } => {
-                let operation = index.operation(event.session, *xid).filter(|operation| operation.invoked == at);
+            Kind::Invoke { .. } => {
+                let operation = index.operation_at(at).filter(|operation| operation.invoked == at);
                 let Some(given) = operation.and_then(known) else { continue };
-                if let Some(&(before, number)) = highest.get(&given.parent)
+                if let Some((before, number)) = highest[given.parent as usize]
                     && given.number <= number
                 {
                     let facts = [index.tell(before), format!("{}; it got {}", index.tell(at), given.number)];
                     let violation = CHECK.violation("a later sequential create has a smaller suffix", facts);
-                    return Err(violation.path(&given.parent.0).session(event.session));
+                    let parent = Text::new(parents.paths[given.parent as usize]);
+                    return Err(violation.path(&parent).session(event.session));
                 }
             }
-            Kind::Return { xid, .. } => {
-                let Some(given) = index.operation(event.session, *xid).and_then(known) else { continue };
-                let entry = highest.entry(&given.parent).or_insert((at, given.number));
+            Kind::Return { .. } => {
+                let Some(given) = index.operation_at(at).and_then(known) else { continue };
+                let entry = highest[given.parent as usize].get_or_insert((at, given.number));
                 if given.number > entry.1 {
                     *entry = (at, given.number);
                 }

@@ -1,8 +1,8 @@
 //! What the log did to each path, for watches: which transactions trigger which table's watches
 //! (reference/zookeeper.md section 1.9).
 
+use crate::history::shelf::Shelf;
 use crate::history::{Body, Change, Text, Txn};
-use std::collections::BTreeMap;
 
 /// The two tables of watches that a server has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,7 +16,7 @@ pub enum Table {
 /// The changes of each path, ascending.
 #[derive(Default)]
 pub struct Triggers {
-    changes: BTreeMap<(Table, Text), Vec<(u64, Change)>>,
+    changes: Shelf<[Vec<(u64, Change)>; 2]>,
 }
 
 impl Triggers {
@@ -50,21 +50,28 @@ impl Triggers {
     }
 
     fn add_to_parent(&mut self, path: &Text, zxid: u64) {
-        if let Some((parent, _)) = path.split() {
-            self.add(Table::Child, &parent, zxid, Change::Children);
+        if let Some((parent, _)) = path.cut() {
+            self.add_at(Table::Child, parent, zxid, Change::Children);
         }
     }
 
     /// Several children may go in one transaction; a watch fires once.
     fn add(&mut self, table: Table, path: &Text, zxid: u64, change: Change) {
-        let changes = self.changes.entry((table, path.clone())).or_default();
+        self.add_at(table, path.bytes(), zxid, change);
+    }
+
+    fn add_at(&mut self, table: Table, path: &[u8], zxid: u64, change: Change) {
+        if !self.changes.contains(path) {
+            self.changes.insert(Text::new(path), Default::default());
+        }
+        let changes = &mut self.changes.get_mut(path).expect("it was just put there")[table as usize];
         if changes.last() != Some(&(zxid, change)) {
             changes.push((zxid, change));
         }
     }
 
     fn of(&self, table: Table, path: &Text) -> &[(u64, Change)] {
-        self.changes.get(&(table, path.clone())).map_or(&[], Vec::as_slice)
+        self.changes.get(path.bytes()).map_or(&[], |tables| tables[table as usize].as_slice())
     }
 
     /// The first change after a zxid: the one that fires a watch registered there.
