@@ -9,6 +9,7 @@ mod opening;
 mod order;
 mod permission;
 mod roles;
+mod surface_laws;
 mod watching;
 mod writing;
 
