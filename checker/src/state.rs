@@ -54,7 +54,7 @@ impl State {
     /// Writes down what servers applied and clients learned, and has it judged.
     fn note(&mut self) {
         let Some(notes) = &mut self.notes else { return };
-        let before = notes.len();
+        let before = notes.grown();
         for event in self.world.out.events() {
             if let Event::Applied { record, .. } = event {
                 notes.applied(record);
@@ -63,7 +63,7 @@ impl State {
         for (client, event) in self.world.learned.drain(..) {
             notes.saw(client, &event);
         }
-        if notes.len() != before {
+        if notes.grown() != before {
             notes.judge();
         }
     }

@@ -7,7 +7,7 @@
 use super::index::Id;
 use super::parts::{Known, Miss, Noted, Parts, SeatOp, SeatOut};
 use super::react::Stimulus;
-use super::walk::Now;
+use super::walk::{Act, Now};
 use crate::service::Notes;
 use crate::state::State;
 use zabra_core::id::ServerId;
@@ -134,7 +134,7 @@ impl Guests {
     fn fly(&mut self, name: u8, to: Side, item: Item) {
         let Some(at) = self.at(name) else { return };
         let is_last = |item: Item| matches!(item, Item::End | Item::Lost | Item::Refuse);
-        let ended = self.flights(name, to).any(|item| is_last(item));
+        let ended = self.flights(name, to).any(is_last);
         let ended = ended || (to == Side::Listener && self.lines[at].last.is_some());
         if ended || self.lines[at].ends[to as usize] == Mouth::Closed {
             return;
@@ -374,8 +374,23 @@ impl Now {
         Ok(())
     }
 
+    /// A client submits, or tries again; a server learns that one is gone; a connection breaks.
+    pub(super) fn make_guest<K: Known>(&mut self, act: Act, known: &mut K) -> Result<(), Miss> {
+        if let Act::Submit(client) = act {
+            self.seat(client, SeatOp::Submit(client), known)?;
+        } else if let Act::Retry(client) = act {
+            self.seat(client, SeatOp::Retry, known)?;
+        } else if let Act::Learn(line) = act {
+            self.learn_end(usize::from(line), known)?;
+        } else if let Act::BreakLine(line) = act {
+            self.budget.breaks -= 1;
+            self.break_line(usize::from(line));
+        }
+        Ok(())
+    }
+
     /// A server learns that a client is gone.
-    pub(super) fn learn_end<K: Known>(&mut self, at: usize, known: &mut K) -> Result<(), Miss> {
+    fn learn_end<K: Known>(&mut self, at: usize, known: &mut K) -> Result<(), Miss> {
         let line = self.guests.lines()[at];
         self.guests.shut(line.name, Side::Listener);
         self.guests.bury(line.name);
@@ -386,7 +401,7 @@ impl Now {
     }
 
     /// A client's connection breaks, with nothing on its way.
-    pub(super) fn break_line(&mut self, at: usize) {
+    fn break_line(&mut self, at: usize) {
         let line = self.guests.lines()[at];
         Side::BOTH.into_iter().for_each(|side| self.guests.fly(line.name, side, Item::Lost));
     }

@@ -111,9 +111,9 @@ pub fn hear(notes: &Notes, client: u8, seated: &Seated) -> Notes {
     if let Some((handle, operation)) = &seated.submitted {
         notes.submitted(u16::from(client), *handle, operation);
     }
-    let before = notes.len();
+    let before = notes.grown();
     seated.said.iter().for_each(|output| notes.said(u16::from(client), output));
-    if notes.len() != before {
+    if notes.grown() != before {
         notes.judge();
     }
     notes
@@ -122,13 +122,13 @@ pub fn hear(notes: &Notes, client: u8, seated: &Seated) -> Notes {
 /// The notes after a server applied records.
 pub fn apply(notes: &Notes, reaction: &Reaction) -> Notes {
     let mut notes = notes.clone();
-    let before = notes.len();
+    let before = notes.grown();
     for event in &reaction.events {
         if let Event::Applied { record, .. } = event {
             notes.applied(record);
         }
     }
-    if notes.len() != before {
+    if notes.grown() != before {
         notes.judge();
     }
     notes

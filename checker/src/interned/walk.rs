@@ -10,7 +10,7 @@ pub use acts::Act;
 
 use super::guests::{Guests, LINE_TAG, LINES_MAX, SEATS_MAX};
 use super::index::Id;
-use super::parts::{CableFacts, CableOp, Facts, Front, Known, Miss, Noted, PairsOp, SeatOp, Talked};
+use super::parts::{CableFacts, CableOp, Facts, Front, Known, Miss, Noted, PairsOp, Talked};
 use super::react::{Out, Stimulus};
 use crate::scope::{Bound, Budget, Kind, Meddling};
 use zabra_core::id::{Epoch, ServerId, ServerSet};
@@ -526,21 +526,8 @@ impl Now {
                 self.meddle(how, from, to, known)?;
                 true
             }
-            Act::Submit(client) => {
-                self.seat(client, SeatOp::Submit(client), known)?;
-                true
-            }
-            Act::Retry(client) => {
-                self.seat(client, SeatOp::Retry, known)?;
-                true
-            }
-            Act::Learn(line) => {
-                self.learn_end(usize::from(line), known)?;
-                true
-            }
-            Act::BreakLine(line) => {
-                self.budget.breaks -= 1;
-                self.break_line(usize::from(line));
+            Act::Submit(_) | Act::Retry(_) | Act::Learn(_) | Act::BreakLine(_) => {
+                self.make_guest(act, known)?;
                 true
             }
             Act::Part(a, b) => {

@@ -32,7 +32,7 @@ pub fn establish(state: &mut State, script: Scripts) {
     let all = crate::election::looking(state);
     assert!(crate::election::elect(state, all), "servers that start together elect");
     settle(state);
-    state.notes = Some(Notes::new());
+    state.notes = Some(Notes::default());
     for (client, config) in script.configs(state.world.machines.len() as u8).into_iter().enumerate() {
         state.world.clients.push(Client::session(config));
         state.take(&Step::Client { client: client as u16, what: ClientStep::Start });

@@ -26,11 +26,13 @@ pub struct Notes {
     pub violation: Option<Arc<Violation>>,
 }
 
-impl Notes {
-    pub fn new() -> Notes {
+impl Default for Notes {
+    fn default() -> Notes {
         Notes { recorder: Recorder::new(EVENTS_MAX), applied: Vec::new(), violation: None }
     }
+}
 
+impl Notes {
     /// An operation was handed to a client's session.
     pub fn submitted(&mut self, client: u16, handle: u32, operation: &Operation) {
         self.recorder.submitted(u32::from(client), Handle(handle), operation);
@@ -58,7 +60,7 @@ impl Notes {
     }
 
     /// How many things were noted: something new is to be judged when this has grown.
-    pub fn len(&self) -> usize {
+    pub fn grown(&self) -> usize {
         self.recorder.len() + self.applied.len()
     }
 
