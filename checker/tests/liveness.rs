@@ -50,6 +50,7 @@ fn nothing_is_a_trap_while_three_servers_boot_and_a_vote_is_lost() {
 #[test]
 fn nothing_is_a_trap_while_two_servers_elect_and_broadcast() {
     lives(Kind::Full, 2, Budget { writes: 1, timeouts: 1, ..NONE }, 5764);
+    lives(Kind::Full, 2, Budget { writes: 1, breaks: 1, timeouts: 1, ..NONE }, 160_919);
 }
 
 /// What a broken connection loses is said again on the next, and one lost vote is made up for by answers.

@@ -29,8 +29,8 @@ pub struct Liveness {
     pub traps: usize,
     /// A shortest way to a trap.
     pub trap: Option<Vec<Move>>,
-    /// If of each state's moves the first is made, a fair schedule where messages come before timers: the
-    /// most moves that it takes to a stable state or one at which a budget cut a move off.
+    /// If of each state's moves the first is made, messages before timers, and a wait for a leader ends where
+    /// votes that are said again are all that is left: the most moves that it takes to a stable state or one at which a budget cut a move off.
     pub settles_within: usize,
     /// From how many states this schedule comes to neither.
     pub unsettled: usize,
@@ -57,10 +57,12 @@ pub fn liveness_while(model: &Plain, mut watch: impl FnMut(usize, usize) -> Go) 
         let now = Now::unpack(graph.states.get(at as u32), shape);
         graph.stable.push(now.is_stable(learner));
         now.acts(learner, &mut acts);
-        // Where elections end in discovery, the end of a wait there is the budget's; it comes when votes
-        // that are said again are all that is left.
+        // The end of a wait for a leader is the budget's; but it comes, sooner or later, when votes that are
+        // said again are all that is left.
         let idle = |act: &Act| is_fault(*act) || now.repeats(*act, learner);
-        graph.cut.push(!shape.kind.connects() && now.waits(learner) && acts.iter().all(idle));
+        let gives_up = now.waits(learner) && acts.iter().all(idle);
+        let spent = now.budget.timeouts == 0;
+        graph.cut.push(!shape.kind.connects() && gives_up && spent);
         graph.first.push(NONE);
         for act in acts.drain(..) {
             let mut next = now;
@@ -69,8 +71,9 @@ pub fn liveness_while(model: &Plain, mut watch: impl FnMut(usize, usize) -> Go) 
                 Came::Nothing => {}
                 Came::State => {
                     let to = graph.number(&next, at as u32);
-                    if !is_fault(act) {
-                        graph.edge(at as u32, to);
+                    let ends = gives_up && matches!(act, Act::Early(_, Timer::InitLimit));
+                    if ends || !is_fault(act) {
+                        graph.edge(at as u32, to, ends || spent || !gives_up);
                     }
                 }
             }
@@ -130,10 +133,11 @@ impl Graph {
         })
     }
 
-    fn edge(&mut self, from: u32, to: u32) {
+    /// An edge, and whether a fair schedule may prefer it.
+    fn edge(&mut self, from: u32, to: u32, fair: bool) {
         self.edges.push((to, from));
         let first = &mut self.first[from as usize];
-        if *first == NONE && to != from {
+        if *first == NONE && to != from && fair {
             *first = to;
         }
     }
@@ -275,7 +279,7 @@ mod tests {
             stable: flags(stable),
             cut: flags(cut),
         };
-        edges.iter().for_each(|(from, to)| graph.edge(*from, *to));
+        edges.iter().for_each(|(from, to)| graph.edge(*from, *to, true));
         graph
     }
 

@@ -186,10 +186,10 @@ fn bounds_of(kind: Kind, preset: Preset) -> Vec<Bound> {
         (Kind::Broadcast, Preset::Huge) => vec![bound(3, broadcast(2, 1, 1)), bound(3, broadcast(2, 2, 2))],
         (Kind::Election, Preset::Small) => vec![bound(3, election(0, 0, 0))],
         (Kind::Election, Preset::Quick) => {
-            vec![bound(3, election(0, 1, 0)), bound(3, election(1, 0, 0)), bound(3, election(0, 0, 1))]
+            vec![bound(3, election(1, 1, 0)), bound(3, election(0, 1, 1))]
         }
         (Kind::Election, Preset::Deep) => {
-            vec![bound(3, election(1, 1, 0)), bound(3, election(0, 1, 1)), bound(4, election(0, 0, 0))]
+            vec![bound(3, election(1, 1, 1)), bound(3, election(0, 0, 2)), bound(4, election(0, 0, 0))]
         }
         (Kind::Election, Preset::Huge) => vec![bound(3, election(1, 1, 2)), bound(5, election(0, 0, 0))],
         (Kind::Full, Preset::Small) => vec![bound(2, Budget { writes: 1, timeouts: 1, ..Budget::NONE })],
