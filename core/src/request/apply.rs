@@ -9,7 +9,7 @@ use crate::contract::{Action, Cx, DropReason, Event, Fault, Timer};
 use crate::id::{ClientId, SessionId, Xid, Zxid};
 use crate::log::Record;
 use crate::rule::Rules;
-use crate::tree::{self, Change, Database, Path, digest, path};
+use crate::tree::{self, AclList, Change, Database, Path, digest, path};
 use crate::watch::EventKind;
 use crate::wire::txn::TxnHeader;
 use crate::wire::{Code, Jute, Op, Reader, multi};
@@ -52,15 +52,15 @@ impl Service {
     ) {
         match change {
             Change::Created { path } => {
-                self.fire(cx, EventKind::NodeCreated, path, applied, zxid);
+                self.fire(cx, EventKind::NodeCreated, path, None, applied, zxid);
                 self.fire_parent(cx, path, applied, zxid);
                 self.arm_sweep(cx);
             }
-            Change::Deleted { path, .. } => {
-                self.fire(cx, EventKind::NodeDeleted, path, applied, zxid);
+            Change::Deleted { path, acl } => {
+                self.fire(cx, EventKind::NodeDeleted, path, Some(acl), applied, zxid);
                 self.fire_parent(cx, path, applied, zxid);
             }
-            Change::DataChanged { path } => self.fire(cx, EventKind::NodeDataChanged, path, applied, zxid),
+            Change::DataChanged { path } => self.fire(cx, EventKind::NodeDataChanged, path, None, applied, zxid),
             Change::AclChanged { .. } => {}
             Change::SessionCreated { session, timeout_ms } => {
                 if self.is_leader() {
@@ -84,6 +84,7 @@ impl Service {
         cx: &mut Cx<'_, R>,
         kind: EventKind,
         path: &[u8],
+        ended: Option<&AclList>,
         applied: &tree::Applied<'_>,
         zxid: Zxid,
     ) {
@@ -91,9 +92,10 @@ impl Service {
         if watchers.is_empty() {
             return;
         }
-        let deleted = applied.changes().iter().find_map(|change| change.deleted(path));
+        // A znode that came and went in one transaction has its list among the changes.
         let standing = self.database.tree().get(path).map(|znode| znode.acl());
-        let acl = if kind == EventKind::NodeDeleted { deleted.or(standing) } else { standing.or(deleted) };
+        let passed = || applied.changes().iter().find_map(|change| change.deleted(path));
+        let acl = ended.or(standing).or_else(passed);
         if let Some(acl) = acl {
             let may_read = |client: &ClientId| {
                 let identities = self.clients.get(client).map_or(&[][..], |connection| &connection.auth);
@@ -106,7 +108,7 @@ impl Service {
 
     fn fire_parent<R: Rules>(&mut self, cx: &mut Cx<'_, R>, path: &[u8], applied: &tree::Applied<'_>, zxid: Zxid) {
         if let Some(parent) = path::parent(path) {
-            self.fire(cx, EventKind::NodeChildrenChanged, parent, applied, zxid);
+            self.fire(cx, EventKind::NodeChildrenChanged, parent, None, applied, zxid);
         }
     }
 
