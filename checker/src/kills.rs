@@ -7,6 +7,7 @@
 use crate::interned::{Explored, Progress, Search};
 use crate::plain::{Plain, Setting};
 use crate::scope::{Bound, Budget, Kind};
+use crate::service::{Script, Scripts};
 use crate::start::Start;
 use crate::{Go, search_with};
 use zabra_core::rule::Rule;
@@ -98,6 +99,12 @@ const MORE_TIMEOUTS: Arena = Arena { budget: Budget { writes: 1, timeouts: 3, ..
 /// Five servers: the followers of a leader are a quorum without it.
 const DEAD_LEADER: Arena = Arena { servers: 5, ..broadcast(budget(0, 1, 0, 2)) };
 
+/// Two clients that send requests before the ones before are answered.
+const fn clients(script: Script, servers: u8, breaks: u8, timeouts: u8) -> Arena {
+    let scripts = Scripts { script, operations: 2, pipelined: true };
+    Arena { kind: Kind::Service(scripts), servers, ..broadcast(Budget { timeouts, ..budget(0, 0, breaks, 0) }) }
+}
+
 use Rule as R;
 
 /// The table.
@@ -139,6 +146,11 @@ pub const KILLS: &[Kill] = &[
     kill(&[R::TruncateNotCommitted, R::CommitQuorum], JOIN_WITH_TAIL.heeding(&["digest"]), "digest", 22),
     kill(&[R::CommitMatches, R::SyncForwardsRest], WRITES.heeding(&["commit_safety"]), "commit_safety", 30),
     kill(&[R::LeaderConfirms], DEAD_LEADER, "election", 2),
+    kill(&[R::OneOrder], clients(Script::Register, 3, 0, 0), "fifo", 2),
+    kill(&[R::NoWriteAfterClose], clients(Script::Sequence, 1, 0, 1), "sessions", 4),
+    kill(&[R::LeaderExpires], clients(Script::Register, 3, 0, 1), "sessions", 1),
+    kill(&[R::FreshZxid], clients(Script::Lock, 1, 0, 0), "zxid", 4),
+    kill(&[R::OwnerOnly], clients(Script::Register, 3, 1, 0), "ownership", 4),
     kill(&[R::CurrentConnection], TIMEOUTS, "quorum", 19),
     kill(&[R::EpochNotLower, R::CurrentConnection], MORE_TIMEOUTS.heeding(&["epochs"]), "epochs", 23),
 ];
