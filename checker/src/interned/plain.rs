@@ -2,6 +2,7 @@
 
 use super::parts::Parts;
 use super::walk::Now;
+use crate::plain::connect_frame;
 use crate::state::State;
 use zabra_core::wire::Deframer;
 use zabra_sim::client::Client;
@@ -41,7 +42,7 @@ impl Parts {
             let limit = state.world.machines[0].config.limits.frame_bytes;
             let (client, server) = (u16::from(held.client), held.server);
             let link = held.link();
-            state.world.lines.insert(Line { client, server, link, deframer: Deframer::new(limit) });
+            state.world.lines.insert(Line { client, server, link, deframer: after_a_frame(limit) });
         }
         for name in (0..most).filter(|name| lines.iter().all(|line| line.name != *name)) {
             state.world.lines.remove(u32::from(name));
@@ -62,4 +63,12 @@ impl Parts {
         free.into_iter().for_each(|slot| drop(slots.remove(slot)));
         (slots, ages)
     }
+}
+
+/// What a connection has left of a stream whose first frame came whole.
+fn after_a_frame(limit: u32) -> Deframer {
+    let (mut deframer, frame) = (Deframer::new(limit), connect_frame());
+    let mut stream = frame.as_slice();
+    while matches!(deframer.next(&mut stream), Ok(Some(_))) {}
+    deframer
 }

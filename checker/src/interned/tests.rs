@@ -92,8 +92,8 @@ fn both_holders_agree_where_clients_are() {
     for script in Script::ALL {
         for pipelined in [false, true] {
             let kind = Kind::Service(Scripts { script, operations: 3, pipelined });
-            schedules(kind, 60, 1, &[]);
-            schedules(kind, 150, 3, &[]);
+            schedules(kind, 20, 1, &[]);
+            schedules(kind, 50, 3, &[]);
         }
     }
 }

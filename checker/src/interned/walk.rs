@@ -44,7 +44,7 @@ impl Shape {
     }
 
     fn bundle_count(self) -> usize {
-        if self.kind.talks() { self.servers * (self.servers - 1) / 2 } else { 1 }
+        if self.kind.talks() { self.servers * (self.servers - 1) / 2 } else { usize::from(self.servers > 1) }
     }
 
     /// The election pairs as they stand in a state.
