@@ -3,7 +3,9 @@
 //! The standard maps are not used, for their order is the machine's; here nothing is ever iterated.
 
 use rustc_hash::FxHasher;
-use std::hash::{DefaultHasher, Hash, Hasher};
+#[expect(clippy::disallowed_types, reason = "SipHash, to look for clashes within one run: it decides nothing")]
+use std::hash::DefaultHasher;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// The number of a value in its table.
@@ -24,6 +26,7 @@ pub fn hash_of<T: Hash + ?Sized>(value: &T) -> u32 {
 }
 
 /// 64 bits of a structural hash, of a better one than finds things.
+#[expect(clippy::disallowed_types, reason = "see its import")]
 fn long_hash_of<T: Hash + ?Sized>(value: &T) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);

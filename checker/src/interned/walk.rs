@@ -468,6 +468,19 @@ impl Now {
         }
     }
 
+    /// A server stops dead; of what was not durable it keeps the part with this number.
+    fn crash<K: Known>(&mut self, server: ServerId, choice: u8, known: &mut K) -> Result<(), Miss> {
+        self.budget.crashes -= 1;
+        let kept = known.parts().machine(self.machine(server)).crashes[usize::from(choice)];
+        self.stimulate(server, Stimulus::Crash(kept), known).map(drop)
+    }
+
+    /// A write of a server fails.
+    fn fail<K: Known>(&mut self, server: ServerId, known: &mut K) -> Result<(), Miss> {
+        self.budget.failures -= 1;
+        self.stimulate(server, Stimulus::Fail, known).map(drop)
+    }
+
     /// Makes a move.
     pub fn make<K: Known>(&mut self, act: Act, known: &mut K) -> Result<Came, Miss> {
         let applied = match act {
@@ -507,14 +520,11 @@ impl Now {
                 self.write(leader, known)?
             }
             Act::Crash { server, choice } => {
-                self.budget.crashes -= 1;
-                let kept = known.parts().machine(self.machine(server)).crashes[usize::from(choice)];
-                self.stimulate(server, Stimulus::Crash(kept), known)?;
+                self.crash(server, choice, known)?;
                 true
             }
             Act::Fail(server) => {
-                self.budget.failures -= 1;
-                self.stimulate(server, Stimulus::Fail, known)?;
+                self.fail(server, known)?;
                 true
             }
             Act::Break { at, keep } => {

@@ -210,7 +210,6 @@ impl<'a> Asker<'a> {
     }
 
     /// Asks the tables, and takes over what has been numbered since.
-    #[expect(clippy::disallowed_types, reason = "see its import")]
     fn ask<T>(&mut self, question: impl FnOnce(&mut Learner<'_>) -> Result<T, Miss>) -> Result<T, Miss> {
         let mut parts: MutexGuard<'_, Parts> = self.parts.lock().expect("no thread has panicked");
         let answer = question(&mut Learner(parts.deref_mut()));

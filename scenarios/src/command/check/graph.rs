@@ -123,9 +123,10 @@ pub fn walk(model: &Plain, walks: u64, args: &Check, voice: &Voice) -> Result<(E
             text += &format!("{:>4}  {step:?}\n", at + 1);
         }
     }
-    let msg = match exit {
-        Exit::Safety => "violated on a random walk".to_owned(),
-        _ => format!("{} random walks of seed {}, nothing found: not exhaustive", found.walks, args.seed),
+    let verdict = if found.counterexample.is_some() {
+        "violated on a random walk".to_owned()
+    } else {
+        format!("{} random walks of seed {}, nothing found: not exhaustive", found.walks, args.seed)
     };
     text += &format!(
         "{} moves, {} steps of the core, {} machines, {} ghosts in {}.{} s; reached: {}\n",
@@ -137,10 +138,10 @@ pub fn walk(model: &Plain, walks: u64, args: &Check, voice: &Voice) -> Result<(E
         millis % 1000 / 100,
         found.reached.join(", "),
     );
-    voice.tell(&(text + &format!("WALKED  {name} {words}  {msg}")));
+    voice.tell(&(text + &format!("WALKED  {name} {words}  {verdict}")));
     let document = json!({
         "schema": "zabra-check-walk/1", "model": name, "bound": bound_of(&bound), "without": args.without.without,
-        "verdict": exit.word(), "exit": exit.code(), "msg": msg, "millis": millis, "exhausted": false,
+        "verdict": exit.word(), "exit": exit.code(), "msg": verdict, "millis": millis, "exhausted": false,
         "seed": args.seed, "walks": found.walks, "moves": found.moves, "machines": found.sizes.machines,
         "ghosts": found.sizes.ghosts, "reached": found.reached,
         "counterexample": found.counterexample.map(|(violation, moves)| json!({
