@@ -1,7 +1,8 @@
 //! `zabra-lab check --liveness` and `--walks`: the two ways to look at a bound that are no search.
 
 use super::super::Failed;
-use super::{bound_of, elapsed, words};
+use super::search::elapsed;
+use super::{bound_of, words};
 use crate::cli::Check;
 use crate::pool;
 use crate::voice::{Progress, Voice};
