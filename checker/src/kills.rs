@@ -148,7 +148,6 @@ pub const KILLS: &[Kill] = &[
     kill(&[R::LeaderConfirms], DEAD_LEADER, "election", 2),
     kill(&[R::OneOrder], clients(Script::Register, 3, 0, 0), "fifo", 2),
     kill(&[R::NoWriteAfterClose], clients(Script::Sequence, 1, 0, 1), "sessions", 4),
-    kill(&[R::LeaderExpires], clients(Script::Register, 3, 0, 1), "sessions", 1),
     kill(&[R::FreshZxid], clients(Script::Lock, 1, 0, 0), "zxid", 4),
     kill(&[R::OwnerOnly], clients(Script::Register, 3, 1, 0), "ownership", 4),
     kill(&[R::CurrentConnection], TIMEOUTS, "quorum", 19),

@@ -62,7 +62,8 @@ pub fn words(arena: &Arena) -> String {
     let counts = counts.into_iter().filter(|(count, _)| *count > 0);
     let mut words: Vec<String> = counts.map(|(count, name)| format!("{count} {name}")).collect();
     if arena.kind != Kind::Broadcast {
-        words.insert(0, format!("{} with {} servers", arena.kind.name(), arena.servers));
+        let servers = if arena.servers == 1 { "server" } else { "servers" };
+        words.insert(0, format!("{} with {} {servers}", arena.kind.name(), arena.servers));
     }
     let Setting { start, window_bytes, counter_end, heeded } = arena.setting;
     if start != Start::Boot {
