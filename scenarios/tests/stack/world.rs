@@ -13,7 +13,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use zabra::config::{Host, Member, Part, Settings};
 use zabra::exit::Exit;
 use zabra::shell;
@@ -207,6 +207,8 @@ async fn serve(at: usize, platter: Platter, sync_ms: Vec<u64>, honesty: Honesty,
         Err((_, error)) => panic!("server {at} cannot recover: {error}"),
     };
     let (disk, done) = StorageTask::start(store, platter, sync_ms, honesty);
+    // What an earlier life was asked is not asked of this one.
+    let _earlier = timeout(Duration::ZERO, end.notified()).await;
     let asked = async {
         end.notified().await;
         "the plan"
