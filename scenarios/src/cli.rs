@@ -173,7 +173,8 @@ pub struct Check {
     /// pipelined (may be repeated)
     #[arg(long, value_name = "K=V")]
     pub bound: Vec<String>,
-    /// All cores if not given
+    /// Of each search. If not given: several bounds go side by side, a thread each; one bound takes
+    /// all cores, in broadcast and service one, where more do not help
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub threads: Option<u16>,
     /// Stop after so long; what was left is said

@@ -44,8 +44,8 @@ pub fn check(args: &Check, talk: &Talk, voice: &Voice) -> Result<Exit, Failed> {
             worst = worst.max(exit);
         }
     } else {
-        each(&models, rules, args, voice, |at, searched| {
-            introduce(&models[at], &starts[at].1, voice);
+        let begin = |at: usize| introduce(&models[at], &starts[at].1, voice);
+        each(&models, rules, args, voice, begin, |_, searched| {
             let story = searched.found.counterexample.as_ref().map(|c| story(c, searched, talk)).transpose()?.flatten();
             let exit = searched.exit();
             voice.tell(&searched.told(voice, story.as_ref()));
@@ -68,7 +68,7 @@ fn model(bound: Bound, held: &[Held], rules: RuleSet) -> Plain {
     if held.is_empty() { model } else { model.holding(held) }
 }
 
-/// Says which bound the next lines are about.
+/// Says which bound is searched, or the next lines are about.
 fn introduce(model: &Plain, held: &[Held], voice: &Voice) {
     if !held.is_empty() {
         let held: Vec<String> = held.iter().map(|h| format!("{}:1.{}", h.epoch, h.records)).collect();

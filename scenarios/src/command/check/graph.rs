@@ -30,7 +30,6 @@ impl Limits<'_> {
 pub fn live(model: &Plain, args: &Check, voice: &Voice) -> Result<(Exit, serde_json::Value), Failed> {
     let bound = model.bound;
     let (name, words) = (bound.kind.name(), words(&bound));
-    voice.insist(&format!("{name} {words}"));
     let limits = Limits { began: Instant::now(), args };
     let mut progress = Progress::new(voice, None, args.time.map(|t| Duration::from_millis(t.0)));
     let found = pool::guarded(|| {
@@ -104,7 +103,6 @@ fn verdict(found: Option<&Liveness>) -> (Exit, String) {
 pub fn walk(model: &Plain, walks: u64, args: &Check, voice: &Voice) -> Result<(Exit, serde_json::Value), Failed> {
     let bound = model.bound;
     let (name, words) = (bound.kind.name(), words(&bound));
-    voice.insist(&format!("{name} {words}"));
     let limits = Limits { began: Instant::now(), args };
     let mut progress = Progress::new(voice, Some(walks), None);
     let found: Walked = pool::guarded(|| {

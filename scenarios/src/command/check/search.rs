@@ -19,16 +19,19 @@ struct Whereabouts {
     finished: AtomicUsize,
 }
 
-/// Searches each bound, and shows them in their order. An interrupt ends it.
+/// Searches each bound, and shows them in their order, each behind its introduction: before the search
+/// where there is one at a time. An interrupt ends it.
 pub fn each(
     models: &[Plain],
     rules: RuleSet,
     args: &Check,
     voice: &Voice,
+    introduce: impl Fn(usize),
     mut show: impl FnMut(usize, &Searched) -> Result<(), Failed>,
 ) -> Result<(), Failed> {
     if models.len() == 1 || args.threads.is_some() {
         for (at, model) in models.iter().enumerate() {
+            introduce(at);
             let searched = alone(model, rules, args, voice)?;
             show(at, &searched)?;
             if searched.exit() == Exit::Interrupted {
@@ -50,6 +53,7 @@ pub fn each(
             waiting.insert(at as usize, result);
         }
         while let Some(result) = waiting.remove(&next) {
+            introduce(next);
             let shown = result.and_then(|searched| {
                 show(next, &searched)?;
                 Ok(searched.exit())
