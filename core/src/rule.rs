@@ -99,5 +99,7 @@ rules! {
     LeaderExpires: "only an established leader closes a silent session", "etcd 15247", "sessions";
     OwnerOnly: "a request of a moved session fails", "ZOOKEEPER-417", "ownership";
     PredictionDropped: "ahead dies with the role", "ClickHouse PR 54572", "prediction";
+    FailedMultiForgotten: "a multi that fails leaves nothing for the next request to build upon", "reference/zookeeper.md 1.8", "prediction";
+    FadesInTime: "a leader deletes of its own accord only empty containers, and znodes past their time to live", "reference/zookeeper.md 2.6", "atomic";
     SyncNeedsFreshQuorum: "sync waits for a quorum's answer to a later ping", "ZOOKEEPER-1675", "fresh_sync";
 }

@@ -10,7 +10,7 @@ use super::{Service, Want};
 use crate::config::Config;
 use crate::contract::{Cx, Timer};
 use crate::id::{SessionId, Xid, Zxid};
-use crate::rule::Rules;
+use crate::rule::{Rule, Rules};
 use crate::tree::{Owner, Path};
 use crate::wire::txn::DeleteTxn;
 use crate::wire::{Jute, Op};
@@ -62,7 +62,9 @@ impl Service {
         let mut paths = self.database.tree().fading(after.as_ref());
         for path in paths.by_ref().take(LOOKED_AT) {
             last = Some(path.clone());
-            if draft.node(path.as_bytes()).is_some_and(|node| has_faded(&node, cx.at.0, cx.config)) {
+            if draft.node(path.as_bytes()).is_some_and(|node| {
+                node.children == 0 && (has_faded(&node, cx.at.0, cx.config) || !cx.enforces(Rule::FadesInTime))
+            }) {
                 wants.push(Want::Propose(deletion(path)));
                 found += 1;
                 if found == room {
@@ -85,12 +87,11 @@ impl Service {
 fn has_faded(node: &Predicted, now: i64, config: &Config) -> bool {
     let age = now.saturating_sub(node.stat.mtime);
     let never_used = i64::from(config.fading.never_used_ms);
-    node.children == 0
-        && match node.owner() {
-            Owner::Container => node.stat.cversion > 0 || (never_used > 0 && age > never_used),
-            Owner::Ttl { ms } => age > ms,
-            Owner::Nobody | Owner::Session(_) => false,
-        }
+    match node.owner() {
+        Owner::Container => node.stat.cversion > 0 || (never_used > 0 && age > never_used),
+        Owner::Ttl { ms } => age > ms,
+        Owner::Nobody | Owner::Session(_) => false,
+    }
 }
 
 /// The leader's own request: of no session.

@@ -136,9 +136,10 @@ impl Service {
                 let may_write = self.check_session(cx, session, origin);
                 let draft = Draft::new(self.database.tree(), &self.ahead, zxid, time);
                 let unchanged = draft.digest();
-                let (changes, digest) = match multi::draft(draft, &asker, may_write, &parts, out) {
-                    Some(draft) => done(draft),
-                    None => (Changes::default(), unchanged),
+                let (draft, passed) = multi::draft(draft, &asker, may_write, &parts, out);
+                let (changes, digest) = match passed || !cx.enforces(Rule::FailedMultiForgotten) {
+                    true => done(draft),
+                    false => (Changes::default(), unchanged),
                 };
                 Ok(Prepared { op, changes, digest })
             }

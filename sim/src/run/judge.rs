@@ -45,10 +45,15 @@ impl Judge {
     }
 
     pub fn end(&mut self, world: &World) -> Verdict {
-        self.oracles.end(world)?;
+        self.states(world)?;
         let recorder = std::mem::replace(&mut self.recorder, Recorder::new(0));
         self.history = self.history_of(recorder)?;
         self.judged(self.history.as_ref())
+    }
+
+    /// What only the state at an end can show, judged by the oracles.
+    pub fn states(&mut self, world: &World) -> Verdict {
+        self.oracles.end(world)
     }
 
     /// What the clients did and saw so far, judged by its witnesses.

@@ -163,6 +163,7 @@ impl Player {
                     if let Command::Expect(Expectation::Violation(oracle)) = command {
                         expected = Some(oracle.clone());
                         player.judge_histories();
+                        player.judge_end();
                     }
                     player.command(command)
                 }
@@ -278,6 +279,13 @@ impl Player {
     /// The clients' histories so far are judged.
     pub fn judge_histories(&mut self) {
         if let (None, Err(violation)) = (&self.violation, self.judge.histories()) {
+            self.object(violation);
+        }
+    }
+
+    /// What only the end of a run can show. A story that expects no violation may stop in the middle of things.
+    fn judge_end(&mut self) {
+        if let (None, Err(violation)) = (&self.violation, self.judge.states(&self.world)) {
             self.object(violation);
         }
     }

@@ -12,14 +12,14 @@ use crate::wire::txn::ErrorTxn;
 use crate::wire::{Code, Jute, Op, jute};
 use alloc::vec::Vec;
 
-/// Appends the body of a multi's transaction. Returns the draft if every operation passed.
+/// Appends the body of a multi's transaction. Returns what it drafted, and whether every operation passed.
 pub(super) fn draft<'a>(
     mut draft: Draft<'a>,
     asker: &Asker<'_>,
     may_write: Result<(), Code>,
     parts: &[Part<'_>],
     out: &mut Vec<u8>,
-) -> Option<Draft<'a>> {
+) -> (Draft<'a>, bool) {
     jute::encode_length(parts.len(), out);
     let mut failed = false;
     for part in parts {
@@ -39,7 +39,7 @@ pub(super) fn draft<'a>(
         }
         end(start, out);
     }
-    (!failed).then_some(draft)
+    (draft, !failed)
 }
 
 fn one(
