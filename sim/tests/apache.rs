@@ -154,7 +154,7 @@ fn zabra_reads_what_it_wrote_and_what_apache_wrote_alike() {
 fn apache_dumps_and_boots_what_zabra_wrote() {
     let theirs = replay(&apache::open(apache::golden("apache-3.9.5")).unwrap().1);
     for java in Java::all() {
-        let (from, data) = (&java.from, DataDirectory::of(&written_by_zabra()));
+        let (from, data) = (&java.from, DataDirectory::of(written_by_zabra().files()));
         for log in ["log.1", "log.1d"] {
             let dump = java.run("org.apache.zookeeper.server.persistence.TxnLogToolkit", &["-d", &data.file(log)]);
             assert!(dump.contains("EOF reached after"), "{from}: {log}: {dump}");

@@ -189,7 +189,7 @@ fn apache_opens_the_log_of_these_conversations() {
     store.perform(&StorageAction::Sync).expect("a disk that works");
     let disk = store.into_vfs();
     for java in Java::all() {
-        let server = java.serve(&DataDirectory::of(&disk));
+        let server = java.serve(&DataDirectory::of(disk.files()));
         if is_before_3_9(&server) {
             // It does not know create2 inside of a multi, which 3.9 logs.
             continue;

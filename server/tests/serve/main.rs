@@ -7,7 +7,12 @@
 )]
 
 mod client;
+mod directory;
+#[path = "../../../sim/tests/storage/java.rs"]
+#[expect(dead_code, reason = "the simulator's tests use all of it")]
+mod java;
 mod process;
+mod raw;
 
 use client::{Client, PATIENCE};
 use process::{Scratch, Server, ensemble, free_ports, leader};

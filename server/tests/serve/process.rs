@@ -100,6 +100,15 @@ impl Server {
         self.child = Some(command.spawn().unwrap());
     }
 
+    /// Waits until it answers.
+    pub fn until_it_serves(&self) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.mode().is_empty() {
+            assert!(Instant::now() < deadline, "waited in vain for the server");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// SIGKILL.
     pub fn kill(&mut self) {
         let mut child = self.child.take().expect("it runs");

@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
-use zabra_sim::disk::SectorDisk;
 
 /// Java with the jars of one version of ZooKeeper.
 pub struct Java {
@@ -135,15 +134,19 @@ impl DataDirectory {
     pub fn empty() -> DataDirectory {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let name = format!("zabra-apache-{}-{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
-        let root = std::env::temp_dir().join(name);
+        DataDirectory::at(std::env::temp_dir().join(name))
+    }
+
+    /// At this place, with what stands there.
+    pub fn at(root: PathBuf) -> DataDirectory {
         std::fs::create_dir_all(root.join("version-2")).expect("a directory for files");
         DataDirectory { root }
     }
 
-    /// The files of a simulated disk.
-    pub fn of(disk: &SectorDisk) -> DataDirectory {
+    /// With these files.
+    pub fn of<N: AsRef<Path>, B: AsRef<[u8]>>(files: impl IntoIterator<Item = (N, B)>) -> DataDirectory {
         let data = DataDirectory::empty();
-        for (name, bytes) in disk.files() {
+        for (name, bytes) in files {
             std::fs::write(data.root.join(name), bytes).expect("a file is written");
         }
         data
