@@ -506,3 +506,38 @@ fn a_clock_changes_the_times_of_transactions_and_nothing_else() {
         }
     }
 }
+
+/// The quorum that a `sync` waits for need not be of those who served when it came: here the only
+/// follower of then is gone before it answers, and another has come.
+#[test]
+fn a_sync_is_answered_by_a_quorum_that_came_later() {
+    let mut net = Net::empty();
+    let everyone = ensemble(3, 0);
+    for id in [1, 3] {
+        net.start(id, &everyone, Epoch::ZERO);
+    }
+    net.settle();
+    net.connect_everywhere();
+    net.settle();
+    net.sent.clear();
+    net.request(3, 1, Op::SYNC, &PathRequest { path: b"/" });
+    let (server, input) = net.inputs.pop_front().expect("the request");
+    net.step(server, input);
+    let pinged: Vec<_> = net.inputs.drain(..).map(|(to, _)| to).collect();
+    assert_eq!(pinged, [ServerId(1)], "and it will never hear of that");
+    net.start(2, &everyone, Epoch::ZERO);
+    net.settle();
+    assert!(net.all_serve());
+    net.lose(ServerId(1));
+    net.settle();
+    net.request(3, 2, Op::SYNC, &PathRequest { path: b"/" });
+    net.settle();
+    let ping: Vec<_> = net.timers.iter().filter(|(_, timer)| *timer == Timer::Ping).copied().collect();
+    assert!(!ping.is_empty(), "the reign goes on");
+    assert!(net.answers(3).is_empty(), "whoever came later has answered no PING of later yet");
+    for (server, timer) in ping {
+        net.step(server, Input::Fired { timer });
+    }
+    net.settle();
+    assert_eq!(net.answers(3), [(1, 0), (2, 0)]);
+}

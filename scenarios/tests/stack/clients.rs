@@ -1,6 +1,6 @@
 //! Clients that work until they are told to stop, and write down what they did and saw.
 
-use crate::faults::{Draws, Purpose, draws};
+use crate::draws::{Draws, Purpose, draws};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
@@ -55,8 +55,9 @@ impl Observer for Scribe {
     }
 }
 
-/// Works with one session after another until `until`. `number` names the client's first.
-pub async fn work(notes: Notes, number: u32, addresses: Vec<Address>, seed: u64, until: Instant) {
+/// Works with one session after another until `until`, on znodes whose paths begin with `prefix`.
+/// `number` names the client's first.
+pub async fn work(notes: Notes, number: u32, addresses: Vec<Address>, prefix: String, seed: u64, until: Instant) {
     let mut draws = draws(seed, Purpose::Client, number.into());
     for life in 0.. {
         let mut order = addresses.clone();
@@ -67,7 +68,7 @@ pub async fn work(notes: Notes, number: u32, addresses: Vec<Address>, seed: u64,
                 return;
             }
             let count = draws.between(1, 6);
-            let answers: Vec<_> = (0..count).map(|_| client.submit(operation(&mut draws, number))).collect();
+            let answers: Vec<_> = (0..count).map(|_| client.submit(operation(&mut draws, number, &prefix))).collect();
             let mut is_over = false;
             for answer in answers {
                 is_over |= answer.await.outcome == Outcome::NotSent;
@@ -80,19 +81,20 @@ pub async fn work(notes: Notes, number: u32, addresses: Vec<Address>, seed: u64,
     }
 }
 
-fn operation(draws: &mut Draws, number: u32) -> Operation {
-    let path = || format!("/n{}", number % 2).into_bytes();
+fn operation(draws: &mut Draws, number: u32, prefix: &str) -> Operation {
+    let path = || format!("{prefix}n{}", number % 2).into_bytes();
+    let queue = |rest: &str| format!("{prefix}q{rest}");
     let data = Some(format!("{number}:{}", draws.below(1000)).into_bytes());
     let watch = draws.one_in(4);
     match draws.below(12) {
-        0 => Operation::create("/q", b"", CreateMode::Persistent),
-        1 | 2 => Operation::create("/q/n-", b"", CreateMode::PersistentSequential),
-        3 => Operation::create("/q/e-", b"", CreateMode::EphemeralSequential),
-        4 => Operation::create(&format!("/n{}", draws.below(2)), b"new", CreateMode::Persistent),
+        0 => Operation::create(&queue(""), b"", CreateMode::Persistent),
+        1 | 2 => Operation::create(&queue("/n-"), b"", CreateMode::PersistentSequential),
+        3 => Operation::create(&queue("/e-"), b"", CreateMode::EphemeralSequential),
+        4 => Operation::create(&format!("{prefix}n{}", draws.below(2)), b"new", CreateMode::Persistent),
         5 | 6 | 7 => Operation::SetData { path: path(), data, version: -1 },
         8 => Operation::Delete { path: path(), version: -1 },
         9 => Operation::GetData { path: path(), watch },
-        10 => Operation::GetChildren { path: b"/q".to_vec(), watch },
+        10 => Operation::GetChildren { path: queue("").into_bytes(), watch },
         _ if draws.one_in(20) => Operation::Close,
         _ => Operation::Sync { path: path() },
     }

@@ -2,8 +2,9 @@
 
 use crate::clients::{self, Notes};
 use crate::disk::{Honesty, Platter, StorageTask};
-use crate::faults::{Fault, Purpose, draws, plan};
-use crate::judge;
+use crate::draws::{Purpose, draws};
+use crate::faults::{Fault, plan};
+use crate::judge::{self, File};
 use madsim::net::NetSim;
 use madsim::runtime::{Handle, NodeBuilder, NodeHandle, Runtime};
 use madsim::task::NodeId;
@@ -127,7 +128,7 @@ async fn live(seed: u64, honesty: Honesty) -> Report {
         .map(|number| {
             let until = began + Duration::from_millis(FAULTS_MS);
             let node = host(&handle, &format!("client {number}"), 100 + number as u8).build();
-            node.spawn(clients::work(notes.clone(), number, addresses.clone(), seed, until))
+            node.spawn(clients::work(notes.clone(), number, addresses.clone(), "/".into(), seed, until))
         })
         .collect();
     let faults = plan(seed, SERVERS, FAULTS_MS);
@@ -149,8 +150,12 @@ async fn live(seed: u64, honesty: Honesty) -> Report {
     for at in 0..SERVERS {
         strike(&handle, seed, &mut servers, Fault::CutPower(at));
     }
-    let platters: Vec<Platter> = servers.iter().map(|server| server.platter.clone()).collect();
-    Report::of(judge::judge(seed, &notes, &platters), &faults)
+    let mut files = Vec::new();
+    for (at, server) in servers.iter().enumerate() {
+        let platter = server.platter.lock();
+        files.extend(platter.files().map(|(path, bytes)| File { server: at, path: path.to_owned(), bytes }));
+    }
+    Report::of(judge::judge(&format!("seed {seed}"), &notes, files), &faults)
 }
 
 fn ip(last: u8) -> Ipv4Addr {

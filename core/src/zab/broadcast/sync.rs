@@ -80,6 +80,16 @@ impl Leading {
         self.answer_syncs(cx, effects);
     }
 
+    /// A learner serves from now on: the next PING that it is sent is later than every sync that
+    /// waits. Without it a sync whose first learners have all come and gone would wait for nobody,
+    /// and all later ones behind it, for as long as the reign lasts.
+    pub(in crate::zab) fn owe_in_syncs(&mut self, conn: ConnId) {
+        let owed = self.learners.get(&conn).map_or(1, |learner| learner.pings.saturating_add(1));
+        for sync in &mut self.syncs {
+            sync.owed.insert(conn, owed);
+        }
+    }
+
     pub(in crate::zab) fn forget_in_syncs<R: Rules>(
         &mut self,
         cx: &mut Cx<'_, R>,

@@ -236,6 +236,7 @@ impl Leading {
 
     fn send_up_to_date<R: Rules>(&mut self, cx: &mut Cx<'_, R>, conn: ConnId) {
         *self.stage_of(conn) = LearnerStage::Serving;
+        self.owe_in_syncs(conn);
         cx.act(Action::Send { conn, packet: Packet::UpToDate });
         cx.arm(Timer::Learner(conn), cx.config.tick_ms.saturating_mul(cx.config.sync_limit));
     }
