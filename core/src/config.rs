@@ -2,7 +2,9 @@
 
 use crate::id::{ServerId, ServerSet};
 use crate::quorum::Quorum;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
+use core::fmt;
 
 /// What one server knows of itself and of its ensemble.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -42,6 +44,41 @@ pub struct Access {
     pub skip_acl: bool,
     /// Whether hard quotas refuse writes (`enforceQuota`).
     pub enforce_quota: bool,
+    /// Who may be known by SASL; nobody, and the scheme is not there, without it.
+    pub sasl: Option<Arc<Sasl>>,
+}
+
+/// SASL by DIGEST-MD5 (reference/zookeeper.md section 1.10).
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Sasl {
+    pub users: BTreeMap<Arc<str>, Password>,
+    /// The users that are the superuser (`superUser`, `superUser.N`).
+    pub superusers: BTreeSet<Arc<str>>,
+    /// Whether a connection may go on, as nobody, whose client could not show who it is
+    /// (`allowSaslFailedClients`).
+    pub lets_failed_stay: bool,
+    /// Random, and of one life of the server: challenges are made with it.
+    pub secret: [u8; 32],
+}
+
+impl fmt::Debug for Sasl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sasl").field("users", &self.users.keys()).finish_non_exhaustive()
+    }
+}
+
+/// A password, which no message shows.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Password(Arc<str>);
+
+impl Password {
+    pub fn new(text: &str) -> Password {
+        Password(Arc::from(text))
+    }
+
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
 }
 
 /// When containers and znodes with a time to live are deleted (reference/zookeeper.md section 2.6).

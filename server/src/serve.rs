@@ -7,6 +7,7 @@ use crate::files::Directory;
 use crate::shell;
 use crate::storage::StorageThread;
 use std::io;
+use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use zabra_core::log::{Recovered, Store};
 
@@ -22,11 +23,17 @@ pub fn serve(settings: Settings) -> Exit {
     runtime.block_on(run(settings)).unwrap_or_else(|exit| exit)
 }
 
-async fn run(settings: Settings) -> Result<Exit, Exit> {
+async fn run(mut settings: Settings) -> Result<Exit, Exit> {
     let (terminate, interrupt) = signals().map_err(|error| {
         tracing::error!(%error, "signals cannot be heard");
         Exit::Unexpected
     })?;
+    if let Some(sasl) = &mut settings.access.sasl {
+        getrandom::fill(&mut Arc::make_mut(sasl).secret).map_err(|error| {
+            tracing::error!(%error, "the system gives no random bytes for the challenges of SASL");
+            Exit::Unexpected
+        })?;
+    }
     let (store, recovered) = open(&settings)?;
     let (disk, done) = StorageThread::start(store, settings.purge);
     Ok(shell::run(settings, recovered, Box::new(disk), done, asked_to_end(terminate, interrupt)).await)

@@ -3,7 +3,7 @@
 The harness writes zoo.cfg, myid and jaas.conf into a folder and starts `java ... QuorumPeerMain zoo.cfg`. Here the name
 `subprocess` in kazoo.testing.common is replaced by one whose Popen starts INTEROP_SERVER (a command; the path of zoo.cfg
 follows) and hands over what the harness gave Java as properties: `-Dzookeeper.x=v` becomes the line `x=v`, which is how
-Apache itself reads it, and the JAAS file's path becomes ZK_JAAS_CONF. Servers listen on the loopback only.
+Apache itself reads it, and so does the JAAS file's path, under its own name. Servers listen on the loopback only.
 
 INTEROP_RESULTS: a file that gets one line of JSON for each test. INTEROP_LOGS: a folder for what the servers say.
 """
@@ -29,16 +29,15 @@ class Launcher:
         for key, value in properties.items():
             if key.startswith("zookeeper.") and not key.startswith(LOGGING):
                 lines.append("%s=%s" % (key[len("zookeeper.") :], value))
-            elif key == "readonlymode.enabled":
+            elif key in ("readonlymode.enabled", "java.security.auth.login.config"):
                 lines.append("%s=%s" % (key, value))
         with open(config, "a") as file:
             file.write("\n".join(lines) + "\n")
         with open(config) as file:
             port = re.search(r"^clientPort=(\d+)", file.read(), re.M).group(1)
         log = open(os.path.join(os.environ["INTEROP_LOGS"], "server-%s.log" % port), "ab")
-        environment = dict(os.environ, ZK_JAAS_CONF=properties.get("java.security.auth.login.config", ""))
         command = shlex.split(os.environ["INTEROP_SERVER"]) + [config]
-        return subprocess.Popen(command, env=environment, **dict(kwargs, stdout=log, stderr=subprocess.STDOUT))
+        return subprocess.Popen(command, **dict(kwargs, stdout=log, stderr=subprocess.STDOUT))
 
 
 class Results:

@@ -15,7 +15,7 @@ use toml::Table;
 /// What is installed, in versions that are known to work together.
 const PACKAGES: [&str; 3] = ["kazoo[test,gevent,eventlet,sasl]==2.11.0", "pyOpenSSL<26.2", "pytest<9"];
 /// Parts of the suite that take about a minute together and touch every kind of request.
-const SAMPLE: [&str; 9] = [
+const SAMPLE: [&str; 10] = [
     "test_barrier.py",
     "test_cache.py",
     "test_counter.py",
@@ -24,6 +24,7 @@ const SAMPLE: [&str; 9] = [
     "test_lock.py",
     "test_partitioner.py",
     "test_queue.py",
+    "test_sasl.py",
     "test_watchers.py",
 ];
 

@@ -6,6 +6,7 @@
 //! done by its siblings.
 
 use super::access;
+use super::access::sasl::{Exchange, Said};
 use crate::config::Config;
 use crate::contract::{ClientOrigin, DropReason};
 use crate::id::{SessionId, Xid, Zxid};
@@ -31,6 +32,7 @@ pub(super) struct Connection {
     pub(super) held: VecDeque<Arc<[u8]>>,
     /// Whether reading is switched off.
     pub(super) paused: bool,
+    pub(super) exchange: Exchange,
 }
 
 /// How far the session of a connection is.
@@ -93,6 +95,8 @@ pub(super) enum Wait {
     },
     /// Its turn: the auth packet was looked at when it came.
     Authenticated,
+    /// Its turn: the token was looked at when it came, and this is the answer to it.
+    Token(Arc<[u8]>),
     /// Its transaction, which has not been applied here.
     Write(Request),
     /// Its turn: its transaction has been applied.
@@ -132,7 +136,7 @@ impl Pending {
     /// Whether nothing but its place in the queue keeps it from being answered.
     fn is_ready(&self) -> bool {
         match &self.wait {
-            Wait::Failed { .. } | Wait::Read { .. } | Wait::Authenticated | Wait::Done(_) => true,
+            Wait::Failed { .. } | Wait::Read { .. } | Wait::Authenticated | Wait::Token(_) | Wait::Done(_) => true,
             Wait::Write(_) => false,
             Wait::Sync { answered, .. } => *answered,
         }
@@ -161,6 +165,7 @@ impl Connection {
             queue: VecDeque::new(),
             held: VecDeque::new(),
             paused: false,
+            exchange: Exchange::default(),
         }
     }
 
@@ -194,6 +199,29 @@ impl Connection {
             Ok(()) if self.auth.len() > config.limits.identities => failed(DropReason::LimitReached),
             Ok(()) => Wait::Authenticated,
             Err(_) => failed(DropReason::AuthFailed),
+        }
+    }
+
+    /// The client says who it is by SASL.
+    pub(super) fn negotiate(&mut self, config: &Config, count: u64, token: &[u8]) -> Wait {
+        let refused = |reason| Wait::Failed { err: Code::AuthFailed, then: Then::Drop(reason) };
+        let Some(sasl) = &config.access.sasl else {
+            return Wait::Failed { err: Code::Unimplemented, then: Then::Continue };
+        };
+        match self.exchange.heard(sasl, count, token) {
+            Said::Challenge(challenge) => Wait::Token(challenge.into()),
+            Said::Known { user, proof } => {
+                access::add(&mut self.auth, b"sasl", user.as_bytes());
+                if sasl.superusers.contains(user.as_str()) {
+                    access::add(&mut self.auth, access::SUPER, b"");
+                }
+                match self.auth.len() > config.limits.identities {
+                    true => refused(DropReason::LimitReached),
+                    false => Wait::Token(proof.into()),
+                }
+            }
+            Said::Refused if sasl.lets_failed_stay => Wait::Token(Arc::from([])),
+            Said::Refused => refused(DropReason::AuthFailed),
         }
     }
 

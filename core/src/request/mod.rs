@@ -29,7 +29,7 @@ use crate::log::Image;
 use crate::rule::Rules;
 use crate::session::{SessionIds, Tracker};
 use crate::watch::Watches;
-use crate::wire::records::{AuthPacket, RequestHeader};
+use crate::wire::records::{AuthPacket, RequestHeader, SaslToken};
 use crate::wire::{Code, Jute, Op, Reader};
 use crate::zab::Request;
 use ahead::Ahead;
@@ -74,6 +74,8 @@ pub struct Service {
     tracker: Tracker,
     /// As leader: the search for what fades by itself.
     sweep: fading::Sweep,
+    /// Tokens of SASL that came: no two challenges are equal.
+    negotiations: u64,
 }
 
 impl Service {
@@ -92,6 +94,7 @@ impl Service {
             ahead: Ahead::default(),
             tracker: Tracker::default(),
             sweep: fading::Sweep::default(),
+            negotiations: 0,
         }
     }
 
@@ -190,6 +193,13 @@ impl Service {
                 Ok(packet) => connection.authenticate(cx.config, &packet),
                 Err(_) => return self.drop_client(cx, client, DropReason::Malformed),
             },
+            Class::Sasl => match SaslToken::decode(&mut Reader::new(body)) {
+                Ok(SaslToken { token }) => {
+                    self.negotiations = self.negotiations.wrapping_add(1);
+                    connection.negotiate(cx.config, self.negotiations, token.unwrap_or_default())
+                }
+                Err(_) => return self.drop_client(cx, client, DropReason::Malformed),
+            },
             Class::Later => Wait::Failed { err: Code::Unimplemented, then: Then::Continue },
             Class::Unknown => Wait::Failed { err: Code::Unimplemented, then: Then::Drop(DropReason::UnknownOperation) },
         };
@@ -236,6 +246,7 @@ impl Service {
                 | Wait::Failed { .. }
                 | Wait::Read { .. }
                 | Wait::Authenticated
+                | Wait::Token(_)
                 | Wait::Done(_) => {}
             }
         }
@@ -260,6 +271,8 @@ enum Class {
     Sync,
     /// Says who the client is.
     Auth,
+    /// The same, in several steps.
+    Sasl,
     /// Exists in ZooKeeper and is not offered here: −6.
     Later,
     /// Does not exist for clients: −6, then the connection is closed. createSession and
@@ -296,7 +309,8 @@ impl Class {
             | Op::CLOSE_SESSION => Class::Write,
             Op::SYNC => Class::Sync,
             Op::AUTH => Class::Auth,
-            Op::RECONFIG | Op::SASL => Class::Later,
+            Op::SASL => Class::Sasl,
+            Op::RECONFIG => Class::Later,
             _ => Class::Unknown,
         }
     }

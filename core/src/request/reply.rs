@@ -8,7 +8,7 @@ use crate::contract::{Action, Cx, DropReason, Event, Timer};
 use crate::id::{ClientId, SessionId, Xid, Zxid};
 use crate::rule::{Rule, Rules};
 use crate::watch::EventKind;
-use crate::wire::records::{Create2Reply, PathReply, PathRequest, ReplyHeader, StatReply, WatcherEvent};
+use crate::wire::records::{Create2Reply, PathReply, PathRequest, ReplyHeader, SaslToken, StatReply, WatcherEvent};
 use crate::wire::{Code, Jute, Op, Reader, ReservedXid};
 use alloc::vec::Vec;
 
@@ -37,13 +37,13 @@ impl Address {
     fn zxid_on_wire(&self, zxid: Zxid) -> i64 {
         match Class::of(self.op) {
             Class::Unknown => NO_ZXID,
-            Class::Auth => 0,
+            Class::Auth | Class::Sasl => 0,
             Class::Read | Class::Write | Class::Sync | Class::Later => zxid.to_wire(),
         }
     }
 }
 
-/// Sends a reply; the body is written only if `err` is 0.
+/// Sends a reply. Behind an error there is no body, but for one: a token that is none, when SASL has failed.
 pub(super) fn reply<R: Rules>(cx: &mut Cx<'_, R>, to: Address, zxid: Zxid, err: i32, body: impl FnOnce(&mut Vec<u8>)) {
     let Address { client, session, xid, op } = to;
     let header = ReplyHeader { xid: to.xid_on_wire(), zxid: to.zxid_on_wire(zxid), err };
@@ -51,6 +51,8 @@ pub(super) fn reply<R: Rules>(cx: &mut Cx<'_, R>, to: Address, zxid: Zxid, err: 
         header.encode(out);
         if err == 0 {
             body(out);
+        } else if op == Op::SASL && err == Code::AuthFailed.to_wire() {
+            SaslToken { token: None }.encode(out);
         }
     });
     cx.act(Action::Reply { client, frame });
@@ -105,6 +107,11 @@ impl Service {
             Wait::Read { body, known } => return self.read(cx, to, &body, known),
             Wait::Authenticated => {
                 reply(cx, to, self.applied(), 0, |_| {});
+                Then::Continue
+            }
+            Wait::Token(token) => {
+                let token = (!token.is_empty()).then_some(&*token);
+                reply(cx, to, Zxid::ZERO, 0, |out| SaslToken { token }.encode(out));
                 Then::Continue
             }
             Wait::Failed { err, then } => {

@@ -1,6 +1,7 @@
 //! From entries to settings: every value is looked at, and every problem said.
 
 mod access;
+mod sasl;
 
 use super::key::{Standing, standing, suggestion};
 use super::member::{Host, Member, Part};
@@ -73,7 +74,7 @@ impl Check {
         let plain = Settings::alone();
         let data_dir = self.data_dir();
         let members = self.members();
-        let me = self.me(&members, data_dir.as_deref(), open);
+        let me = self.me(&members, data_dir.as_deref(), &open);
         self.peer_type(&members, me);
         let (quorum, observers) = self.quorum(&members);
         let tick_ms = self.number("tickTime", 1, i32::MAX as u32).unwrap_or(3000);
@@ -97,7 +98,7 @@ impl Check {
             session_max_ms,
             client_connections: self.number("maxClientCnxns", 0, u32::MAX).unwrap_or(plain.client_connections),
             all_connections: self.number("maxCnxns", 0, u32::MAX).unwrap_or(0),
-            access: self.access(),
+            access: self.access(&open),
             fading: self.fading(),
             snap_count: self.number("snapCount", 2, u32::MAX),
             purge: self.purge(),

@@ -26,6 +26,8 @@ const OBEYED: &[&str] = &[
     "skipACL",
     "enforceQuota",
     "extendedTypesEnabled",
+    "allowSaslFailedClients",
+    "java.security.auth.login.config",
     "znode.container.checkIntervalMs",
     "znode.container.maxPerMinute",
     "znode.container.maxNeverUsedIntervalMs",
@@ -41,6 +43,9 @@ const OBEYED: &[&str] = &[
     "cnxTimeout",
     "quorumListenOnAllIPs",
 ];
+
+/// Obeyed: families, each key of which begins so.
+const OBEYED_FAMILIES: &[&str] = &["server.", "group.", "weight.", "authProvider.", "superUser"];
 
 /// Apache's, without effect here yet.
 const WITHOUT: &[&str] = &[
@@ -82,7 +87,6 @@ const WITHOUT: &[&str] = &[
     "client.portUnification",
     "serverCnxnFactory",
     "sessionRequireClientSASLAuth",
-    "allowSaslFailedClients",
     "audit.enable",
     "digest.enabled",
     "closeSessionTxn.enabled",
@@ -111,7 +115,6 @@ const WITHOUT: &[&str] = &[
 /// Families of Apache's, each key of which begins so.
 const FAMILIES: &[&str] = &[
     "ssl.",
-    "authProvider.",
     "quorum.auth.",
     "quorum.cnxn.",
     "znode.container.",
@@ -134,13 +137,12 @@ const FAMILIES: &[&str] = &[
     "jvm.",
     "kerberos.",
     "security.",
-    "superUser",
     "metricsProvider.",
 ];
 
 /// What a key is, if anybody knows it.
 pub fn standing(key: &str) -> Option<Standing> {
-    if OBEYED.contains(&key) || ["server.", "group.", "weight."].iter().any(|family| key.starts_with(family)) {
+    if OBEYED.contains(&key) || OBEYED_FAMILIES.iter().any(|family| key.starts_with(family)) {
         return Some(Standing::Obeyed);
     }
     let known = WITHOUT.contains(&key) || FAMILIES.iter().any(|family| key.starts_with(family));

@@ -5,6 +5,7 @@
 //! opened or bound here but these two files.
 
 mod check;
+mod jaas;
 mod key;
 mod member;
 mod problem;

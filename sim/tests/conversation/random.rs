@@ -16,8 +16,8 @@ use zabra_core::wire::records::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
     Everything,
-    /// Not what 3.8 answers otherwise: stats of a multi's create2, exists where it may not be read, the
-    /// newer kinds of watches.
+    /// Not what 3.8 answers otherwise: stats of a multi's create2, exists where it may not be read,
+    /// lasting watches and taking watches away.
     Before39,
 }
 
@@ -171,7 +171,7 @@ const LISTS: [&[(i32, &str, &str)]; 8] = [
 impl Asked {
     fn before_39(self) -> Asked {
         match self {
-            Asked::SetAcl { .. } | Asked::Watches { .. } => Asked::Ping,
+            Asked::SetAcl { .. } | Asked::Watches { .. } | Asked::AddWatch { .. } => Asked::Ping,
             Asked::Create { path, data, flags, .. } => Asked::Create { plain: true, path, data, flags },
             Asked::Multi(all) => Asked::Multi(all.into_iter().map(Asked::before_39).collect()),
             Asked::Several(all) => Asked::Several(all.into_iter().map(Asked::before_39).collect()),
@@ -182,7 +182,6 @@ impl Asked {
             | Asked::MultiRead(_)
             | Asked::Check { .. }
             | Asked::On { .. }
-            | Asked::AddWatch { .. }
             | Asked::Timed { .. }
             | Asked::Auth { .. }
             | Asked::Ping

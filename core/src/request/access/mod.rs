@@ -7,6 +7,7 @@
 mod address;
 mod base64;
 mod digest;
+pub(super) mod sasl;
 mod sha1;
 
 use crate::config::Access;
@@ -38,7 +39,7 @@ impl Perms {
 const WORLD: &[u8] = b"world";
 const ANYONE: &[u8] = b"anyone";
 const AUTH: &[u8] = b"auth";
-const SUPER: &[u8] = b"super";
+pub(super) const SUPER: &[u8] = b"super";
 
 /// The ways to be known that this server has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,7 @@ enum Scheme {
     Ip,
     Digest,
     X509,
+    Sasl,
 }
 
 impl Scheme {
@@ -54,6 +56,7 @@ impl Scheme {
             b"ip" => Some(Scheme::Ip),
             b"digest" => Some(Scheme::Digest),
             b"x509" if access.x509 => Some(Scheme::X509),
+            b"sasl" if access.sasl.is_some() => Some(Scheme::Sasl),
             _ => None,
         }
     }
@@ -62,7 +65,7 @@ impl Scheme {
     fn is_authenticated(self) -> bool {
         match self {
             Scheme::Ip => false,
-            Scheme::Digest | Scheme::X509 => true,
+            Scheme::Digest | Scheme::X509 | Scheme::Sasl => true,
         }
     }
 
@@ -73,6 +76,7 @@ impl Scheme {
             Scheme::Digest => digest::is_valid(id),
             // Java asks for a distinguished name; any text that is one line is taken.
             Scheme::X509 => !id.is_empty() && !id.contains(&0),
+            Scheme::Sasl => is_principal(id),
         }
     }
 
@@ -81,6 +85,21 @@ impl Scheme {
             Scheme::Ip => address::Net::parse(named).is_some_and(|net| net.holds(id)),
             Scheme::Digest => id == named,
             Scheme::X509 => access.x509_super.as_deref() == Some(id) || id == named,
+            // Apache's: the user of this name is in every list that names a user.
+            Scheme::Sasl => id == SUPER || id == named,
+        }
+    }
+}
+
+/// Whether a list may name this user: a word, or a principal of Kerberos (`name@REALM`, `name/host@REALM`).
+fn is_principal(id: &[u8]) -> bool {
+    let mut parts = id.split(|byte| *byte == b'@');
+    let (name, realm, more) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
+    match realm {
+        None => true,
+        Some(realm) => {
+            let slashes = name.iter().filter(|byte| **byte == b'/').count();
+            more.is_none() && slashes <= 1 && !realm.contains(&b'/')
         }
     }
 }
@@ -166,6 +185,8 @@ pub(super) fn authenticate(access: &Access, known: &mut Vec<Identity>, packet: &
             add(known, b"digest", &id);
             Ok(())
         }
+        // It has operations of its own.
+        Scheme::Sasl => Err(Code::AuthFailed),
     }
 }
 
@@ -180,7 +201,7 @@ pub(super) fn add(known: &mut Vec<Identity>, scheme: &[u8], id: &[u8]) {
 pub(super) fn user<'a>(access: &Access, identity: &'a Identity) -> &'a [u8] {
     match Scheme::named(access, &identity.scheme) {
         Some(Scheme::Digest) => digest::user(&identity.id),
-        Some(Scheme::Ip | Scheme::X509) => &identity.id,
+        Some(Scheme::Ip | Scheme::X509 | Scheme::Sasl) => &identity.id,
         None => b"",
     }
 }

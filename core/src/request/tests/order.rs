@@ -176,10 +176,10 @@ fn operations_that_do_not_exist_close_the_connection() {
 #[test]
 fn operations_of_later_versions_are_unimplemented() {
     let mut bench = pipelined();
-    for op in [Op::RECONFIG, Op::SASL] {
-        bench.send(1, 1, op, &Nothing);
-        assert_eq!(order(&mut bench), ["1:-6"], "op {op}");
-    }
+    bench.send(1, 1, Op::RECONFIG, &Nothing);
+    assert_eq!(order(&mut bench), ["1:-6"]);
+    bench.send(1, 1, Op::SASL, &SaslToken { token: None });
+    assert_eq!(order(&mut bench), ["1:-6"], "nobody has configured it");
 }
 
 #[test]

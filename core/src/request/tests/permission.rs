@@ -2,6 +2,7 @@
 
 use super::bench::*;
 use super::multi::Parts;
+use crate::request::access::sasl::tests::{answer, sasl};
 
 const ALICE: &[u8] = b"alice:secret";
 
@@ -55,6 +56,49 @@ fn answers(bench: &Bench, client: u32) -> Vec<(i32, i32)> {
         (op, if failed { Code::NoAuth.to_wire() } else { reply.err })
     };
     requests.into_iter().map(ask).collect()
+}
+
+/// One step of SASL.
+fn token(bench: &mut Bench, client: u32, token: &[u8]) -> Reply {
+    bench.ask(client, Op::SASL, &SaslToken { token: Some(token) })
+}
+
+fn with_sasl() -> Bench {
+    let mut bench = Bench::leader();
+    bench.config.access.sasl = Some(Arc::new(sasl()));
+    bench.connect(1);
+    bench.connect(2);
+    bench
+}
+
+#[test]
+fn a_user_of_sasl_is_who_its_lists_name() {
+    let mut bench = with_sasl();
+    let challenge = token(&mut bench, 1, b"");
+    let challenge = challenge.body::<SaslToken<'_>>().token.expect("a challenge").to_vec();
+    let proof = token(&mut bench, 1, answer(&challenge, "alice", "secret").as_bytes());
+    assert_eq!((proof.err, proof.zxid), (0, 0));
+    assert!(proof.body::<SaslToken<'_>>().token.is_some_and(|token| token.starts_with(b"rspauth=")));
+    bench.create(1, "/a", 0);
+    let acl = vec![Acl { perms: 31, id: Id { scheme: b"sasl", id: b"alice" } }];
+    let set = SetAclRequest { path: b"/a", acl: Some(acl), version: -1 };
+    assert_eq!(bench.ask(1, Op::SET_ACL, &set).err, 0);
+    assert_eq!(bench.ask(1, Op::GET_DATA, &read_request("/a")).err, 0);
+    assert_eq!(bench.ask(2, Op::GET_DATA, &read_request("/a")).err, Code::NoAuth.to_wire());
+}
+
+#[test]
+fn a_wrong_password_ends_the_connection_behind_an_empty_token() {
+    let mut bench = with_sasl();
+    let challenge = token(&mut bench, 1, b"");
+    let challenge = challenge.body::<SaslToken<'_>>().token.expect("a challenge").to_vec();
+    let guess = answer(&challenge, "alice", "guess");
+    bench.send(1, 7, Op::SASL, &SaslToken { token: Some(guess.as_bytes()) });
+    let [Sent::Frame(1, frame), end] = &bench.take_sent()[..] else { panic!("an answer, and the end") };
+    let refused = Reply::of(frame);
+    assert_eq!((refused.xid, refused.err, refused.zxid), (7, Code::AuthFailed.to_wire(), 0));
+    assert_eq!(refused.body, (-1i32).to_be_bytes(), "Apache's clients read a token behind the error");
+    assert_eq!(*end, Sent::Drop(1, DropReason::AuthFailed));
 }
 
 struct Bytes(Vec<u8>);

@@ -1,11 +1,12 @@
 //! The keys about who may do what, and about what goes by itself.
 
 use super::Check;
+use std::path::Path;
 use std::sync::Arc;
 use zabra_core::config::{Access, Fading};
 
 impl Check {
-    pub(super) fn access(&mut self) -> Access {
+    pub(super) fn access(&mut self, open: impl Fn(&Path) -> Option<String>) -> Access {
         let super_digest = self.entries.get("DigestAuthenticationProvider.superDigest");
         let super_digest = super_digest.map(|entry| Arc::from(entry.value.as_bytes()));
         if self.flag("extendedTypesEnabled") == Some(false) {
@@ -19,6 +20,7 @@ impl Check {
             super_digest,
             skip_acl: self.flag("skipACL").unwrap_or_default(),
             enforce_quota: self.flag("enforceQuota").unwrap_or_default(),
+            sasl: self.sasl(open),
             ..Access::default()
         }
     }
