@@ -24,19 +24,32 @@ impl Deframer {
 
     /// The next complete frame's payload, if it is there.
     pub fn next_frame(&mut self, limit: u32) -> Result<Option<Vec<u8>>, BadLength> {
-        let Some((head, rest)) = self.bytes.split_first_chunk::<4>() else {
+        let mut at = 0;
+        let frame = self.frame_at(&mut at, limit)?.map(<[u8]>::to_vec);
+        self.forget(at);
+        Ok(frame)
+    }
+
+    /// The payload of the complete frame that begins at `at`, which is moved behind it. Many frames
+    /// of one read are walked so, and forgotten together.
+    pub(crate) fn frame_at(&self, at: &mut usize, limit: u32) -> Result<Option<&[u8]>, BadLength> {
+        let Some((head, rest)) = self.bytes.get(*at..).and_then(<[u8]>::split_first_chunk::<4>) else {
             return Ok(None);
         };
         let length = i32::from_be_bytes(*head);
         let Some(needed) = u32::try_from(length).ok().filter(|n| *n <= limit).map(|n| n as usize) else {
             return Err(BadLength(length));
         };
-        if rest.len() < needed {
+        let Some(frame) = rest.get(..needed) else {
             return Ok(None);
-        }
-        let frame = rest[..needed].to_vec();
-        self.bytes.drain(..4 + needed);
+        };
+        *at += 4 + needed;
         Ok(Some(frame))
+    }
+
+    /// Drops the bytes before `at`.
+    pub(crate) fn forget(&mut self, at: usize) {
+        self.bytes.drain(..at);
     }
 }
 

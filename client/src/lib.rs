@@ -25,6 +25,8 @@ mod handshake;
 pub mod net;
 mod operation;
 mod session;
+#[cfg(feature = "tokio")]
+mod target;
 mod watches;
 
 pub use contract::{Config, Ended, Handle, Input, Outcome, Output, SessionEvent, Timer, Wrong};
@@ -32,4 +34,6 @@ pub use deframe::Deframer;
 pub use handshake::PASSWORD_LEN;
 pub use operation::{Code, CreateMode, Grant, Operation, Reply};
 pub use session::Session;
+#[cfg(feature = "tokio")]
+pub use target::Target;
 pub use watches::{WatchEvent, WatchKind, WatchTable};

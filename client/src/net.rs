@@ -24,8 +24,9 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout};
 use zabra_core::id::{SessionId, Zxid};
 
-/// Bytes taken from the socket at once.
-const READ_BYTES: usize = 64 << 10;
+/// Bytes taken from the socket at once: at first, and at most. An idle session costs little, and one
+/// whose reads fill the buffer gets a larger one.
+const READ_BYTES: std::ops::RangeInclusive<usize> = 4 << 10..=64 << 10;
 /// How long what was said last may take to be written.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -42,6 +43,9 @@ pub trait Observer: Send + 'static {
     fn submitted(&mut self, handle: Handle, operation: &Operation);
     /// The session put something out.
     fn saw(&mut self, output: &Output);
+    /// More operations for the session, asked for whenever it has put something out: a load that
+    /// follows its own replies needs no other task. Their completions come to `saw` alone.
+    fn follow(&mut self, _operations: &mut Vec<Operation>) {}
 }
 
 /// Where only the session's own outputs matter.
@@ -92,6 +96,7 @@ impl Client {
             answers: BTreeMap::new(),
             handles: 0,
             outputs: Vec::new(),
+            follows: Vec::new(),
         };
         drop(tokio::spawn(task.run(inbox)));
         Client { requests }
@@ -187,6 +192,7 @@ struct Task<O> {
     answers: BTreeMap<Handle, oneshot::Sender<Completion>>,
     handles: u32,
     outputs: Vec<Output>,
+    follows: Vec<Operation>,
 }
 
 impl<O: Observer> Task<O> {
@@ -222,18 +228,23 @@ impl<O: Observer> Task<O> {
     }
 
     fn submit(&mut self, request: Request) {
-        self.handles += 1;
-        let handle = Handle(self.handles);
+        let handle = self.next_handle();
         self.answers.insert(handle, request.answer);
         self.observer.submitted(handle, &request.operation);
         self.step(Input::Submit { handle, operation: request.operation });
+    }
+
+    /// Handles come again after four billion: no operation waits so long.
+    fn next_handle(&mut self) -> Handle {
+        self.handles = self.handles.wrapping_add(1);
+        Handle(self.handles)
     }
 
     fn on_line(&mut self, brought: Brought) {
         match brought {
             Brought::Line(Ok(stream)) => {
                 drop(stream.set_nodelay(true));
-                let input = vec![0; READ_BYTES].into_boxed_slice();
+                let input = vec![0; *READ_BYTES.start()].into_boxed_slice();
                 let wire = Wire { stream, input, output: Vec::new(), written: 0, is_flushed: true };
                 self.line = Line::Open(Box::new(wire));
                 self.step(Input::Connected);
@@ -245,8 +256,11 @@ impl<O: Observer> Task<O> {
             Brought::Bytes(Some(n)) => {
                 let Line::Open(wire) = &mut self.line else { return };
                 // Put back below, unless the session has hung up meanwhile.
-                let input = std::mem::take(&mut wire.input);
+                let mut input = std::mem::take(&mut wire.input);
                 self.step(Input::Received(&input[..n]));
+                if n == input.len() && n < *READ_BYTES.end() {
+                    input = vec![0; 2 * n].into_boxed_slice();
+                }
                 if let Line::Open(wire) = &mut self.line {
                     wire.input = input;
                 }
@@ -255,6 +269,24 @@ impl<O: Observer> Task<O> {
     }
 
     fn step(&mut self, input: Input<'_>) {
+        self.step_once(input);
+        loop {
+            let mut follows = std::mem::take(&mut self.follows);
+            self.observer.follow(&mut follows);
+            let is_over = follows.is_empty();
+            for operation in follows.drain(..) {
+                let handle = self.next_handle();
+                self.observer.submitted(handle, &operation);
+                self.step_once(Input::Submit { handle, operation });
+            }
+            self.follows = follows;
+            if is_over {
+                return;
+            }
+        }
+    }
+
+    fn step_once(&mut self, input: Input<'_>) {
         let mut outputs = std::mem::take(&mut self.outputs);
         self.session.step(input, &mut outputs);
         for output in outputs.drain(..) {

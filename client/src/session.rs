@@ -183,15 +183,22 @@ impl Session {
             return;
         }
         self.bytes.push(bytes);
+        // Out of the session while its frames are read in place; a lost connection drops the rest.
+        let mut stream = std::mem::take(&mut self.bytes);
+        let mut at = 0;
         while self.is_connected() {
-            let frame = match self.bytes.next_frame(self.config.frame_bytes) {
+            let frame = match stream.frame_at(&mut at, self.config.frame_bytes) {
                 Ok(Some(frame)) => frame,
-                Ok(None) => break,
+                Ok(None) => {
+                    stream.forget(at);
+                    self.bytes = stream;
+                    break;
+                }
                 Err(length) => return self.server_wrong(Wrong::FrameLength(length.0), out),
             };
             let read = match self.phase {
-                Phase::Handshake => self.on_connect_response(&frame, out),
-                Phase::Attached => self.on_reply(&frame, out),
+                Phase::Handshake => self.on_connect_response(frame, out),
+                Phase::Attached => self.on_reply(frame, out),
                 Phase::Idle | Phase::Dialling | Phase::Waiting | Phase::Ended => break,
             };
             if let Err(wrong) = read {

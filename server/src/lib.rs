@@ -2,6 +2,8 @@
 //! here: what happens is told to the core, and what the core commands is done.
 #![forbid(unsafe_code)]
 
+#[cfg(not(madsim))]
+pub mod bench;
 pub mod config;
 pub mod exit;
 #[cfg(not(madsim))]

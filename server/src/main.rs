@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+use zabra::bench;
 use zabra::config::{self, Problem, Settings, Severity};
 use zabra::exit::Exit;
 use zabra::serve;
@@ -30,6 +31,8 @@ enum Verb {
         #[arg(long, env = "ZABRA_LOG", default_value = "info")]
         log: String,
     },
+    /// Loads a ZooKeeper-compatible ensemble and says what it bore.
+    Bench(bench::Arguments),
     /// Looks at configurations.
     Config {
         #[command(subcommand)]
@@ -57,6 +60,7 @@ enum LogFormat {
 fn main() -> ExitCode {
     match Command::parse().verb {
         Verb::Serve { config, log_format, log } => serve(config, log_format, &log),
+        Verb::Bench(arguments) => bench::run(&arguments),
         Verb::Config { verb: ConfigVerb::Check { config, strict } } => check(&config, strict),
     }
     .into()
