@@ -16,6 +16,7 @@
 #![forbid(unsafe_code)]
 extern crate alloc;
 
+pub mod admin;
 pub mod config;
 pub mod contract;
 pub mod id;

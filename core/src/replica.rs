@@ -1,6 +1,7 @@
 //! One server: dispatch only, one line per arm; and the loop that carries the consequences of a
 //! step between the ensemble's part ([`Peer`]) and the service.
 
+use crate::admin::Server;
 use crate::config::Config;
 use crate::contract::{Action, Actions, Cx, Event, Fault, Input, Timer};
 use crate::id::{ConnId, Epoch, ServerId, SessionId, Stamp, Zxid};
@@ -446,6 +447,11 @@ impl<'a> View<'a> {
 
     pub fn service(self) -> &'a Service {
         &self.replica.service
+    }
+
+    /// The server as operators may know it.
+    pub fn admin(self) -> Server<'a> {
+        crate::role::admin(&self.replica.config, &self.replica.peer, &self.replica.service)
     }
 
     /// The vote with which this server left LOOKING last, as it tells those who look.

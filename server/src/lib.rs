@@ -10,5 +10,7 @@ pub mod exit;
 mod files;
 #[cfg(not(madsim))]
 pub mod serve;
+mod measure;
+mod process;
 pub mod shell;
 pub mod storage;

@@ -120,6 +120,29 @@ impl Service {
         })
     }
 
+    /// The session that a connection carries, and its timeout.
+    pub fn session(&self, client: ClientId) -> Option<(SessionId, i32)> {
+        match self.clients.get(&client)?.phase {
+            Phase::Attached { session, timeout_ms } => Some((session, timeout_ms)),
+            Phase::New | Phase::Creating(_) | Phase::Revalidating(_) => None,
+        }
+    }
+
+    /// The connections with data watches, and their paths.
+    pub fn watches_by_client(&self) -> impl ExactSizeIterator<Item = (ClientId, impl Iterator<Item = &[u8]>)> {
+        self.watches.by_client()
+    }
+
+    /// The paths with data watches, and who watches them.
+    pub fn watches_by_path(&self) -> impl ExactSizeIterator<Item = (&[u8], impl Iterator<Item = ClientId>)> {
+        self.watches.by_path()
+    }
+
+    /// How many connections have data watches, on how many paths, and how many watches that makes.
+    pub fn watched(&self) -> (usize, usize, usize) {
+        (self.watches.by_client().len(), self.watches.by_path().len(), self.watches.data_len())
+    }
+
     /// How many connections there are, with and without a session.
     pub fn connections_len(&self) -> usize {
         self.clients.len()

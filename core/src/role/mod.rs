@@ -20,6 +20,10 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+mod admin;
+
+pub(crate) use admin::admin;
+
 /// What a server is to its ensemble.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Role {

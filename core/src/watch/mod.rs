@@ -180,6 +180,21 @@ impl Watches {
         }
     }
 
+    /// The connections with data watches, and their paths. Apache's reports leave child watches out.
+    pub(crate) fn by_client(&self) -> impl ExactSizeIterator<Item = (ClientId, impl Iterator<Item = &[u8]>)> {
+        self.data.by_client()
+    }
+
+    /// The paths with data watches, and their watchers.
+    pub(crate) fn by_path(&self) -> impl ExactSizeIterator<Item = (&[u8], impl Iterator<Item = ClientId>)> {
+        self.data.by_path()
+    }
+
+    /// How many data watches stand.
+    pub(crate) fn data_len(&self) -> usize {
+        self.data.len()
+    }
+
     /// What the watches of a connection take, about.
     pub(crate) fn bytes(&self, client: ClientId) -> usize {
         self.data.bytes(client) + self.child.bytes(client)

@@ -120,6 +120,16 @@ impl Table {
         self.by_client.values().map(|left| left.paths.len()).sum()
     }
 
+    /// The connections, with what they watch.
+    pub(super) fn by_client(&self) -> impl ExactSizeIterator<Item = (ClientId, impl Iterator<Item = &[u8]>)> {
+        self.by_client.iter().map(|(client, left)| (*client, left.paths.iter().map(|path| &**path)))
+    }
+
+    /// The paths, with who watches them.
+    pub(super) fn by_path(&self) -> impl ExactSizeIterator<Item = (&[u8], impl Iterator<Item = ClientId>)> {
+        self.by_path.iter().map(|(path, watchers)| (&**path, watchers.keys().copied()))
+    }
+
     /// What the watches of a connection take, about.
     pub(super) fn bytes(&self, client: ClientId) -> usize {
         self.by_client.get(&client).map_or(0, |left| left.bytes)

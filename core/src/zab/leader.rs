@@ -136,6 +136,21 @@ impl Leading {
         }
     }
 
+    /// How far the reign is.
+    pub fn stage(&self) -> Stage {
+        self.stage
+    }
+
+    /// The connections of learners.
+    pub fn learners(&self) -> impl Iterator<Item = &Learner> {
+        self.learners.values()
+    }
+
+    /// How many `sync`s wait for a quorum.
+    pub fn syncs_len(&self) -> usize {
+        self.syncs.len()
+    }
+
     pub fn is_established(&self) -> bool {
         matches!(self.stage, Stage::Broadcast(_))
     }

@@ -65,6 +65,11 @@ impl Learning {
         self.conn
     }
 
+    /// Whether the epoch is not agreed on yet.
+    pub fn is_discovering(&self) -> bool {
+        matches!(self.phase, Phase::Dialing { .. } | Phase::Discovery | Phase::Accepting { .. })
+    }
+
     pub fn is_serving(&self) -> bool {
         matches!(self.phase, Phase::Broadcast)
     }

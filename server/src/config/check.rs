@@ -6,11 +6,12 @@ mod sasl;
 use super::key::{Standing, standing, suggestion};
 use super::member::{Host, Member, Part};
 use super::problem::{Problem, Severity};
-use super::settings::{Settings, Words};
+use super::settings::Settings;
 use super::text::{Entry, entries};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use zabra_core::admin::Whitelist;
 use zabra_core::id::{ServerId, ServerSet};
 use zabra_core::quorum::{Quorum, QuorumError};
 
@@ -40,7 +41,8 @@ pub fn parse(
     if problems.iter().any(|problem| problem.severity == Severity::Error) {
         return Err(problems);
     }
-    Ok((settings.expect("without a problem there are settings"), problems))
+    let settings = settings.expect("without a problem there are settings");
+    Ok((Settings { initial: text.into(), ..settings }, problems))
 }
 
 struct Check {
@@ -110,6 +112,7 @@ impl Check {
             listen_everywhere: self.flag("quorumListenOnAllIPs").unwrap_or(plain.listen_everywhere),
             connect_timeout_ms: self.number("cnxTimeout", 1, 600_000).unwrap_or(plain.connect_timeout_ms),
             words: self.words(plain.words),
+            initial: plain.initial,
         })
     }
 
@@ -327,10 +330,8 @@ impl Check {
         }
     }
 
-    fn words(&self, plain: Words) -> Words {
-        let Some(entry) = self.entries.get("4lw.commands.whitelist") else { return plain };
-        let words: BTreeSet<String> = entry.value.split(',').map(|word| word.trim().to_string()).collect();
-        if words.contains("*") { Words::All } else { Words::Some(words) }
+    fn words(&self, plain: Whitelist) -> Whitelist {
+        self.entries.get("4lw.commands.whitelist").map_or(plain, |entry| Whitelist::parse(&entry.value))
     }
 
     fn number(&mut self, key: &str, min: u32, max: u32) -> Option<u32> {

@@ -15,7 +15,7 @@ mod text;
 pub use check::{parse, read};
 pub use member::{Host, Member, Part};
 pub use problem::{Problem, Severity};
-pub use settings::{Settings, Words};
+pub use settings::Settings;
 
 #[cfg(test)]
 mod tests;

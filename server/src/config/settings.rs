@@ -1,30 +1,15 @@
 //! A configuration that a server can start with.
 
 use super::member::{Host, Member};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
+use zabra_core::admin::Whitelist;
 use zabra_core::config::{Access, Config, Ensemble, Fading, Limits};
 use zabra_core::id::{ServerId, ServerSet};
 use zabra_core::log::StoreLimits;
 use zabra_core::quorum::Quorum;
-
-/// Which four-letter words are answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Words {
-    All,
-    Some(BTreeSet<String>),
-}
-
-impl Words {
-    pub fn allows(&self, word: &str) -> bool {
-        match self {
-            Words::All => true,
-            Words::Some(words) => words.contains(word),
-        }
-    }
-}
 
 /// Everything that the file says, valid.
 #[derive(Clone, Debug)]
@@ -59,7 +44,9 @@ pub struct Settings {
     pub autocreate: bool,
     pub listen_everywhere: bool,
     pub connect_timeout_ms: u32,
-    pub words: Words,
+    pub words: Whitelist,
+    /// The file's text, for operators who ask.
+    pub initial: String,
 }
 
 impl Settings {
@@ -91,7 +78,8 @@ impl Settings {
             autocreate: true,
             listen_everywhere: false,
             connect_timeout_ms: 5000,
-            words: Words::Some(["srvr".to_string()].into()),
+            words: Whitelist::parse("srvr"),
+            initial: String::new(),
         }
     }
 

@@ -4,10 +4,13 @@ use super::outlet::{Outlet, Port};
 use super::reader::Gate;
 use super::slots::Token;
 use super::{Shell, State};
+use crate::measure::Traffic;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::time::Instant;
+use zabra_core::admin::Connection;
 use zabra_core::contract::{ClientOrigin, DropReason, Input, Span};
 use zabra_core::id::ClientId;
 use zabra_core::wire::{Deframer, Item};
@@ -27,6 +30,20 @@ pub struct Client {
     is_paused: bool,
     /// What was read before it was switched off.
     held: Vec<u8>,
+    traffic: Traffic,
+    /// Behind the word `stmk`: the bytes of the mask.
+    mask: Option<Vec<u8>>,
+}
+
+impl Client {
+    pub(super) fn traffic(&mut self) -> &mut Traffic {
+        &mut self.traffic
+    }
+
+    /// As operators read it.
+    pub(super) fn connection(&self, started: Instant) -> Connection {
+        self.traffic.connection(self.id, !self.is_paused, started)
+    }
 }
 
 /// Whether so much waits that no more is asked of this connection.
@@ -50,23 +67,32 @@ pub(super) async fn listen(shell: Arc<Shell>, listener: TcpListener) {
 }
 
 impl State {
+    pub(super) fn address_of(&self, token: Token) -> Option<IpAddr> {
+        self.clients.get(&token).map(|client| client.address)
+    }
+
     /// Whether the connection is welcome: an address has a number of them.
     fn client_arrived(&mut self, token: Token, from: SocketAddr) -> bool {
         let address = from.ip().to_canonical();
         let all = self.settings.all_connections;
         if all > 0 && self.clients.len() >= all as usize {
             tracing::warn!(%address, limit = all, "too many connections (maxCnxns)");
+            self.stats.counters.connection_rejected += 1;
             return false;
         }
         let limit = self.settings.client_connections;
         let count = self.addresses.entry(address).or_default();
         if limit > 0 && *count >= limit {
             tracing::warn!(%address, limit, "too many connections from this address (maxClientCnxns)");
+            self.stats.counters.connection_rejected += 1;
             return false;
         }
         *count += 1;
         let deframer = Deframer::new(self.limits.frame_bytes);
-        self.clients.insert(token, Client { address, id: None, deframer, is_paused: false, held: Vec::new() });
+        let traffic = Traffic::new(SocketAddr::new(address, from.port()), false, self.moment().at);
+        self.stats.counters.connection_request_count += 1;
+        let client = Client { address, id: None, deframer, is_paused: false, held: Vec::new(), traffic, mask: None };
+        self.clients.insert(token, client);
         true
     }
 
@@ -86,6 +112,9 @@ impl State {
     /// Bytes of a client.
     fn on_client(&mut self, token: Token, bytes: &[u8]) {
         let Some(client) = self.clients.get_mut(&token) else { return };
+        if client.mask.is_some() {
+            return self.take_mask(token, bytes);
+        }
         // It is put back below: the core's commands may look at the client meanwhile.
         let mut deframer = std::mem::replace(&mut client.deframer, Deframer::new(0));
         let mut input = bytes;
@@ -94,10 +123,16 @@ impl State {
                 Ok(None) => break,
                 Ok(Some(Item::Frame(frame))) => {
                     let client = self.open_client(token);
-                    self.stats.received += 1;
+                    self.measure_request(token, frame);
                     self.step(Input::ClientFrame { client, frame });
                 }
-                Ok(Some(Item::FourLetterWord(word))) => self.answer_word(token, word),
+                Ok(Some(Item::FourLetterWord(word))) if &word == b"stmk" => {
+                    if let Some(client) = self.clients.get_mut(&token) {
+                        client.mask = Some(Vec::new());
+                    }
+                    self.take_mask(token, input);
+                }
+                Ok(Some(Item::FourLetterWord(word))) => self.answer_word(token, word, None),
                 Err(malformed) => {
                     tracing::warn!(address = %self.clients[&token].address, %malformed, "a client's connection is closed");
                     self.give_up(token);
@@ -142,15 +177,42 @@ impl State {
 
     pub(super) fn reply(&mut self, client: ClientId, frame: Span) {
         let Some(token) = self.client_slots.get(client.0) else { return };
-        self.stats.sent += 1;
+        let now = self.moment().now;
+        if let Some(client) = self.clients.get_mut(&token) {
+            let bytes = self.actions.bytes(frame);
+            let answered = client.traffic.on_reply(bytes, now);
+            self.stats.on_reply(bytes.len(), answered, now);
+        }
         self.write_frame(token, frame);
+    }
+
+    fn measure_request(&mut self, token: Token, frame: &[u8]) {
+        let now = self.moment().now;
+        let Some(client) = self.clients.get_mut(&token) else { return };
+        let is_first = client.traffic.is_new();
+        let op = client.traffic.on_request(frame, is_first, now);
+        self.stats.on_request(op, frame.len());
+    }
+
+    /// Bytes behind the word `stmk`: it is answered when the mask is there.
+    fn take_mask(&mut self, token: Token, bytes: &[u8]) {
+        let Some(mask) = self.clients.get_mut(&token).and_then(|client| client.mask.as_mut()) else { return };
+        mask.extend_from_slice(&bytes[..bytes.len().min(8)]);
+        if let Some(mask) = mask.first_chunk().copied() {
+            self.answer_word(token, *b"stmk", Some(i64::from_be_bytes(mask)));
+        }
     }
 
     pub(super) fn notify_watchers(&mut self, clients: Span, frame: Span) {
         for at in 0..clients.len {
             let one = Span { start: clients.start + at, len: 1 };
             let client = self.actions.watchers(one)[0];
-            self.reply(client, frame);
+            let Some(token) = self.client_slots.get(client.0) else { continue };
+            if let Some(client) = self.clients.get_mut(&token) {
+                client.traffic.on_watch();
+                self.stats.on_watch(frame.len as usize);
+            }
+            self.write_frame(token, frame);
         }
     }
 
@@ -167,8 +229,9 @@ impl State {
     pub(super) fn drop_client(&mut self, client: ClientId, reason: DropReason) {
         let Some(token) = self.client_slots.remove(client.0) else { return };
         if let Some(client) = self.clients.get_mut(&token) {
-            tracing::debug!(address = %client.address, ?reason, "a client's connection is closed");
+            say_dropped(client.traffic.from(), reason);
             client.id = None;
+            self.stats.on_drop(reason);
         }
         self.close_softly(token);
     }
@@ -201,6 +264,23 @@ impl State {
         if let Some(id) = client.id {
             self.client_slots.remove(id.0);
             self.step(Input::ClientClosed { client: id });
+        }
+    }
+}
+
+/// Who ended it decides how loud it is said: a client that is done, a client that comes too late, or
+/// one that does what it may not.
+fn say_dropped(address: SocketAddr, reason: DropReason) {
+    match reason {
+        DropReason::SessionClosed => tracing::debug!(%address, ?reason, "a client's connection is closed"),
+        DropReason::ZxidAhead
+        | DropReason::SessionRefused
+        | DropReason::SessionExpired
+        | DropReason::SessionMoved
+        | DropReason::Resynchronized
+        | DropReason::NoLeader => tracing::info!(%address, ?reason, "a client's connection is closed"),
+        DropReason::Malformed | DropReason::UnknownOperation | DropReason::LimitReached | DropReason::AuthFailed => {
+            tracing::warn!(%address, ?reason, "a client's connection is closed");
         }
     }
 }

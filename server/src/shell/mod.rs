@@ -42,7 +42,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use timers::Timers;
 use tokio::sync::Notify;
-use words::Stats;
+use tokio::time::Instant;
+use words::Known;
+use crate::measure::Stats;
 use zabra_core::config::Limits;
 use zabra_core::contract::{Action, Actions, Input};
 use zabra_core::id::ServerId;
@@ -91,6 +93,7 @@ pub struct State {
     flusher: Option<Waker>,
     errands: Vec<Errand>,
     stats: Stats,
+    known: Known,
     stopped: Option<Exit>,
 }
 
@@ -103,26 +106,31 @@ enum Errand {
     Call(ServerId, u64),
 }
 
-/// Sizes of what the disk was given and has not made durable, oldest first.
+/// Sizes of what the disk was given and has not made durable, and since when it has it, oldest first.
 #[derive(Debug, Default)]
 struct Backlog {
-    sizes: VecDeque<usize>,
+    sizes: VecDeque<(usize, Instant)>,
     bytes: usize,
 }
 
 impl Backlog {
-    fn push(&mut self, bytes: usize) {
-        self.sizes.push_back(bytes);
+    fn push(&mut self, bytes: usize, now: Instant) {
+        self.sizes.push_back((bytes, now));
         self.bytes += bytes;
     }
 
     /// Whether it was full and is no longer.
     fn pop(&mut self, count: u32) -> bool {
         let was_full = self.is_full();
-        for size in self.sizes.drain(..self.sizes.len().min(count as usize)) {
+        for (size, _) in self.sizes.drain(..self.sizes.len().min(count as usize)) {
             self.bytes -= size;
         }
         was_full && !self.is_full()
+    }
+
+    /// Since when the oldest waits.
+    fn oldest(&self) -> Option<Instant> {
+        self.sizes.front().map(|(_, since)| *since)
     }
 
     fn is_full(&self) -> bool {
@@ -201,6 +209,10 @@ impl State {
     fn on_done(&mut self, done: Done) {
         match done {
             Done::Durable { count } => {
+                let now = self.moment().now;
+                if let Some(since) = self.backlog.oldest() {
+                    self.stats.on_flushed(since, now);
+                }
                 if self.backlog.pop(count) {
                     self.wake_readers();
                 }

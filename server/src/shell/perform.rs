@@ -4,6 +4,7 @@ use super::outlet::Phase;
 use super::{Errand, Exit, State, Token};
 use crate::storage::Job;
 use std::time::Duration;
+use zabra_core::admin::Digest;
 use zabra_core::contract::{Action, Timer};
 use zabra_core::log::StorageAction;
 
@@ -11,14 +12,21 @@ impl State {
     pub(super) fn perform(&mut self) {
         let mut todo = std::mem::take(&mut self.todo);
         self.actions.exchange(&mut todo);
+        let now = self.moment().now;
         for event in self.actions.events() {
             super::report::log(event);
+            self.stats.on_event(event, now);
         }
         for action in todo.drain(..) {
             self.perform_one(action);
         }
         self.todo = todo;
         self.actions.clear();
+        let applied = self.replica.view().applied();
+        if self.stats.wants_digest(applied.0) {
+            let digest = self.replica.view().database().tree().digests().apache;
+            self.stats.keep_digest(Digest { zxid: applied, digest });
+        }
     }
 
     fn perform_one(&mut self, action: Action) {
@@ -60,7 +68,8 @@ impl State {
 
     fn store(&mut self, action: StorageAction) {
         if action.is_counted() {
-            self.backlog.push(match &action {
+            let now = self.moment().now;
+            let bytes = match &action {
                 StorageAction::Append(record) => record.bytes.len(),
                 StorageAction::Truncate { .. }
                 | StorageAction::SaveAccepted(_)
@@ -68,7 +77,8 @@ impl State {
                 | StorageAction::Install(_)
                 | StorageAction::Sync
                 | StorageAction::Checkpoint(_) => 0,
-            });
+            };
+            self.backlog.push(bytes, now);
         }
         self.jobs.push(Job::Do(action));
     }

@@ -1,10 +1,11 @@
 //! From settings to a server that serves, and to its end.
 
-use super::clock::wall;
+use super::clock::Moment;
 use super::election::Election;
 use super::slots::Slots;
 use super::timers::Timers;
-use super::words::Stats;
+use super::words::Known;
+use crate::measure::Stats;
 use super::{Backlog, READ_BYTES, Shell, State, clients, election, quorum};
 use crate::config::{Host, Settings};
 use crate::exit::Exit;
@@ -58,7 +59,7 @@ fn start(settings: &Arc<Settings>, recovered: Recovered, disk: Box<dyn Disk>) ->
     let config = Arc::new(settings.core());
     let limits = config.limits.clone();
     let mut actions = Actions::new();
-    let at = wall();
+    let Moment { now, at } = Moment::read();
     let base = session_base(settings.me, at, &recovered);
     let replica = Replica::restore(config, recovered, base, at, &mut actions);
     let state = State {
@@ -84,7 +85,8 @@ fn start(settings: &Arc<Settings>, recovered: Recovered, disk: Box<dyn Disk>) ->
         dirty_clients: VecDeque::new(),
         flusher: None,
         errands: Vec::new(),
-        stats: Stats::default(),
+        stats: Stats::new(now),
+        known: Known::new(settings, now),
         stopped: None,
     };
     Arc::new(Shell {

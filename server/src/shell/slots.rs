@@ -31,8 +31,4 @@ impl Slots {
         }
         token
     }
-
-    pub fn len(&self) -> usize {
-        self.0.iter().flatten().count()
-    }
 }

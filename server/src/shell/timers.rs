@@ -45,6 +45,11 @@ impl Timers {
         }
     }
 
+    /// The armed timers, and when they fire.
+    pub fn armed(&self) -> impl Iterator<Item = (Timer, Instant)> {
+        self.armed.iter().map(|(timer, armed)| (*timer, armed.due))
+    }
+
     /// When to look again.
     pub fn next(&self) -> Option<Instant> {
         self.queue.first().map(|(at, _)| *at)

@@ -1,94 +1,135 @@
-//! Four-letter words: an operator's questions on the client port (reference/zookeeper.md section 5.2).
-//! The text of an answer is a function of the word, the core's view and the shell's counters.
+//! Operators' questions: the shell's part of the answers is what it counts and what it was told.
 
-use super::State;
 use super::slots::Token;
-use crate::config::Words;
-use std::fmt::Write;
-use zabra_core::replica::View;
-use zabra_core::zab::ServerState;
-
-/// What the shell counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stats {
-    pub received: u64,
-    pub sent: u64,
-    pub connections: usize,
-}
+use super::{State, timers::Timers};
+use crate::config::{Host, Part, Settings};
+use crate::process;
+use tokio::time::Instant;
+use zabra_core::admin::{Answer, Configuration, Connection, Digest, Effect, Membership, Surroundings, Voter, answer};
+use zabra_core::contract::Timer;
+use zabra_core::id::{SessionId, Zxid};
 
 /// As Apache's servers begin it, so that clients which look for a version find one.
-const VERSION: &str = concat!("3.9.5-zabra-", env!("CARGO_PKG_VERSION"), ", built from source");
+pub const VERSION: &str = concat!("3.9.5-zabra-", env!("CARGO_PKG_VERSION"), ", built from source");
+
+/// What does not change while a server runs.
+pub(super) struct Known {
+    environment: Vec<(String, String)>,
+    configuration: Configuration,
+    started: Instant,
+}
+
+impl Known {
+    pub(super) fn new(settings: &Settings, started: Instant) -> Known {
+        Known { environment: process::environment(VERSION), configuration: configuration(settings), started }
+    }
+}
 
 impl State {
-    /// Answers, and closes when the answer is written.
-    pub(super) fn answer_word(&mut self, token: Token, word: [u8; 4]) {
-        let stats = Stats { connections: self.client_slots.len(), ..self.stats };
-        let alone = self.settings.is_alone();
-        let text = answer(word, &self.settings.words, self.replica.view(), stats, alone);
+    /// Answers, and closes when the answer is written. A word that does not exist is no word but a
+    /// length beyond all bounds.
+    pub(super) fn answer_word(&mut self, token: Token, word: [u8; 4], mask: Option<i64>) {
+        let words = self.settings.words.clone();
+        let answer = self.ask(|state, around| answer(word, mask, &words, &state.replica.view().admin(), around));
+        let Some(Answer { text, effect }) = answer else {
+            let word = String::from_utf8_lossy(&word).into_owned();
+            tracing::warn!(address = ?self.address_of(token), word, "a connection is closed: no four-letter word");
+            return self.close_softly(token);
+        };
+        self.take_effect(effect);
         if let Some(outlet) = self.outlets.get_mut(&token) {
             outlet.bytes().extend_from_slice(text.as_bytes());
         }
         self.close_softly(token);
     }
-}
 
-fn answer(word: [u8; 4], words: &Words, view: View<'_>, stats: Stats, alone: bool) -> String {
-    let word = String::from_utf8_lossy(&word).into_owned();
-    if !words.allows(&word) {
-        return format!("{word} is not executed because it is not in the whitelist.\n");
-    }
-    match word.as_str() {
-        "ruok" => "imok".into(),
-        "isro" if view.serving() => "rw".into(),
-        "isro" => "null".into(),
-        "envi" => format!("Environment:\nzookeeper.version={VERSION}\n"),
-        "srvr" | "stat" | "mntr" if !view.serving() => {
-            "This ZooKeeper instance is not currently serving requests\n".into()
+    pub(super) fn take_effect(&mut self, effect: Option<Effect>) {
+        match effect {
+            Some(Effect::ResetServerStats) => self.stats.reset(),
+            Some(Effect::ResetConnectionStats) => self.clients.values_mut().for_each(|client| client.traffic().reset()),
+            Some(Effect::SetTraceMask(mask)) => self.stats.trace_mask = mask,
+            None => {}
         }
-        "srvr" => srvr(view, stats, alone),
-        "stat" => format!("Zookeeper version: {VERSION}\nClients:\n\n{}", srvr(view, stats, alone)),
-        "mntr" => mntr(view, stats, alone),
-        _ => format!("{word} is not answered by this server yet.\n"),
+    }
+
+    /// Lets a question be answered with what the shell knows.
+    pub(super) fn ask<T>(&mut self, question: impl FnOnce(&State, &Surroundings<'_>) -> T) -> T {
+        let moment = self.moment();
+        let connections: Vec<Connection> =
+            self.clients.values().map(|client| client.connection(self.known.started)).collect();
+        let expiries = expiries(&self.timers, moment.now, moment.at.0, self.settings.tick_ms);
+        let measures = self.stats.measures(moment.now);
+        let digests: Vec<Digest> = self.stats.digests.iter().copied().collect();
+        let (data_dir, log_dir) = (self.settings.data_dir.join("version-2"), self.settings.log_dir.join("version-2"));
+        let around = Surroundings {
+            version: VERSION,
+            alone: self.settings.is_alone(),
+            now_ms: moment.at.0,
+            latency: self.stats.latency,
+            received: self.stats.received,
+            sent: self.stats.sent,
+            proposals: self.stats.proposals,
+            responses: self.stats.responses,
+            connections: &connections,
+            configuration: &self.known.configuration,
+            environment: &self.known.environment,
+            data_bytes: process::bytes_in(&data_dir),
+            log_bytes: process::bytes_in(&log_dir),
+            trace_mask: self.stats.trace_mask,
+            expiries: &expiries,
+            digests: &digests,
+            measures: &measures,
+            snapshot: process::newest_snapshot(&data_dir).map(|(zxid, at)| (Zxid(zxid), at)),
+        };
+        question(self, &around)
     }
 }
 
-fn mode(view: View<'_>, alone: bool) -> &'static str {
-    match view.state() {
-        _ if alone => "standalone",
-        ServerState::Looking => "looking",
-        ServerState::Following => "follower",
-        ServerState::Leading => "leader",
-        ServerState::Observing => "observer",
-    }
+/// When sessions expire by the wall clock, to the tick, as Apache's servers count them.
+fn expiries(timers: &Timers, now: Instant, now_ms: i64, tick_ms: u32) -> Vec<(i64, SessionId)> {
+    let tick = i64::from(tick_ms.max(1));
+    let sessions = timers.armed().filter_map(|(timer, due)| match timer {
+        Timer::Session(session) => {
+            let left = i64::try_from(due.saturating_duration_since(now).as_millis()).unwrap_or(i64::MAX);
+            Some((now_ms.saturating_add(left) / tick * tick, session))
+        }
+        Timer::Notification
+        | Timer::FinalizeWait
+        | Timer::InitLimit
+        | Timer::SyncLimit
+        | Timer::Learner(_)
+        | Timer::Ping
+        | Timer::Redial
+        | Timer::NoLeader(_)
+        | Timer::Containers => None,
+    });
+    sessions.collect()
 }
 
-fn srvr(view: View<'_>, stats: Stats, alone: bool) -> String {
-    format!(
-        "Zookeeper version: {VERSION}\nLatency min/avg/max: 0/0.0/0\nReceived: {}\nSent: {}\nConnections: {}\n\
-         Outstanding: 0\nZxid: {:#x}\nMode: {}\nNode count: {}\n",
-        stats.received,
-        stats.sent,
-        stats.connections,
-        view.applied().0,
-        mode(view, alone),
-        view.database().tree().len()
-    )
-}
-
-fn mntr(view: View<'_>, stats: Stats, alone: bool) -> String {
-    let tree = view.database().tree();
-    let mut text = format!("zk_version\t{VERSION}\nzk_server_state\t{}\n", mode(view, alone));
-    let counters = [
-        ("packets_received", stats.received),
-        ("packets_sent", stats.sent),
-        ("num_alive_connections", stats.connections as u64),
-        ("znode_count", tree.len() as u64),
-        ("watch_count", view.service().watches_len() as u64),
-        ("approximate_data_size", tree.approximate_bytes()),
-        ("global_sessions", view.database().sessions().len() as u64),
-    ];
-    for (name, value) in counters {
-        writeln!(text, "zk_{name}\t{value}").expect("a String takes everything");
+fn configuration(settings: &Settings) -> Configuration {
+    let pairs = |hosts: &[Host]| hosts.iter().map(|host| (host.name.clone(), host.port)).collect();
+    let list = |hosts: &[Host]| hosts.iter().map(Host::to_string).collect();
+    let client = |host: &Option<Host>| host.as_ref().map(Host::to_string).unwrap_or_default();
+    let voters = settings.members.iter().filter(|(_, member)| member.part == Part::Participant);
+    let voters = voters.map(|(id, member)| Voter {
+        id: *id,
+        quorum: list(&member.quorum),
+        election: list(&member.election),
+        client: client(&member.client),
+    });
+    let member = settings.members.get(&settings.me).map(|member| Membership {
+        quorum: pairs(&member.quorum),
+        election: pairs(&member.election),
+        client: client(&settings.client),
+        voters: voters.collect(),
+    });
+    Configuration {
+        client_port: settings.client.as_ref().map(|host| host.port),
+        secure_client_port: None,
+        data_dir: settings.data_dir.join("version-2").display().to_string(),
+        log_dir: settings.log_dir.join("version-2").display().to_string(),
+        connections_of_address: settings.client_connections,
+        member,
+        initial: settings.initial.clone(),
     }
-    text
 }
