@@ -8,9 +8,9 @@ pub mod config;
 pub mod exit;
 #[cfg(not(madsim))]
 mod files;
-#[cfg(not(madsim))]
-pub mod serve;
 mod measure;
 mod process;
+#[cfg(not(madsim))]
+pub mod serve;
 pub mod shell;
 pub mod storage;

@@ -229,10 +229,7 @@ fn connection_fields(server: &Server<'_>, connection: &Connection, brief: bool) 
 }
 
 fn dirs(_: &Server<'_>, around: &Surroundings<'_>) -> Fields {
-    vec![
-        field("datadir_size", Value::count(around.data_bytes)),
-        field("logdir_size", Value::count(around.log_bytes)),
-    ]
+    vec![field("datadir_size", Value::count(around.data_bytes)), field("logdir_size", Value::count(around.log_bytes))]
 }
 
 fn dump(server: &Server<'_>, around: &Surroundings<'_>) -> Fields {
@@ -298,10 +295,8 @@ fn leader(server: &Server<'_>, around: &Surroundings<'_>) -> Fields {
 }
 
 fn monitor(server: &Server<'_>, around: &Surroundings<'_>) -> Fields {
-    let mut fields = vec![
-        field("version", Value::text(around.version)),
-        field("server_state", Value::text(mode(server, around))),
-    ];
+    let mut fields =
+        vec![field("version", Value::text(around.version)), field("server_state", Value::text(mode(server, around)))];
     if !around.alone {
         fields.push(field("peer_state", Value::Text(peer_state(server))));
     }

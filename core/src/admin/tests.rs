@@ -92,7 +92,8 @@ fn only_words_of_the_list_are_answered_and_only_words_exist() {
 
 #[test]
 fn a_server_without_a_leader_says_so() {
-    let refused = ["conf", "cons", "crst", "dirs", "dump", "hash", "mntr", "srst", "srvr", "stat", "wchc", "wchp", "wchs"];
+    let refused =
+        ["conf", "cons", "crst", "dirs", "dump", "hash", "mntr", "srst", "srvr", "stat", "wchc", "wchp", "wchs"];
     for name in refused {
         let answer = word(name, false).unwrap();
         assert_eq!((answer.text, answer.effect), (NOT_SERVING.to_string() + "\n", None), "{name}");

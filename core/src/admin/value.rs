@@ -122,7 +122,10 @@ mod tests {
     #[test]
     fn averages_are_written_as_java_writes_them() {
         let text = |sum, count| Average { sum, count }.to_string();
-        assert_eq!([text(0, 0), text(37, 10), text(1, 3), text(2, 3), text(8, 2)], ["0.0", "3.7", "0.3333", "0.6667", "4.0"]);
+        assert_eq!(
+            [text(0, 0), text(37, 10), text(1, 3), text(2, 3), text(8, 2)],
+            ["0.0", "3.7", "0.3333", "0.6667", "4.0"]
+        );
     }
 
     #[test]

@@ -158,10 +158,8 @@ fn connection_line(lines: &mut Lines, server: &Server<'_>, connection: &Connecti
         let latency = &connection.latency;
         let average = latency.all.sum.checked_div(latency.all.count).unwrap_or(0);
         lines.add(format_args!(",lzxid=0x{:x},lresp={}", connection.last_zxid, connection.last_response_ms));
-        lines.add(format_args!(
-            ",llat={},minlat={},avglat={average},maxlat={}",
-            latency.last, latency.min, latency.max
-        ));
+        lines
+            .add(format_args!(",llat={},minlat={},avglat={average},maxlat={}", latency.last, latency.min, latency.max));
     }
     lines.line(format_args!(")"));
 }

@@ -29,6 +29,7 @@ pub use run::run;
 
 use crate::config::Settings;
 use crate::exit::Exit;
+use crate::measure::Stats;
 use crate::storage::{Disk, Done, Job, Work};
 use clients::Client;
 use clock::Moment;
@@ -44,7 +45,6 @@ use timers::Timers;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use words::Known;
-use crate::measure::Stats;
 use zabra_core::config::Limits;
 use zabra_core::contract::{Action, Actions, Input};
 use zabra_core::id::ServerId;

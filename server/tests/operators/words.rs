@@ -102,7 +102,8 @@ fn the_members_of_an_ensemble_tell_their_roles() {
     let follows = (leads + 1) % 3;
     client.until("three servers that serve", |_| servers.iter().all(|server| !server.mode().is_empty()));
     let text = servers[leads].ask("mntr");
-    for line in ["zk_server_state\tleader", "zk_peer_state\tleading - broadcast", "zk_quorum_size\t3", "zk_learners\t2"] {
+    for line in ["zk_server_state\tleader", "zk_peer_state\tleading - broadcast", "zk_quorum_size\t3", "zk_learners\t2"]
+    {
         assert!(text.lines().any(|has| has == line), "{line} is missing in\n{text}");
     }
     assert!(servers[leads].ask("srvr").contains("\nProposal sizes last/min/max: "));
