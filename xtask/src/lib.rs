@@ -7,6 +7,7 @@ pub mod edges;
 pub mod explore_page;
 pub mod interop;
 pub mod layers;
+pub mod peers;
 pub mod sizes;
 pub mod source;
 pub mod words;

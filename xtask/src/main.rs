@@ -1,10 +1,11 @@
 //! `cargo xtask ratchet` writes today's maxima into `xtask/ratchet.toml`; the tidy test holds them.
 //! `cargo xtask interop` runs kazoo's test suite against `zabra serve`: a sample, or `--whole`.
+//! `cargo xtask peers` compares Zabra with Apache ZooKeeper on this machine, under the same loads.
 //! `cargo xtask explore-page` opens the page of `zabra-lab explore` in a browser and takes a step.
 
 use std::process::ExitCode;
 use zabra_xtask::interop::{self, Interop, Part};
-use zabra_xtask::{explore_page, sizes, source::Tree};
+use zabra_xtask::{explore_page, peers, sizes, source::Tree};
 
 fn main() -> ExitCode {
     let tree = Tree::of_workspace();
@@ -28,8 +29,19 @@ fn main() -> ExitCode {
             }
         }
         Some("interop") => interop(&tree),
+        Some("peers") => match peers::run(&tree.root, &std::env::args().skip(2).collect::<Vec<_>>()) {
+            Ok(table) => {
+                println!("{table}");
+                ExitCode::SUCCESS
+            }
+            Err(wrong) => {
+                eprintln!("{wrong}");
+                ExitCode::FAILURE
+            }
+        },
         _ => {
             eprintln!("usage: cargo xtask ratchet | interop [--whole] [PYTEST ARGUMENTS] | explore-page [PNG]");
+            eprintln!("       cargo xtask peers [--rounds N] [--seconds N] [--watchers N] [--znodes N] [--binary ZABRA]");
             ExitCode::from(2)
         }
     }

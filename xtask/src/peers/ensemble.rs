@@ -1,0 +1,132 @@
+//! Three servers of one peer on loopback, and what the machine knows about their processes.
+
+use super::Peer;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// Client ports from here; quorum and election ports above them.
+const PORT: u16 = 23_810;
+
+pub(crate) struct Ensemble {
+    peer: Peer,
+    home: PathBuf,
+    servers: Vec<Child>,
+}
+
+impl Drop for Ensemble {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+impl Ensemble {
+    /// Writes the configurations of three servers that have nothing yet.
+    pub fn fresh(peer: &Peer, home: &Path) -> Result<Ensemble, String> {
+        let wrong = |error: std::io::Error| format!("{}: {error}", home.display());
+        let _absent = std::fs::remove_dir_all(home);
+        for id in 1..=3_u16 {
+            let data = home.join(id.to_string());
+            std::fs::create_dir_all(&data).map_err(wrong)?;
+            std::fs::write(data.join("myid"), format!("{id}\n")).map_err(wrong)?;
+            let mut text = format!(
+                "tickTime=2000\ninitLimit=10\nsyncLimit=5\ndataDir={}\nclientPort={}\nmaxClientCnxns=0\n\
+                 admin.enableServer=false\n4lw.commands.whitelist=*\n",
+                data.display(),
+                PORT + id
+            );
+            for other in 1..=3 {
+                text.push_str(&format!("server.{other}=127.0.0.1:{}:{}\n", PORT + 10 + other, PORT + 20 + other));
+            }
+            std::fs::write(home.join(format!("{id}.cfg")), text).map_err(wrong)?;
+        }
+        Ok(Ensemble { peer: peer.clone(), home: home.to_owned(), servers: Vec::new() })
+    }
+
+    pub fn start(&mut self) -> Result<(), String> {
+        for id in 1..=3 {
+            let config = self.home.join(format!("{id}.cfg"));
+            let log = File::create(self.home.join(format!("{id}.log"))).map_err(|error| error.to_string())?;
+            let line = match &self.peer {
+                Peer::Zabra { binary } => {
+                    format!("exec '{}' serve --log warn '{}'", binary.display(), config.display())
+                }
+                Peer::Apache { jars } => format!(
+                    "exec java -cp '{}/*' org.apache.zookeeper.server.quorum.QuorumPeerMain '{}'",
+                    jars.display(),
+                    config.display()
+                ),
+            };
+            let server = Command::new("sh")
+                .args(["-c", &format!("ulimit -n $(ulimit -Hn); {line}")])
+                .stdin(Stdio::null())
+                .stdout(log.try_clone().map_err(|error| error.to_string())?)
+                .stderr(log)
+                .spawn();
+            self.servers.push(server.map_err(|error| format!("a server could not be started: {error}"))?);
+        }
+        Ok(())
+    }
+
+    /// Ends all servers at once.
+    pub fn kill(&mut self) {
+        for server in &mut self.servers {
+            let _gone = server.kill();
+        }
+        for mut server in self.servers.drain(..) {
+            let _gone = server.wait();
+        }
+    }
+
+    /// The connect string.
+    pub fn servers(&self) -> String {
+        (1..=3).map(|id| format!("127.0.0.1:{}", PORT + id)).collect::<Vec<_>>().join(",")
+    }
+
+    /// The process that leads, by what it says itself.
+    pub fn leader(&self) -> Result<u32, String> {
+        for (server, port) in self.servers.iter().zip(PORT + 1..) {
+            let said = words(port).unwrap_or_default();
+            if said.contains("Mode: leader") {
+                return Ok(server.id());
+            }
+        }
+        Err("no server says that it leads".into())
+    }
+
+    /// User and system time of all servers so far, in milliseconds.
+    pub fn cpu_ms(&self) -> (u64, u64) {
+        let mut sum = (0, 0);
+        for server in &self.servers {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.id())).unwrap_or_default();
+            // The command's name may hold spaces: the fields begin behind its bracket.
+            let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+            let ticks = |n: usize| fields.get(n).and_then(|field| field.parse::<u64>().ok()).unwrap_or(0);
+            // Of a hundred ticks per second.
+            sum = (sum.0 + 10 * ticks(11), sum.1 + 10 * ticks(12));
+        }
+        sum
+    }
+
+    /// The resident memory of the largest server.
+    pub fn rss_mib(&self) -> Option<u64> {
+        let rss = |server: &Child| {
+            let status = std::fs::read_to_string(format!("/proc/{}/status", server.id())).ok()?;
+            let line = status.lines().find(|line| line.starts_with("VmRSS:"))?.to_owned();
+            Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? / 1024)
+        };
+        self.servers.iter().filter_map(rss).max()
+    }
+}
+
+fn words(port: u16) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+    stream.write_all(b"srvr")?;
+    let mut said = String::new();
+    let _until_it_closes = stream.read_to_string(&mut said);
+    Ok(said)
+}
