@@ -24,6 +24,7 @@ mod handshake;
 #[cfg(feature = "tokio")]
 pub mod net;
 mod operation;
+pub mod request;
 mod session;
 #[cfg(feature = "tokio")]
 mod target;

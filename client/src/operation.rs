@@ -86,6 +86,11 @@ pub enum Operation {
     },
     /// Ends the session; nothing can be submitted after it.
     Close,
+    /// Any other request, its body already encoded: see [`crate::request`].
+    Raw {
+        op: i32,
+        body: Vec<u8>,
+    },
 }
 
 /// What a successful operation returned.
@@ -110,6 +115,8 @@ pub enum Reply {
         path: Vec<u8>,
     },
     Closed,
+    /// The body of the reply to a raw request.
+    Raw(Vec<u8>),
 }
 
 impl Operation {
@@ -129,6 +136,7 @@ impl Operation {
             Operation::GetChildren2 { .. } => Op::GET_CHILDREN2,
             Operation::Sync { .. } => Op::SYNC,
             Operation::Close => Op::CLOSE_SESSION,
+            Operation::Raw { op, .. } => *op,
         }
     }
 
@@ -141,6 +149,10 @@ impl Operation {
             | Operation::GetChildren { .. }
             | Operation::GetChildren2 { .. }
             | Operation::Sync { .. } => false,
+            Operation::Raw { op, .. } => matches!(
+                *op,
+                Op::CREATE2 | Op::CREATE_CONTAINER | Op::CREATE_TTL | Op::SET_ACL | Op::MULTI | Op::RECONFIG
+            ),
         }
     }
 
@@ -155,11 +167,8 @@ impl Operation {
     fn encode_body(&self, out: &mut Vec<u8>) {
         match self {
             Operation::Create { path, data, acl, mode } => {
-                let acl = acl
-                    .iter()
-                    .map(|grant| Acl { perms: grant.perms, id: Id { scheme: &grant.scheme, id: &grant.id } })
-                    .collect();
-                CreateRequest { path, data: data.as_deref(), acl: Some(acl), flags: mode.flags() }.encode(out);
+                let acl = Some(acl_of(acl));
+                CreateRequest { path, data: data.as_deref(), acl, flags: mode.flags() }.encode(out);
             }
             Operation::Delete { path, version } => DeleteRequest { path, version: *version }.encode(out),
             Operation::SetData { path, data, version } => {
@@ -171,6 +180,7 @@ impl Operation {
             | Operation::GetChildren2 { path, watch } => ReadRequest { path, watch: *watch }.encode(out),
             Operation::Sync { path } => PathRequest { path }.encode(out),
             Operation::Close => {}
+            Operation::Raw { body, .. } => out.extend_from_slice(body),
         }
     }
 
@@ -197,8 +207,14 @@ impl Operation {
                 Nothing::from_bytes(body)?;
                 Reply::Closed
             }
+            Operation::Raw { .. } => Reply::Raw(body.to_vec()),
         })
     }
+}
+
+/// An access control list as the records hold it.
+pub(crate) fn acl_of(grants: &[Grant]) -> Vec<Acl<'_>> {
+    grants.iter().map(|grant| Acl { perms: grant.perms, id: Id { scheme: &grant.scheme, id: &grant.id } }).collect()
 }
 
 fn owned(paths: &[&[u8]]) -> Vec<Vec<u8>> {

@@ -352,6 +352,7 @@ impl Session {
             | Operation::Delete { .. }
             | Operation::SetData { .. }
             | Operation::Sync { .. }
+            | Operation::Raw { .. }
             | Operation::Close => return,
         };
         table.0.insert(table.1.clone());

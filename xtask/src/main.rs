@@ -41,7 +41,9 @@ fn main() -> ExitCode {
         },
         _ => {
             eprintln!("usage: cargo xtask ratchet | interop [--whole] [PYTEST ARGUMENTS] | explore-page [PNG]");
-            eprintln!("       cargo xtask peers [--rounds N] [--seconds N] [--watchers N] [--znodes N] [--binary ZABRA]");
+            eprintln!(
+                "       cargo xtask peers [--rounds N] [--seconds N] [--watchers N] [--znodes N] [--binary ZABRA]"
+            );
             ExitCode::from(2)
         }
     }

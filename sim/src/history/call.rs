@@ -134,6 +134,9 @@ impl From<&Operation> for Call {
             Operation::GetChildren2 { path, watch } => Call::GetChildren2 { path: path.into(), watch: *watch },
             Operation::Sync { path } => Call::Sync { path: path.into() },
             Operation::Close => Call::Close,
+            Operation::Raw { op, .. } => {
+                unreachable!("no simulated client submits a raw request ({op}): no oracle knows it")
+            }
         }
     }
 }
@@ -160,6 +163,7 @@ impl From<&Reply> for Answer {
             Reply::Children2 { children, stat } => Answer::Children2 { children: sorted(children), stat: stat.into() },
             Reply::Synced { path } => Answer::Synced { path: path.into() },
             Reply::Closed => Answer::Closed,
+            Reply::Raw(_) => unreachable!("no simulated client submits a raw request"),
         }
     }
 }

@@ -310,7 +310,7 @@ fn path_of(operation: &Operation) -> Option<Vec<u8>> {
         | Operation::GetChildren { path, .. }
         | Operation::GetChildren2 { path, .. }
         | Operation::Sync { path } => Some(path.clone()),
-        Operation::Close => None,
+        Operation::Close | Operation::Raw { .. } => None,
     }
 }
 

@@ -99,6 +99,7 @@ impl fmt::Display for OperationText<'_> {
             Operation::GetChildren2 { path, watch: w } => write!(f, "children2 {}{}", Bytes(path), watch(w)),
             Operation::Sync { path } => write!(f, "sync {}", Bytes(path)),
             Operation::Close => write!(f, "close"),
+            Operation::Raw { op, .. } => write!(f, "raw {op}"),
         }
     }
 }

@@ -173,7 +173,7 @@ fn outcome_text(outcome: &Outcome) -> String {
             let names: Vec<_> = children.iter().map(|name| String::from_utf8_lossy(name)).collect();
             format!("children [{}]", names.join(" "))
         }
-        Outcome::Done(Reply::Deleted | Reply::Synced { .. } | Reply::Closed) => "done".to_owned(),
+        Outcome::Done(Reply::Deleted | Reply::Synced { .. } | Reply::Closed | Reply::Raw(_)) => "done".to_owned(),
         Outcome::Failed(code) => format!("failed: {code:?}"),
         Outcome::Unknown => "unknown".to_owned(),
         Outcome::NotSent => "not sent".to_owned(),

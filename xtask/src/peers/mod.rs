@@ -204,7 +204,7 @@ impl Recorder<'_> {
 
     /// Waits until a set succeeds: how long that took since the launch.
     fn first_write(&mut self, ensemble: &Ensemble, name: &str, launched: Instant) -> Result<(), String> {
-        let tries = "set --count 1 --nodes 1 --outstanding 1 --root /zabra-first";
+        let tries = "set --count 1 --nodes 1 --outstanding 1 --timeout 3000 --root /zabra-first";
         while launched.elapsed() < Duration::from_secs(120) {
             if self.bench(ensemble, tries).is_ok() {
                 let took = u64::try_from(launched.elapsed().as_millis()).unwrap_or(u64::MAX);
