@@ -8,6 +8,8 @@ pub mod config;
 pub mod exit;
 #[cfg(not(madsim))]
 mod files;
+#[cfg(not(madsim))]
+mod http;
 mod measure;
 mod process;
 #[cfg(not(madsim))]

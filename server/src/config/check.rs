@@ -1,6 +1,7 @@
 //! From entries to settings: every value is looked at, and every problem said.
 
 mod access;
+mod operators;
 mod sasl;
 
 use super::key::{Standing, standing, suggestion};
@@ -113,6 +114,8 @@ impl Check {
             connect_timeout_ms: self.number("cnxTimeout", 1, 600_000).unwrap_or(plain.connect_timeout_ms),
             words: self.words(plain.words),
             initial: plain.initial,
+            admin: self.admin(),
+            metrics: self.metrics(),
         })
     }
 

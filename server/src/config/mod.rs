@@ -15,6 +15,7 @@ mod text;
 pub use check::{parse, read};
 pub use member::{Host, Member, Part};
 pub use problem::{Problem, Severity};
+pub use settings::Admin;
 pub use settings::Settings;
 
 #[cfg(test)]

@@ -11,6 +11,13 @@ use zabra_core::id::{ServerId, ServerSet};
 use zabra_core::log::StoreLimits;
 use zabra_core::quorum::Quorum;
 
+/// The admin server: where it listens, and the path of its commands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admin {
+    pub host: Host,
+    pub url: String,
+}
+
 /// Everything that the file says, valid.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -47,6 +54,9 @@ pub struct Settings {
     pub words: Whitelist,
     /// The file's text, for operators who ask.
     pub initial: String,
+    pub admin: Option<Admin>,
+    /// Where Prometheus finds the metrics.
+    pub metrics: Option<Host>,
 }
 
 impl Settings {
@@ -80,6 +90,8 @@ impl Settings {
             connect_timeout_ms: 5000,
             words: Whitelist::parse("srvr"),
             initial: String::new(),
+            admin: None,
+            metrics: None,
         }
     }
 

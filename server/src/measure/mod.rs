@@ -1,9 +1,13 @@
 //! What a server counts: totals, each connection's traffic, and the metrics that Apache's servers
 //! have under the same names (reference/zookeeper.md section 5.4). Counting decides nothing.
 
+#[cfg(not(madsim))]
+mod prometheus;
 mod summary;
 mod traffic;
 
+#[cfg(not(madsim))]
+pub use prometheus::exposition;
 pub use summary::{Detail, Summary};
 pub use traffic::Traffic;
 

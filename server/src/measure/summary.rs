@@ -70,7 +70,6 @@ impl Summary {
         self.max
     }
 
-    #[cfg(test)]
     /// Quantiles, as Prometheus labels them; none if nothing came lately.
     pub fn quantiles(&self, at: Instant) -> Vec<(&'static str, Option<u64>)> {
         let told: &[(&str, f64)] = match self.detail {

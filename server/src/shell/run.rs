@@ -40,6 +40,8 @@ pub async fn run(
     let shell = start(&settings, recovered, disk);
     shell.turn(State::perform);
     ports.serve(&shell);
+    #[cfg(not(madsim))]
+    serve_operators(&shell);
     drop(tokio::spawn(keep_time(Arc::clone(&shell))));
     drop(tokio::spawn(hear_storage(Arc::clone(&shell), done)));
     drop(tokio::spawn(flush(Arc::clone(&shell))));
@@ -153,6 +155,18 @@ async fn listen(port: &str, host: &Host, everywhere: bool) -> io::Result<TcpList
         Err(error) => tracing::error!("{port} port {host} cannot be bound: {error}"),
     }
     listener
+}
+
+/// The ports for operators, if there are to be any.
+#[cfg(not(madsim))]
+fn serve_operators(shell: &Arc<Shell>) {
+    use crate::http::{Pages, serve};
+    if let Some(admin) = shell.settings.admin.clone() {
+        drop(tokio::spawn(serve(Arc::clone(shell), admin.host.clone(), Pages::Admin(admin))));
+    }
+    if let Some(host) = shell.settings.metrics.clone() {
+        drop(tokio::spawn(serve(Arc::clone(shell), host, Pages::Metrics)));
+    }
 }
 
 /// Fires what is due.

@@ -4,7 +4,15 @@ use super::slots::Token;
 use super::{State, timers::Timers};
 use crate::config::{Host, Part, Settings};
 use crate::process;
+#[cfg(not(madsim))]
+use super::Shell;
+#[cfg(not(madsim))]
+use crate::measure::Stats;
+#[cfg(not(madsim))]
+use std::sync::Arc;
 use tokio::time::Instant;
+#[cfg(not(madsim))]
+use zabra_core::admin::Server;
 use zabra_core::admin::{Answer, Configuration, Connection, Digest, Effect, Membership, Surroundings, Voter, answer};
 use zabra_core::contract::Timer;
 use zabra_core::id::{SessionId, Zxid};
@@ -22,6 +30,25 @@ pub(super) struct Known {
 impl Known {
     pub(super) fn new(settings: &Settings, started: Instant) -> Known {
         Known { environment: process::environment(VERSION), configuration: configuration(settings), started }
+    }
+}
+
+#[cfg(not(madsim))]
+impl Shell {
+    /// Answers a question that came over HTTP, and does what asking it changes.
+    pub(crate) fn answer<T>(
+        self: &Arc<Self>,
+        question: impl FnOnce(&Stats, Instant, &Server<'_>, &Surroundings<'_>) -> (T, Option<Effect>),
+    ) -> T {
+        self.turn(|state| {
+            let now = state.moment().now;
+            let ask = |state: &State, around: &Surroundings<'_>| {
+                question(&state.stats, now, &state.replica.view().admin(), around)
+            };
+            let (answer, effect) = state.ask(ask);
+            state.take_effect(effect);
+            answer
+        })
     }
 }
 

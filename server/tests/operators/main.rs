@@ -8,6 +8,7 @@
 #[expect(dead_code, reason = "the tests of the service use the rest")]
 #[path = "../serve/client.rs"]
 mod client;
+mod http;
 #[expect(dead_code, reason = "the tests of the service use the rest")]
 #[path = "../serve/process.rs"]
 mod process;
