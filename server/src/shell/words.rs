@@ -1,13 +1,13 @@
 //! Operators' questions: the shell's part of the answers is what it counts and what it was told.
 
+#[cfg(not(madsim))]
+use super::Shell;
 use super::slots::Token;
 use super::{State, timers::Timers};
 use crate::config::{Host, Part, Settings};
-use crate::process;
-#[cfg(not(madsim))]
-use super::Shell;
 #[cfg(not(madsim))]
 use crate::measure::Stats;
+use crate::process;
 #[cfg(not(madsim))]
 use std::sync::Arc;
 use tokio::time::Instant;

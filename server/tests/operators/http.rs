@@ -36,7 +36,10 @@ fn the_admin_server_answers_commands_in_json_and_lists_them() {
     assert!(get("/commands").contains("<a href=\"/commands/monitor\">monitor</a>\n<br/>\n"));
     let stats = get("/commands/srvr");
     assert!(stats.starts_with("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"), "{stats}");
-    assert!(stats.contains("\"server_state\" : \"standalone\"") && stats.contains("\"command\" : \"server_stats\""), "{stats}");
+    assert!(
+        stats.contains("\"server_state\" : \"standalone\"") && stats.contains("\"command\" : \"server_stats\""),
+        "{stats}"
+    );
     assert!(get("/commands/connections").contains("\"last_operation\" : \"CREA\""));
     assert!(get("/commands/dump").contains(": [ \"/e\" ]"));
     assert!(get("/commands/monitor").contains("\"znode_count\" : 5"));
