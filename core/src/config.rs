@@ -130,6 +130,9 @@ pub struct Limits {
     pub packet_bytes: u32,
     /// Requests of one connection that wait at once; beyond it reading is switched off.
     pub outstanding: u32,
+    /// Bytes of requests of one connection that wait at once, as above: a thousand of the longest frames
+    /// would be a gigabyte, before anybody has said who he is.
+    pub outstanding_bytes: usize,
     /// Identities of one connection: each request carries all of them.
     pub identities: usize,
     /// Bytes of the paths that one connection watches, with 64 for each watch.
@@ -158,6 +161,7 @@ impl Default for Limits {
             frame_bytes: 0xf_ffff,
             packet_bytes: 4 << 20,
             outstanding: 1000,
+            outstanding_bytes: 16 << 20,
             identities: 100,
             watch_bytes: 128 << 20,
             step_bytes: 1 << 30,

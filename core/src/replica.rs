@@ -175,6 +175,9 @@ impl Replica {
                     // The role is about to end; what is committed is applied all the same.
                     let _ = self.carry_out(cx, effect, todo);
                 }
+                if is_stopped(cx) {
+                    return todo.clear();
+                }
             }
             todo.carried = effects;
             let mut wants = core::mem::take(&mut todo.granted);
@@ -357,7 +360,7 @@ fn stay((): ()) -> Next {
 
 /// Whether this step has stopped the server: nothing follows a stop.
 fn is_stopped<R: Rules>(cx: &Cx<'_, R>) -> bool {
-    matches!(cx.out.list().last(), Some(Action::Stop { .. }))
+    cx.out.is_stopped()
 }
 
 fn stop<R: Rules>(cx: &mut Cx<'_, R>, fault: Fault) {

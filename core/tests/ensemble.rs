@@ -18,7 +18,7 @@ use zabra_core::wire::records::{
     Acl, CreateRequest, Id, PathRequest, ReadRequest, ReplyHeader, RequestHeader, SetDataRequest,
 };
 use zabra_core::wire::{Jute, Op, Reader};
-use zabra_core::zab::{LearnerInfo, Packet, ServerState};
+use zabra_core::zab::{LearnerInfo, Notification, Packet, ServerState, Vote};
 
 /// The one client of each server.
 const CLIENT: ClientId = ClientId(0);
@@ -375,6 +375,43 @@ fn stranger(net: &mut Net, server: u8, conn: u32, packets: &[Packet]) {
     for packet in packets {
         net.step(ServerId(server), Input::Packet { conn: ConnId(conn), packet: packet.clone() });
     }
+}
+
+#[test]
+fn a_stranger_at_a_leaders_port_neither_takes_sessions_nor_comes_in_any_number() {
+    let mut net = Net::boot(3, 0);
+    net.settle();
+    let session = SessionId(7);
+    stranger(&mut net, 3, 500, &[Packet::Revalidate { session, timeout_ms: 4_000 }]);
+    stranger(&mut net, 3, 501, &[Packet::Ping { zxid: Zxid::ZERO, sessions: vec![(session, 4_000)] }]);
+    for conn in 600..1000 {
+        stranger(&mut net, 3, conn, &[]);
+    }
+    let count = |wanted: &str| {
+        let told = net.events.iter().filter(|(_, e)| matches!(e, Event::PeerRefused { why } if why.contains(wanted)));
+        told.count()
+    };
+    assert_eq!((count("before it is in step"), count("too many")), (2, 400 - 128));
+    assert!(net.all_serve());
+}
+
+/// Behind the last round that the wire can carry a server could not say its own any more.
+#[test]
+fn a_round_that_no_ensemble_comes_to_is_not_taken_over() {
+    let mut net = Net::empty();
+    net.start(1, &ensemble(3, 0), Epoch::ZERO);
+    net.step(ServerId(1), Input::Fired { timer: Timer::Notification });
+    let vote = Vote { epoch: Epoch::ZERO, zxid: Zxid::ZERO, leader: ServerId(3) };
+    let round_after = |net: &mut Net, round: u64| {
+        let config = Arc::from(*b"");
+        let notification = Arc::new(Notification { state: ServerState::Looking, vote: Some(vote), round, config });
+        net.step(ServerId(1), Input::Notified { from: ServerId(3), notification });
+        let voted =
+            net.events.iter().filter_map(|(_, e)| if let Event::Voted { round, .. } = e { Some(*round) } else { None });
+        voted.last()
+    };
+    assert_eq!(round_after(&mut net, i64::MAX as u64), Some(1));
+    assert_eq!(round_after(&mut net, 9), Some(9));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use crate::seeds::{Seed, Seeds, Shard, Span};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 #[derive(Parser, Debug)]
@@ -121,8 +122,8 @@ pub struct Hunt {
     #[arg(long)]
     pub fail_fast: bool,
     /// Stop after so many failures
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    pub max_failures: usize,
+    #[arg(long, value_name = "N", default_value = "10")]
+    pub max_failures: NonZeroUsize,
     /// Run the same seeds again in a second process and compare the trace hashes
     #[arg(long)]
     pub check_determinism: bool,

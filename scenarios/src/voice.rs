@@ -24,7 +24,8 @@ impl Voice {
         let colour = match talk.color {
             Color::Always => true,
             Color::Never => false,
-            Color::Auto => !set("NO_COLOR") && (terminal || forced),
+            // One answer for both streams: a pipe behind either gets no colours.
+            Color::Auto => !set("NO_COLOR") && ((terminal && stdout().is_terminal()) || forced),
         };
         Voice {
             paint: if colour { Paint::Ansi } else { Paint::Plain },

@@ -186,6 +186,7 @@ pub struct Actions {
     arena: Vec<u8>,
     watchers: Vec<ClientId>,
     events: Vec<Event>,
+    is_stopped: bool,
 }
 
 impl Actions {
@@ -198,10 +199,17 @@ impl Actions {
         self.arena.clear();
         self.watchers.clear();
         self.events.clear();
+        self.is_stopped = false;
     }
 
     pub fn push(&mut self, action: Action) {
+        self.is_stopped |= matches!(action, Action::Stop { .. });
         self.list.push(action);
+    }
+
+    /// Whether the server stops: nothing more is decided in this step.
+    pub fn is_stopped(&self) -> bool {
+        self.is_stopped
     }
 
     pub fn report(&mut self, event: Event) {

@@ -7,7 +7,7 @@
 
 use super::access;
 use super::access::sasl::{Exchange, Said};
-use crate::config::Config;
+use crate::config::{Config, Limits};
 use crate::contract::{ClientOrigin, DropReason};
 use crate::id::{SessionId, Xid, Zxid};
 use crate::tree::Path;
@@ -30,6 +30,8 @@ pub(super) struct Connection {
     pub(super) queue: VecDeque<Pending>,
     /// Frames that came before the session was attached.
     pub(super) held: VecDeque<Arc<[u8]>>,
+    /// Bytes of the frames of both.
+    pub(super) bytes: usize,
     /// Whether reading is switched off.
     pub(super) paused: bool,
     pub(super) exchange: Exchange,
@@ -79,6 +81,8 @@ pub(super) enum Form {
 pub(super) struct Pending {
     pub(super) xid: Xid,
     pub(super) op: i32,
+    /// Bytes of its frame.
+    pub(super) bytes: usize,
     pub(super) wait: Wait,
 }
 
@@ -164,6 +168,7 @@ impl Connection {
             phase: Phase::New,
             queue: VecDeque::new(),
             held: VecDeque::new(),
+            bytes: 0,
             paused: false,
             exchange: Exchange::default(),
         }
@@ -186,9 +191,36 @@ impl Connection {
         }
     }
 
-    /// How many requests wait.
-    pub(super) fn waiting(&self) -> usize {
-        self.queue.len() + self.held.len()
+    /// Whether more waits than so many times what the limits allow.
+    pub(super) fn is_beyond(&self, limits: &Limits, times: usize) -> bool {
+        let count = (limits.outstanding as usize).saturating_mul(times);
+        let bytes = limits.outstanding_bytes.saturating_mul(times);
+        self.queue.len() + self.held.len() > count || self.bytes > bytes
+    }
+
+    /// Whether so little waits that reading goes on: less than half of either.
+    pub(super) fn is_relieved(&self, limits: &Limits) -> bool {
+        let waiting = self.queue.len() + self.held.len();
+        waiting * 2 < limits.outstanding as usize && self.bytes * 2 < limits.outstanding_bytes
+    }
+
+    /// A frame waits for the session.
+    pub(super) fn hold(&mut self, frame: &[u8]) {
+        self.bytes += frame.len();
+        self.held.push_back(Arc::from(frame));
+    }
+
+    /// The frames that have waited for the session, to be looked at now.
+    pub(super) fn take_held(&mut self) -> VecDeque<Arc<[u8]>> {
+        let held = core::mem::take(&mut self.held);
+        self.bytes -= held.iter().map(|frame| frame.len()).sum::<usize>();
+        held
+    }
+
+    /// A request waits for its reply.
+    pub(super) fn enqueue(&mut self, pending: Pending) {
+        self.bytes += pending.bytes;
+        self.queue.push_back(pending);
     }
 
     /// The client says who it is: from the next request on it is known so. What shows nothing is
@@ -232,7 +264,9 @@ impl Connection {
             Reach::Anywhere => usize::MAX,
         };
         let at = self.queue.iter().take(scope).position(Pending::is_ready)?;
-        self.queue.remove(at)
+        let pending = self.queue.remove(at)?;
+        self.bytes -= pending.bytes;
+        Some(pending)
     }
 
     /// A transaction of this connection's session was applied: if the oldest write that waits has
@@ -279,11 +313,11 @@ mod tests {
     fn write(cxid: i32) -> Pending {
         let body = Arc::from(*b"");
         let request = Request { session: SessionId(1), cxid: Xid(cxid), op: 5, body, auth: Vec::new() };
-        Pending { xid: Xid(cxid), op: 5, wait: Wait::Write(request) }
+        Pending { xid: Xid(cxid), op: 5, bytes: 0, wait: Wait::Write(request) }
     }
 
     fn read(xid: i32) -> Pending {
-        Pending { xid: Xid(xid), op: 4, wait: Wait::Read { body: Arc::from(*b""), known: 1 } }
+        Pending { xid: Xid(xid), op: 4, bytes: 0, wait: Wait::Read { body: Arc::from(*b""), known: 1 } }
     }
 
     fn outcome() -> Outcome {
@@ -305,7 +339,7 @@ mod tests {
         assert!(connection.complete(Xid(1), outcome()));
         assert!(connection.complete(Xid(3), outcome()));
         let left: Vec<_> = core::iter::from_fn(|| connection.next(Reach::Head)).collect();
-        let done = |xid| Pending { xid: Xid(xid), op: 5, wait: Wait::Done(outcome()) };
+        let done = |xid| Pending { xid: Xid(xid), op: 5, bytes: 0, wait: Wait::Done(outcome()) };
         assert_eq!(left, [done(1), read(2), done(3)]);
     }
 

@@ -176,7 +176,7 @@ impl Service {
         match connection.phase {
             Phase::New if connection.held.is_empty() => self.on_connect(cx, client, frame, wants),
             Phase::New | Phase::Creating(_) | Phase::Revalidating(_) => {
-                connection.held.push_back(Arc::from(frame));
+                connection.hold(frame);
                 self.press_back(cx, client);
             }
             Phase::Attached { session, timeout_ms } => {
@@ -226,7 +226,7 @@ impl Service {
             Class::Later => Wait::Failed { err: Code::Unimplemented, then: Then::Continue },
             Class::Unknown => Wait::Failed { err: Code::Unimplemented, then: Then::Drop(DropReason::UnknownOperation) },
         };
-        connection.queue.push_back(Pending { xid, op, wait });
+        connection.enqueue(Pending { xid, op, bytes: frame.len(), wait });
         if self.role.serves() && !self.syncs.contains(&Some(client)) {
             let last = connection.queue.len() - 1;
             self.ask(client, last, &Tail::default(), wants);
@@ -239,11 +239,10 @@ impl Service {
     /// ahead) is given as much again; then the connection is closed, for memory is bounded.
     fn press_back<R: Rules>(&mut self, cx: &mut Cx<'_, R>, client: ClientId) {
         let Some(connection) = self.clients.get_mut(&client) else { return };
-        let limit = cx.config.limits.outstanding as usize;
-        if connection.waiting() > limit.saturating_mul(2) {
+        if connection.is_beyond(&cx.config.limits, 2) {
             return self.drop_client(cx, client, DropReason::LimitReached);
         }
-        if connection.waiting() > limit && !connection.paused {
+        if connection.is_beyond(&cx.config.limits, 1) && !connection.paused {
             connection.paused = true;
             cx.act(Action::Pause { client });
         }

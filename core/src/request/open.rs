@@ -39,7 +39,7 @@ impl Service {
         };
         if self.role == Role::Looking {
             let connection = self.clients.get_mut(&client).expect("the caller has seen the connection");
-            connection.held.push_back(Arc::from(frame));
+            connection.hold(frame);
             return Self::await_leader(cx, client, negotiated(cx, request.timeout_ms));
         }
         let is_ahead = request.last_zxid_seen > self.applied().to_wire();
@@ -51,7 +51,7 @@ impl Service {
         let timeout_ms = negotiated(cx, request.timeout_ms);
         match SessionId(request.session) {
             SessionId::NONE => {
-                let opening = Opening { session: self.ids.next(), timeout_ms, last_seen, form };
+                let opening = Opening { session: self.unused_id(), timeout_ms, last_seen, form };
                 self.begin(client, Phase::Creating(opening));
                 wants.push(Want::Propose(opening.request()));
             }
@@ -65,6 +65,17 @@ impl Service {
                 }
                 self.begin(client, Phase::Revalidating(opening));
                 self.revalidate_own(cx, client, opening, wants);
+            }
+        }
+    }
+
+    /// The next id that nobody has: a client may be asking for one that was never given out, and a clock
+    /// that went back over a restart makes ids come again.
+    fn unused_id(&mut self) -> SessionId {
+        loop {
+            let id = self.ids.next();
+            if !self.carriers.contains_key(&id) && self.database.session_timeout(id).is_none() {
+                return id;
             }
         }
     }
@@ -166,7 +177,7 @@ impl Service {
         cx.report(Event::SessionAttached { session, client, timeout_ms, last_seen });
         let connection = self.clients.get_mut(&client).expect("the caller has seen the connection");
         connection.phase = Phase::Attached { session, timeout_ms };
-        let held = core::mem::take(&mut connection.held);
+        let held = connection.take_held();
         self.touch_one(cx, session, timeout_ms);
         for frame in held {
             self.client_frame(cx, client, &frame, wants);

@@ -89,8 +89,7 @@ impl Service {
         while let Some(connection) = self.clients.get_mut(&client) {
             let Phase::Attached { session, .. } = connection.phase else { return };
             let Some(pending) = connection.next(reach) else {
-                let low = connection.waiting() * 2 < cx.config.limits.outstanding as usize;
-                if connection.paused && low {
+                if connection.paused && connection.is_relieved(&cx.config.limits) {
                     connection.paused = false;
                     cx.act(Action::Resume { client });
                 }
@@ -101,7 +100,7 @@ impl Service {
     }
 
     fn answer<R: Rules>(&mut self, cx: &mut Cx<'_, R>, client: ClientId, session: SessionId, pending: Pending) {
-        let Pending { xid, op, wait } = pending;
+        let Pending { xid, op, wait, .. } = pending;
         let to = Address { client, session, xid, op };
         let then = match wait {
             Wait::Read { body, known } => return self.read(cx, to, &body, known),

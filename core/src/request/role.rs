@@ -112,6 +112,7 @@ impl Service {
         match connection.phase {
             Phase::New => {
                 let frame = connection.held.pop_front().expect("only a held frame makes such a connection wait");
+                connection.bytes -= frame.len();
                 self.on_connect(cx, client, &frame, wants);
             }
             Phase::Creating(opening) => {

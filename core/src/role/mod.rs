@@ -152,7 +152,7 @@ impl Peer {
             {
                 learning.on_opened(cx, &self.ledger, conn)
             }
-            (Role::Leading(leading), Origin::Accepted) => {
+            (Role::Leading(leading), Origin::Accepted) if leading.strangers() < cx.config.limits.lobby => {
                 leading.on_opened(cx, conn);
                 Next::Stay
             }
@@ -160,7 +160,7 @@ impl Peer {
                 self.lobby.insert(conn, None);
                 Next::Stay
             }
-            (Role::Looking(_), Origin::Accepted) => {
+            (Role::Looking(_) | Role::Leading(_), Origin::Accepted) => {
                 cx.report(Event::PeerRefused { why: "too many connections before LEADERINFO" });
                 cx.act(Action::Hang { conn });
                 Next::Stay

@@ -155,6 +155,11 @@ impl Leading {
         matches!(self.stage, Stage::Broadcast(_))
     }
 
+    /// How many connections have not said whose they are.
+    pub fn strangers(&self) -> usize {
+        self.learners.values().filter(|learner| learner.server.is_none()).count()
+    }
+
     pub fn on_opened<R: Rules>(&mut self, cx: &mut Cx<'_, R>, conn: ConnId) {
         let learner = Learner {
             server: None,
@@ -187,6 +192,9 @@ impl Leading {
             Packet::ObserverInfo(info) => self.on_learner_info(cx, ledger, conn, Kind::Observer, info, effects),
             Packet::AckEpoch { current, last } => self.on_ack_epoch(cx, ledger, conn, current, last, effects),
             Packet::Ack(zxid) => self.on_ack(cx, ledger, conn, zxid, effects),
+            Packet::Ping { .. } | Packet::Revalidate { .. } if !self.learners[&conn].stage.is_synced() => {
+                self.refuse(cx, conn, "a learner's business before it is in step", effects)
+            }
             Packet::Ping { sessions, .. } => self.on_pong(cx, conn, sessions, effects),
             Packet::Request(request) => self.on_request(cx, conn, request, effects),
             Packet::Revalidate { session, .. } => {

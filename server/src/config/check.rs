@@ -80,7 +80,7 @@ impl Check {
         let me = self.me(&members, data_dir.as_deref(), &open);
         self.peer_type(&members, me);
         let (quorum, observers) = self.quorum(&members);
-        let tick_ms = self.number("tickTime", 1, i32::MAX as u32).unwrap_or(3000);
+        let tick_ms = self.number("tickTime", 2, i32::MAX as u32).unwrap_or(3000);
         let (init_limit, sync_limit) = self.limits(!members.is_empty());
         let (session_min_ms, session_max_ms) = self.sessions(tick_ms);
         let client = self.client(me.and_then(|me| members.get(&me)));
@@ -315,7 +315,15 @@ impl Check {
                 self.error(Some(entry.line), "clientPortAddress: expected clientPort beside it".into());
                 None
             }
-            (None, _) => member.and_then(|member| member.client.clone()),
+            (None, _) => {
+                let client = member.and_then(|member| member.client.clone());
+                if client.is_none() && !self.entries.contains_key("clientPort") {
+                    let (severity, file) = (Severity::Warning, self.file.clone());
+                    let text = "clientPort is missing: no client can come".into();
+                    self.problems.push(Problem { severity, file, line: None, text });
+                }
+                client
+            }
         }
     }
 

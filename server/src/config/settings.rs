@@ -133,6 +133,9 @@ impl Settings {
     }
 
     pub fn store(&self) -> StoreLimits {
-        StoreLimits { segment_bytes: self.segment_bytes, ..StoreLimits::default() }
+        // A record is no longer than a packet: what was written has to be believed when it is read.
+        let plain = StoreLimits::default();
+        let record_bytes = plain.record_bytes.max(self.core().limits.packet_bytes);
+        StoreLimits { segment_bytes: self.segment_bytes, record_bytes, ..plain }
     }
 }

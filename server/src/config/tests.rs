@@ -77,6 +77,7 @@ zoo.cfg: error: syncLimit is missing: expected a number of ticks
 data/myid:1: error: zoo.cfg: expected a line server.3=… for this server's id
 zoo.cfg: error: initLimit is missing: expected a number of ticks
 zoo.cfg: error: syncLimit is missing: expected a number of ticks
+zoo.cfg: warning: clientPort is missing: no client can come
 "#);
 }
 
@@ -89,6 +90,7 @@ fn groups_and_weights_make_another_quorum() {
     let text = text.replace("group.2=3:4", "group.2=3:2");
     insta::assert_snapshot!(check(&text, Some("1")), @r#"
 zoo.cfg: error: group lines: expected each server in one group, found 2 in two
+zoo.cfg: warning: clientPort is missing: no client can come
 "#);
 }
 

@@ -150,6 +150,11 @@ impl Story {
         while story.trace.last().is_some_and(String::is_empty) {
             story.trace.pop();
         }
+        let last = text.lines().count().max(1);
+        if !story.commands.iter().any(|(_, c)| matches!(c, Command::Servers { .. })) {
+            let expected = Expected::new("`servers N`: without servers nothing is played");
+            return Err(WrongLine { file: file.to_owned(), line: last, expected: expected.0 });
+        }
         Ok(story)
     }
 }

@@ -154,3 +154,25 @@ fn only_the_leader_expires_sessions() {
     bench.call(|service, cx, wants| service.session_fired(cx, SessionId(session), wants));
     assert!(matches!(&bench.forwarded[..], [Want::Propose(request)] if request.op == Op::CLOSE_SESSION));
 }
+
+#[test]
+fn an_id_that_somebody_asks_for_is_not_given_to_another() {
+    let mut bench = Bench::looking();
+    bench.learn();
+    let guess = connect_request(0, 10_000, BASE + 1, &word(BASE + 1), None);
+    assert_eq!(answer(&mut bench, 1, &guess), [], "the leader is asked");
+    answer(&mut bench, 2, &connect_request(0, 10_000, 0, &[0; 16], None));
+    let opened = bench.forwarded.iter().find_map(|want| match want {
+        Want::Propose(request) => Some(request.session),
+        Want::Revalidate { .. } | Want::Sync(_) => None,
+    });
+    assert_eq!(opened, Some(SessionId(BASE + 2)));
+}
+
+#[test]
+fn an_id_that_a_session_has_is_not_given_again_when_the_count_begins_anew() {
+    let mut bench = Bench::leader();
+    let first = bench.connect(1);
+    bench.service.ids = crate::session::SessionIds::new(SessionId(BASE));
+    assert_eq!(bench.connect(2), first + 1);
+}

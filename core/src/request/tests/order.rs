@@ -232,3 +232,33 @@ fn every_request_is_reported_when_taken_and_when_answered() {
     ];
     assert_eq!(seen, expected);
 }
+
+#[test]
+fn a_connection_whose_requests_are_large_is_not_read_from_though_they_are_few() {
+    let mut bench = pipelined();
+    bench.config.limits.outstanding_bytes = 1_000;
+    for xid in 1..=3 {
+        bench.send(1, xid, Op::SET_DATA, &set_request("/a", &[0; 400], -1));
+    }
+    assert_eq!(order(&mut bench), ["pause"]);
+    bench.commit();
+    bench.commit();
+    assert_eq!(order(&mut bench), ["1", "2", "resume"]);
+    for xid in 4..=8 {
+        bench.send(1, xid, Op::SET_DATA, &set_request("/a", &[0; 400], -1));
+    }
+    assert_eq!(order(&mut bench), ["pause", "!LimitReached"]);
+}
+
+#[test]
+fn frames_that_wait_for_a_leader_are_bounded_by_their_bytes() {
+    let mut bench = Bench::looking();
+    bench.config.limits.outstanding_bytes = 1_000;
+    bench.open(1);
+    bench.frame(1, &connect_request(0, 10_000, 0, &[0; 16], None));
+    for _ in 0..5 {
+        bench.frame(1, &[0; 450]);
+    }
+    let sent = bench.take_sent();
+    assert!(sent.contains(&Sent::Drop(1, DropReason::LimitReached)), "{sent:?}");
+}

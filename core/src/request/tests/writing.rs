@@ -211,3 +211,19 @@ fn closing_lists_the_sessions_znodes_sorted_those_that_are_only_proposed_include
     assert_eq!(bench.service.database().tree().children(b"/").collect::<Vec<_>>(), [&b"a"[..], b"p", b"zookeeper"]);
     assert!(!bench.events.iter().any(|event| matches!(event, Event::DigestMismatch { .. })));
 }
+
+/// ZOOKEEPER-4306: a record that no follower takes would end every reign.
+#[test]
+fn the_end_of_a_session_fits_a_packet_whatever_the_session_owns() {
+    let mut bench = furnished();
+    bench.config.limits.packet_bytes = 2_000;
+    for number in 0..9 {
+        assert_eq!(bench.create(1, &format!("/{number}{}", "x".repeat(300)), 1).err, 0);
+    }
+    bench.commits = Commits::WhenTold;
+    bench.send(1, 8, Op::CLOSE_SESSION, &Nothing);
+    assert!(bench.proposed[0].bytes.len() < 200, "{}", bench.proposed[0].bytes.len());
+    bench.commit_all();
+    assert_eq!(bench.service.database().tree().children(b"/").collect::<Vec<_>>(), [&b"a"[..], b"p", b"zookeeper"]);
+    assert!(!bench.events.iter().any(|event| matches!(event, Event::DigestMismatch { .. })), "as it was predicted");
+}

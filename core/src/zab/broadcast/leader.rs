@@ -159,7 +159,7 @@ impl Leading {
     pub fn on_ping_due<R: Rules>(&mut self, cx: &mut Cx<'_, R>) -> Next {
         if self.is_established() {
             self.ping(cx);
-            cx.arm(Timer::Ping, cx.config.tick_ms / 2);
+            cx.arm(Timer::Ping, (cx.config.tick_ms / 2).max(1));
         }
         Next::Stay
     }

@@ -124,6 +124,9 @@ impl Learning {
         if !ledger.end().is_followed_by(record.zxid) {
             return self.refuse(cx, "a gap in what is committed");
         }
+        if ledger.uncommitted().next().is_some() {
+            return self.refuse(cx, "an INFORM before the COMMIT of what was proposed");
+        }
         cx.report(Event::Accepted { record: record.clone() });
         ledger.append(cx, record.clone());
         cx.act(Action::Sync);

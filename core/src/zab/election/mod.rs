@@ -118,6 +118,9 @@ impl Looking {
             ledger.early.insert(from, Arc::clone(n));
             return Next::Stay;
         }
+        if !is_plausible(n.round, ledger.round) {
+            return Next::Stay;
+        }
         let voter = cx.config.ensemble.voters().contains(from) || !cx.enforces(Rule::VoteFromVoter);
         match n.state {
             ServerState::Looking if voter => self.on_looking(cx, ledger, from, n),
@@ -352,4 +355,11 @@ fn candidate<R: Rules>(cx: &Cx<'_, R>, leader: ServerId) -> bool {
 
 fn better<R: Rules>(cx: &Cx<'_, R>, a: Vote, b: Vote) -> Vote {
     if vote::is_better(cx, b, a) { b } else { a }
+}
+/// Whether a peer may have come so far. Rounds count elections: one that is near the end of what the wire can
+/// carry is a lie or damage, and whoever took it over could soon not say its own any more.
+fn is_plausible(round: u64, mine: u64) -> bool {
+    const FAR: u64 = 1 << 62;
+    const STEP: u64 = 1 << 32;
+    round <= mine.max(FAR) + STEP
 }

@@ -220,7 +220,7 @@ impl Leading {
         effects.extend(initial.into_iter().map(Effect::Deliver));
         effects.push(Effect::Established);
         self.serve_synced(cx, ledger.committed);
-        cx.arm(Timer::Ping, cx.config.tick_ms / 2);
+        cx.arm(Timer::Ping, (cx.config.tick_ms / 2).max(1));
         Next::Stay
     }
 

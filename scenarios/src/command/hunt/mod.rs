@@ -105,7 +105,7 @@ fn run_all(args: &Hunt, quarry: &[Quarry], deal: Deal, talk: &Talk, voice: &Voic
     let mut tally = Tally::new(quarry.len(), args.hashes || args.check_determinism);
     let (began, interrupted) = (Instant::now(), pool::interrupted());
     let mut unwritten = None;
-    let most = if args.fail_fast { 1 } else { args.max_failures };
+    let most = if args.fail_fast { 1 } else { args.max_failures.get() };
     let task = |index| {
         let (hunt, seed) = deal.task(index);
         Ran::of(hunt, &quarry[hunt], seed)

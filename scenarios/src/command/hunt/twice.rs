@@ -34,7 +34,8 @@ fn second_process(args: &Hunt, first: u64, talk: &Talk) -> Result<Value, Failed>
     let program = std::env::current_exe().map_err(|e| Failed::tool(format!("this program cannot be found: {e}")))?;
     let mut command = Command::new(program);
     command.args(["hunt", "--json", "--hashes", "--no-progress", "--quiet", "--no-demands", "--jobs", "1"]);
-    command.arg("--max-failures").arg(args.max_failures.to_string());
+    // What the first process ran before it gave up is compared: the second one must come as far.
+    command.arg("--max-failures").arg(usize::MAX.to_string());
     match &args.seeds {
         Some(Seeds::Each(range)) => command.arg("--seeds").arg(format!("{}..{}", range.start, range.end)),
         Some(Seeds::Runs(runs)) => command.arg("--seeds").arg(runs.to_string()).arg("--seed").arg(first.to_string()),
