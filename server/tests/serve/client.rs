@@ -1,5 +1,6 @@
 //! A blocking client over the session's state machine: what a test says to a server.
 
+use crate::process::PATIENCE;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -8,9 +9,6 @@ use std::time::{Duration, Instant};
 use zabra_client::{
     Config, CreateMode, Handle, Input, Operation, Outcome, Output, Reply, Session, SessionEvent, Timer, WatchEvent,
 };
-
-/// How long a test waits for anything before it fails.
-pub const PATIENCE: Duration = Duration::from_secs(30);
 
 pub struct Client {
     session: Session,

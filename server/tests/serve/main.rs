@@ -14,8 +14,8 @@ mod java;
 mod process;
 mod raw;
 
-use client::{Client, PATIENCE};
-use process::{Scratch, Server, ensemble, free_ports, leader};
+use client::Client;
+use process::{PATIENCE, Scratch, Server, ensemble, free_ports, leader};
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;

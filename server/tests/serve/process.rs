@@ -1,13 +1,35 @@
 //! Server processes on loopback, in a directory of their own.
 
-use crate::client::PATIENCE;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
+
+/// How long a test waits for anything before it fails.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The server: of this package's tests, or, for those of others that share this file, the one that
+/// stands beside them. Cargo builds it there if it does not.
+fn binary() -> PathBuf {
+    if let Some(path) = option_env!("CARGO_BIN_EXE_zabra") {
+        return PathBuf::from(path);
+    }
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let build = || {
+        let test = std::env::current_exe().unwrap();
+        let dir = test.ancestors().nth(2).unwrap();
+        let profile = dir.file_name().and_then(|name| name.to_str()).unwrap().replace("debug", "dev");
+        let mut cargo = Command::new(env!("CARGO"));
+        let built = cargo.args(["build", "--quiet", "--package", "zabra", "--profile", &profile]).status().unwrap();
+        assert!(built.success(), "the server cannot be built");
+        dir.join("zabra")
+    };
+    BUILT.get_or_init(build).clone()
+}
 
 /// A directory that is gone when the test has passed.
 pub struct Scratch(PathBuf);
@@ -95,7 +117,7 @@ impl Server {
     pub fn restart(&mut self) {
         assert!(self.child.is_none(), "it runs");
         let log = fs::OpenOptions::new().create(true).append(true).open(&self.log).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_zabra"));
+        let mut command = Command::new(binary());
         command.arg("serve").arg(&self.config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         self.child = Some(command.spawn().unwrap());
     }
