@@ -28,10 +28,22 @@ enum Role {
     Ephemeral,
     Watcher,
     Raw,
-    /// One write through one server must succeed.
-    Probe {
-        done: bool,
-    },
+    /// A write and then a `sync` through one server must succeed.
+    Probe(Owed),
+}
+
+/// What a probe still has to see answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owed {
+    Write,
+    Sync,
+    Nothing,
+}
+
+impl Role {
+    fn is_waiting_probe(self) -> bool {
+        matches!(self, Role::Probe(Owed::Write | Owed::Sync))
+    }
 }
 
 struct Worker {
@@ -156,7 +168,7 @@ impl Load {
 
     pub fn add_probe(&mut self, world: &mut World, server: ServerId) -> u16 {
         let timeout_ms = world.machine(server).config.session_timeout_max_ms;
-        self.add(world, Role::Probe { done: false }, vec![u32::from(server.0)], timeout_ms)
+        self.add(world, Role::Probe(Owed::Write), vec![u32::from(server.0)], timeout_ms)
     }
 
     pub fn first_turns(&mut self) -> Vec<(u16, u64)> {
@@ -174,10 +186,14 @@ impl Load {
     /// What is missing for every request to have been answered and every probe to have succeeded.
     pub fn missing(&self, world: &World) -> Option<String> {
         for (client, worker) in self.workers.iter().enumerate() {
-            if worker.role == (Role::Probe { done: false }) {
+            if worker.role.is_waiting_probe() {
                 let state = world.clients[client].state();
                 let attached = state.is_some_and(zabra_client::Session::is_attached);
-                let how = if attached { "its write is not answered" } else { "it is not attached" };
+                let how = match attached {
+                    _ if worker.role == Role::Probe(Owed::Sync) => "its sync is not answered",
+                    true => "its write is not answered",
+                    false => "it is not attached",
+                };
                 return Some(format!("the probe of client {client} has not succeeded: {how}"));
             }
             if let Some(operation) = worker.open.values().next() {
@@ -220,7 +236,7 @@ impl Worker {
             Role::Queue => Some(self.queue(any, data)),
             Role::Ephemeral => self.ephemeral(any, data),
             Role::Watcher => Some(self.watcher(any, data)),
-            Role::Raw | Role::Probe { .. } => None,
+            Role::Raw | Role::Probe(_) => None,
         }
     }
 
@@ -288,7 +304,7 @@ impl Worker {
                     Role::Counter => Some(b"/counter".to_vec()),
                     Role::Queue => Some(b"/queue".to_vec()),
                     Role::Ephemeral => Some(b"/live".to_vec()),
-                    Role::Raw | Role::Probe { .. } => None,
+                    Role::Raw | Role::Probe(_) => None,
                 };
             }
             (_, Outcome::Done(_) | Outcome::Failed(_) | Outcome::Unknown | Outcome::NotSent) => {}
@@ -397,7 +413,7 @@ impl Explorer<'_> {
             Output::Completed { handle, outcome, .. } => self.completed(client, handle, &outcome),
             Output::Session(SessionEvent::Attached { .. }) => self.probe_attached(client),
             Output::Session(SessionEvent::Ended(_)) => {
-                if self.load.workers[usize::from(client)].role == (Role::Probe { done: false }) {
+                if self.load.workers[usize::from(client)].role.is_waiting_probe() {
                     self.start_client(client);
                 }
             }
@@ -432,22 +448,36 @@ impl Explorer<'_> {
 
     fn probe_attached(&mut self, client: u16) {
         let worker = &self.load.workers[usize::from(client)];
-        if worker.role == (Role::Probe { done: false }) && worker.open.is_empty() {
-            self.submit(client, create(b"/probe-".to_vec(), b"", CreateMode::PersistentSequential));
+        if !worker.open.is_empty() {
+            return;
+        }
+        match worker.role {
+            Role::Probe(Owed::Write) => {
+                self.submit(client, create(b"/probe-".to_vec(), b"", CreateMode::PersistentSequential));
+            }
+            // A ping waits behind it, so one that is never answered ends the connection again and again.
+            Role::Probe(Owed::Sync) => self.submit(client, Operation::Sync { path: b"/".to_vec() }),
+            Role::Register
+            | Role::Counter
+            | Role::Queue
+            | Role::Ephemeral
+            | Role::Watcher
+            | Role::Raw
+            | Role::Probe(Owed::Nothing) => {}
         }
     }
 
     fn probe_answered(&mut self, client: u16, outcome: &Outcome) {
         let worker = &mut self.load.workers[usize::from(client)];
-        if worker.role == (Role::Probe { done: false }) {
-            match outcome {
-                Outcome::Done(_) => worker.role = Role::Probe { done: true },
-                Outcome::Failed(_) | Outcome::Unknown | Outcome::NotSent => {
-                    if self.world.clients[usize::from(client)].state().is_some_and(zabra_client::Session::is_attached) {
-                        self.probe_attached(client);
-                    }
-                }
-            }
+        if !worker.role.is_waiting_probe() {
+            return;
+        }
+        if let Outcome::Done(_) = outcome {
+            let owed = if worker.role == Role::Probe(Owed::Write) { Owed::Sync } else { Owed::Nothing };
+            worker.role = Role::Probe(owed);
+        }
+        if self.world.clients[usize::from(client)].state().is_some_and(zabra_client::Session::is_attached) {
+            self.probe_attached(client);
         }
     }
 }
