@@ -1,6 +1,6 @@
 //! A connection that speaks in frames: for what has to reach two servers in the same words.
 
-use crate::client::PATIENCE;
+use crate::process::PATIENCE;
 use std::io::{BufReader, Read, Write};
 use std::net::TcpStream;
 use zabra_core::wire::records::{AuthPacket, ConnectRequest, ConnectResponse, ReplyHeader, RequestHeader};
