@@ -1,6 +1,6 @@
 //! A blocking client over the session's state machine: what a test says to a server.
 
-use crate::process::PATIENCE;
+pub use crate::process::PATIENCE;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
