@@ -101,3 +101,28 @@ fn a_members_text_is_read_back_as_itself() {
         assert_eq!(member.to_string(), line);
     }
 }
+
+#[test]
+fn members_may_stand_in_a_file_of_their_own_and_its_problems_are_said_there() {
+    let text = "dataDir=data\ninitLimit=5\nsyncLimit=2\ndynamicConfigFile=members\n";
+    let read = |members: &'static str| {
+        let open = move |path: &Path| match path.to_str() {
+            Some("members") => Some(members.to_string()),
+            _ => Some("2".to_string()),
+        };
+        parse("zoo.cfg", text, open)
+    };
+    let (settings, problems) = read("version=100000000\nserver.1=a:1:2;3\nserver.2=b:1:2;4\n").unwrap();
+    assert_eq!((settings.members.len(), settings.client.unwrap().port, problems), (2, 4, vec![]));
+    let problems = read("server.1=a:1:2\ntickTime=5\nserver.2=b:1\n").unwrap_err();
+    let problems: Vec<String> = problems.iter().map(Problem::to_string).collect();
+    assert_eq!(problems[0], "members:1: warning: one server line makes no ensemble: the server is alone");
+    assert_eq!(
+        problems[1],
+        "members:2: error: expected server, group and weight lines and version only, found tickTime"
+    );
+    assert_eq!(problems[2], "members:3: error: server.2: expected an election port from 1 to 65535, found \"\"");
+    let problems = parse("zoo.cfg", text, |_| None).unwrap_err();
+    let expected = "zoo.cfg:4: error: dynamicConfigFile: expected a file that can be read, found \"members\"";
+    assert_eq!(problems[0].to_string(), expected);
+}
