@@ -1,6 +1,7 @@
 //! From entries to settings: every value is looked at, and every problem said.
 
 mod access;
+mod dynamic;
 mod operators;
 mod sasl;
 
@@ -40,12 +41,7 @@ pub fn parse(
     let dynamic = check.take_dynamic(own_lines, &open);
     let settings = check.settings(open);
     let Check { mut problems, .. } = check;
-    if let Some(dynamic) = dynamic {
-        for problem in problems.iter_mut().filter(|problem| problem.line > Some(own_lines)) {
-            problem.file.clone_from(&dynamic);
-            problem.line = problem.line.map(|line| line - own_lines);
-        }
-    }
+    dynamic::place(&mut problems, dynamic, own_lines);
     problems.sort_by_key(|problem| (problem.line.is_none(), problem.line));
     if problems.iter().any(|problem| problem.severity == Severity::Error) {
         return Err(problems);
@@ -79,28 +75,6 @@ impl Check {
             }
             self.entries.insert(key, entry);
         }
-    }
-
-    /// The members that stand in a file of their own; its lines are counted on from those of this file.
-    /// Returns its name.
-    fn take_dynamic(&mut self, own_lines: usize, open: impl Fn(&Path) -> Option<String>) -> Option<String> {
-        let entry = self.entries.get("dynamicConfigFile")?.clone();
-        let Some(text) = open(Path::new(&entry.value)) else {
-            let text = format!("dynamicConfigFile: expected a file that can be read, found {:?}", entry.value);
-            self.error(Some(entry.line), text);
-            return None;
-        };
-        let mut members = entries(&text);
-        members.retain(|member| member.key != "version");
-        for member in &mut members {
-            member.line += own_lines;
-            if !["server.", "group.", "weight."].iter().any(|family| member.key.starts_with(family)) {
-                let text = format!("expected server, group and weight lines and version only, found {}", member.key);
-                self.error(Some(member.line), text);
-            }
-        }
-        self.take(members);
-        Some(entry.value)
     }
 
     fn settings(&mut self, open: impl Fn(&Path) -> Option<String>) -> Option<Settings> {
