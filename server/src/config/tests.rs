@@ -67,11 +67,13 @@ fn a_member_needs_its_id_and_its_line() {
 data/myid: error: is missing: expected a file with this server's id, a number from 1 to 63
 zoo.cfg: error: initLimit is missing: expected a number of ticks
 zoo.cfg: error: syncLimit is missing: expected a number of ticks
+zoo.cfg: warning: clientPort is missing: no client can come
 "#);
     insta::assert_snapshot!(check(text, Some("x")), @r#"
 data/myid:1: error: expected this server's id, a number from 1 to 63, found "x"
 zoo.cfg: error: initLimit is missing: expected a number of ticks
 zoo.cfg: error: syncLimit is missing: expected a number of ticks
+zoo.cfg: warning: clientPort is missing: no client can come
 "#);
     insta::assert_snapshot!(check(text, Some("3")), @r#"
 data/myid:1: error: zoo.cfg: expected a line server.3=… for this server's id
