@@ -5,7 +5,7 @@ use super::ample;
 use super::explore::{first, intern};
 use super::faults::{self, Choice};
 use super::parts::{Learner, Parts};
-use super::walk::{Act, Came, Now, Shape, WORDS_MAX};
+use super::walk::{Act, Came, Now, WORDS_MAX};
 use crate::plain::Plain;
 use crate::scope::{Bound, Budget, Kind};
 use crate::service::{Script, Scripts};
