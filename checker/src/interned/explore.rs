@@ -221,7 +221,7 @@ pub fn search_under(key: Option<u64>, model: &Plain, how: Search, mut watch: imp
     let threads = how.threads.max(1);
     let mut parts = Parts::new();
     let start = model.init_states().pop().expect("a model has an initial state");
-    let anew = model.renews() || (how.reduce && model.may_renew());
+    let anew = model.renews();
     let (shape, first) = first(model, &start, anew, &mut parts);
     #[expect(clippy::disallowed_types, reason = "see its import")]
     let parts = Mutex::new(parts);
