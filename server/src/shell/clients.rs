@@ -244,6 +244,22 @@ impl State {
         }
     }
 
+    /// Of a connection that ends because its first frame has not come in time.
+    pub(super) fn tell_silent(&self, token: Token) {
+        if let Some(client) = self.clients.get(&token) {
+            tracing::warn!(address = %client.address, "no session was asked for: a connection is closed");
+        }
+    }
+
+    /// Of a connection whose requests are not read.
+    pub(super) fn tell_deaf(&self, token: Token) {
+        let (Some(client), Some(outlet)) = (self.clients.get(&token), self.outlets.get(&token)) else { return };
+        if is_full(outlet) {
+            let waiting = outlet.waiting();
+            tracing::warn!(address = %client.address, waiting, "a client does not read: its requests wait");
+        }
+    }
+
     /// A client that broke the framing.
     fn give_up(&mut self, token: Token) {
         if let Some(id) = self.clients.get_mut(&token).and_then(|client| client.id.take()) {

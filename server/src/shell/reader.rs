@@ -19,6 +19,8 @@ const GREETING: Duration = Duration::from_secs(10);
 /// How long a connection that is being closed may take to be written, and then to be read to its end.
 const FAREWELL: Duration = Duration::from_secs(5);
 const LINGER: Duration = Duration::from_millis(500);
+/// How long a connection may be shut before a line says so.
+const DEAF: Duration = Duration::from_secs(1);
 
 /// Whether more is read from a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,14 +98,22 @@ async fn run(shell: Arc<Shell>, token: Token, mut from: ReadHalf<TcpStream>, tak
                 }
             }
             Gate::Held => shell.turn(|state| state.take_held(token)),
-            Gate::Shut => wake.notified().await,
+            Gate::Shut => {
+                if timeout(DEAF, wake.notified()).await.is_err() {
+                    shell.lock().tell_deaf(token);
+                    wake.notified().await;
+                }
+            }
             Gate::Open | Gate::Greeting => {
                 let read = shell.read(&mut from, |state, bytes| take(state, token, bytes));
                 tokio::select! {
                     biased;
                     () = wake.notified() => {}
                     got = read => if matches!(got, Ok(0) | Err(_)) { break },
-                    () = tokio::time::sleep_until(began + GREETING), if gate == Gate::Greeting => break,
+                    () = tokio::time::sleep_until(began + GREETING), if gate == Gate::Greeting => {
+                        shell.lock().tell_silent(token);
+                        break;
+                    }
                 }
             }
         }

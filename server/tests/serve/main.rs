@@ -8,6 +8,7 @@
 
 mod client;
 mod directory;
+mod hostile;
 #[path = "../../../sim/tests/storage/java.rs"]
 #[expect(dead_code, reason = "the simulator's tests use all of it")]
 mod java;
@@ -222,6 +223,11 @@ fn a_client_that_never_reads_costs_bounded_memory_and_no_one_elses_time() {
     }
     let grown = server.resident_kib().saturating_sub(before);
     assert!(grown < 150 << 10, "{grown} KiB more, of 450 MB that were asked for");
+    let began = Instant::now();
+    while !fs::read_to_string(scratch.join("alone.log")).unwrap().contains("a client does not read") {
+        assert!(began.elapsed() < PATIENCE, "no line says why");
+        client.demand(Client::set("/big", b"others are served"));
+    }
 }
 
 #[test]
