@@ -93,7 +93,9 @@ fn very_many_short_connections_leave_nothing_behind() {
 
 #[test]
 fn an_address_and_all_of_them_have_a_number_of_connections() {
-    for (limit, line) in [("maxClientCnxns=10\n", "(maxClientCnxns)"), ("maxClientCnxns=0\nmaxCnxns=10\n", "(maxCnxns)")] {
+    for (limit, line) in
+        [("maxClientCnxns=10\n", "(maxClientCnxns)"), ("maxClientCnxns=0\nmaxCnxns=10\n", "(maxCnxns)")]
+    {
         let scratch = Scratch::new("crowd");
         let (server, mut client) = open_house(&scratch, limit);
         let crowd: Vec<TcpStream> = (0..30).map(|_| TcpStream::connect(server.client).unwrap()).collect();
