@@ -2,9 +2,9 @@
 //! happen. Slow and plain, the reference that the interned explorer must agree with.
 
 use crate::election::elect;
-use crate::interned::{fail, renew};
+use crate::interned::fail;
 use crate::moves::{self, Move};
-use crate::scope::{Bound, Glance, Kind};
+use crate::scope::{Bound, Glance};
 use crate::service;
 use crate::start::Start;
 use crate::state::State;
@@ -61,7 +61,6 @@ pub struct Plain {
     without: RuleSet,
     held: Vec<Held>,
     blind: bool,
-    anew: bool,
     setting: Setting,
     cuts: AtomicU64,
 }
@@ -84,15 +83,7 @@ impl Setting {
 
 impl Plain {
     pub fn new(bound: Bound, without: RuleSet) -> Plain {
-        Plain {
-            bound,
-            without,
-            held: Vec::new(),
-            blind: false,
-            anew: false,
-            setting: Setting::PLAIN,
-            cuts: AtomicU64::new(0),
-        }
+        Plain { bound, without, held: Vec::new(), blind: false, setting: Setting::PLAIN, cuts: AtomicU64::new(0) }
     }
 
     /// With disks that hold something at the start, by server. Only for elections: what the records say
@@ -110,21 +101,6 @@ impl Plain {
     /// The same, judged by what its clients see alone, and when a server stops itself.
     pub fn blind(self) -> Plain {
         Plain { blind: true, ..self }
-    }
-
-    /// The same with elections that begin anew (decision 0028).
-    pub fn renewing(self) -> Plain {
-        assert!(self.may_renew(), "not known of other models, or without a rule");
-        Plain { anew: true, ..self }
-    }
-
-    pub fn renews(&self) -> bool {
-        self.anew
-    }
-
-    /// Whether elections may begin anew: each is one move, and all rules are in force.
-    pub fn may_renew(&self) -> bool {
-        self.bound.kind == Kind::Broadcast && self.obeys_all()
     }
 
     pub fn set(self, setting: Setting) -> Plain {
@@ -241,26 +217,6 @@ impl Plain {
             }
         }
     }
-
-    /// The state after a move, if it applies; with elections that begin anew or not.
-    pub(crate) fn after(&self, last: &State, action: &Move, anew: bool) -> Option<State> {
-        let mut state = last.clone();
-        let Some(applied) = self.make(&mut state, action) else {
-            self.cuts.fetch_add(1, Ordering::Relaxed);
-            return None;
-        };
-        if self.bound.kind.connects() {
-            open_connections(&mut state);
-            service::deliver_lines(&mut state);
-        } else {
-            state.world.cables = Slots::default();
-            state.world.ages.clear();
-        }
-        if anew {
-            renew(&mut state);
-        }
-        applied.then_some(state)
-    }
 }
 
 impl Model for Plain {
@@ -270,9 +226,6 @@ impl Model for Plain {
     fn init_states(&self) -> Vec<State> {
         let mut state = self.start();
         state.told = None;
-        if self.anew {
-            renew(&mut state);
-        }
         vec![state]
     }
 
@@ -283,7 +236,19 @@ impl Model for Plain {
     }
 
     fn next_state(&self, last: &State, action: Move) -> Option<State> {
-        self.after(last, &action, self.anew)
+        let mut state = last.clone();
+        let Some(applied) = self.make(&mut state, &action) else {
+            self.cuts.fetch_add(1, Ordering::Relaxed);
+            return None;
+        };
+        if self.bound.kind.connects() {
+            open_connections(&mut state);
+            service::deliver_lines(&mut state);
+        } else {
+            state.world.cables = Slots::default();
+            state.world.ages.clear();
+        }
+        applied.then_some(state)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {

@@ -1,10 +1,7 @@
 //! Leaving out moves that commute changes no verdict: same oracles, same local states, fewer states.
 //! That rules which are off die all the same is in `kills.rs`.
 
-use stateright::{Checker, Model};
-use zabra_checker::{
-    Bound, Budget, End, Explored, Go, Interned, Kind, Plain, Search, explore, search, search_under, search_with,
-};
+use zabra_checker::{Bound, Budget, End, Explored, Go, Kind, Plain, Search, explore, search_under, search_with};
 use zabra_core::rule::Rule;
 use zabra_sim::rules::RuleSet;
 
@@ -52,38 +49,6 @@ fn a_break_has_the_same_local_states() {
 #[test]
 fn a_break_up_to_the_second_epoch_has_the_same_local_states() {
     agrees(budget(0, 0, 1, Budget::up_to_epoch(2)), 58_954, 112_046);
-}
-
-/// Elections that begin anew (decision 0028), every move made: our own explorer with one thread and two, the plain model
-/// and stateright's search of the interned one find the same; and the same local states as without, in fewer.
-fn renews(budget: Budget) {
-    let whole = explore(&model(budget, &[]), 2, |_| Go::On);
-    let model = model(budget, &[]).renewing();
-    let counts = |found: &Explored| (found.progress.states, found.progress.transitions, found.cut);
-    let golden = counts(&explore(&model, 1, |_| Go::On));
-    let found = explore(&model, 2, |_| Go::On);
-    assert_eq!(counts(&found), golden);
-    assert!(golden.0 <= whole.progress.states);
-    assert_eq!((found.end, &found.reached), (End::Exhausted, &whole.reached));
-    assert_eq!(found.local, whole.local, "the same local states, as oracles see them");
-    assert_eq!((found.unequal, found.clashes), (0, 0), "equal inputs give equal outputs");
-    let checker = Interned::new(&model).checker().spawn_dfs().join();
-    assert_eq!((checker.unique_state_count(), checker.state_count() as u64), (golden.0, golden.1));
-    let found = search(model);
-    assert_eq!(
-        (found.states, found.transitions as u64, found.cut, found.violation),
-        (golden.0, golden.1, golden.2, None)
-    );
-}
-
-#[test]
-fn elections_that_begin_anew_with_a_write_have_the_same_local_states() {
-    renews(budget(1, 0, 0, 3));
-}
-
-#[test]
-fn elections_that_begin_anew_with_a_break_have_the_same_local_states() {
-    renews(budget(0, 0, 1, 2));
 }
 
 /// Under two keys the fingerprints count what the states do, and tell the same counterexample.

@@ -9,7 +9,6 @@ use super::faults::{self, Choice};
 use super::guests;
 use super::index::Id;
 use super::parts::{Asker, Ghost, Known, Learner, Memory, Miss, Parts, Sizes};
-use super::renew;
 use super::store::{Batch, Shard, place};
 use super::walk::{Act, Came, Now, Shape, WORDS_MAX};
 use crate::moves::Move;
@@ -185,18 +184,6 @@ pub fn intern(shape: Shape, state: &State, parts: &mut Parts) -> Now {
     now
 }
 
-/// The first state; where elections begin anew, without what was said in those that led to it.
-pub fn first(model: &Plain, start: &State, anew: bool, parts: &mut Parts) -> (Shape, Now) {
-    let mut shape = Shape::of(&model.bound);
-    if anew {
-        let mut silent = start.clone();
-        renew::state(&mut silent);
-        (shape.anew, shape.silence) = (true, parts.intern_pairs(silent.world.pairs.clone()));
-        return (shape, intern(shape, &silent, parts));
-    }
-    (shape, intern(shape, start, parts))
-}
-
 /// How a search is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Search {
@@ -221,8 +208,8 @@ pub fn search_under(key: Option<u64>, model: &Plain, how: Search, mut watch: imp
     let threads = how.threads.max(1);
     let mut parts = Parts::new();
     let start = model.init_states().pop().expect("a model has an initial state");
-    let anew = model.renews();
-    let (shape, first) = first(model, &start, anew, &mut parts);
+    let shape = Shape::of(&model.bound);
+    let first = intern(shape, &start, &mut parts);
     #[expect(clippy::disallowed_types, reason = "see its import")]
     let parts = Mutex::new(parts);
     let mut explorer = Explorer {
@@ -385,9 +372,6 @@ impl Explorer {
         }
         way.reverse();
         let mut plain = model.init_states().pop().expect("a model has an initial state");
-        if self.shape.anew {
-            renew::state(&mut plain);
-        }
         let mut now = intern(self.shape, &plain, self.parts.get_mut().expect("no thread has panicked"));
         plain.told = model.start().told;
         let (mut moves, mut words) = (Vec::new(), self.first.clone());
@@ -402,7 +386,7 @@ impl Explorer {
                 let mut actions = Vec::new();
                 model.actions(&plain, &mut actions);
                 let action = actions.swap_remove(at);
-                plain = model.after(&plain, &action, self.shape.anew).expect("the plain model makes the same move");
+                plain = model.next_state(&plain, action.clone()).expect("the plain model makes the same move");
                 moves.push(action);
             }
         }

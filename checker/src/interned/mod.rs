@@ -16,7 +16,6 @@ mod model;
 mod parts;
 mod plain;
 mod react;
-mod renew;
 mod seats;
 mod store;
 mod walk;
@@ -27,7 +26,6 @@ pub use liveness::{Liveness, liveness, liveness_while};
 pub use model::Interned;
 pub use parts::Sizes;
 pub use react::fail;
-pub use renew::state as renew;
 pub use walk::Act;
 pub use wander::{Walked, wander};
 

@@ -1,6 +1,6 @@
 //! The interned model under `stateright`, so that its searches drive it too.
 
-use super::explore::first;
+use super::explore::intern;
 use super::parts::{Learner, Parts};
 use super::walk::{Act, Came, Now, Shape, WORDS_MAX};
 use crate::plain::{Plain, SAFE};
@@ -26,13 +26,13 @@ pub struct Interned {
 
 impl Interned {
     pub fn new(model: &Plain) -> Interned {
-        let mut parts = Parts::new();
+        let (mut parts, shape) = (Parts::new(), Shape::of(&model.bound));
         let start = model.init_states().pop().expect("a model has an initial state");
-        let (shape, now) = first(model, &start, model.renews(), &mut parts);
-        let words = now.pack(&mut [0; WORDS_MAX]).into();
+        let now = intern(shape, &start, &mut parts);
+        let first = now.pack(&mut [0; WORDS_MAX]).into();
         #[expect(clippy::disallowed_types, reason = "see its import")]
         let parts = Mutex::new(parts);
-        Interned { shape, first: words, cuts: AtomicU64::new(0), parts }
+        Interned { shape, first, cuts: AtomicU64::new(0), parts }
     }
 
     /// How many moves a budget cut off.

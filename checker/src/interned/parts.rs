@@ -14,7 +14,6 @@ use super::election::Elected;
 use super::forget::{self, Ears};
 use super::index::{Id, Memo, Table, hash_of};
 use super::react::{Fact, Letters, Machine, Out, Reaction, Stimulus, react};
-use super::renew;
 use super::seats::{self, SeatFacts};
 use crate::scope::Glance;
 use crate::service::{Notes, Scripts};
@@ -179,8 +178,6 @@ pub struct Parts {
     elect: Memo<(Box<[Id]>, ServerSet)>,
     forget_machine: Memo<(Id, bool)>,
     forget_pair: Memo<(Id, Ears)>,
-    renew_machine: Memo<Id>,
-    renew_ghost: Memo<Id>,
     seats: Table<Client>,
     seat: Memo<(Id, SeatOp)>,
     notes: Table<Notes>,
@@ -207,8 +204,6 @@ impl Parts {
             elect: Memo::new(),
             forget_machine: Memo::new(),
             forget_pair: Memo::new(),
-            renew_machine: Memo::new(),
-            renew_ghost: Memo::new(),
             seats: Table::new(),
             seat: Memo::new(),
             notes: Table::new(),
@@ -426,20 +421,6 @@ impl Parts {
             ears.answers().map(|answer| answer.map(|id| Arc::clone(self.letters.notifications.get(id).as_ref())));
         let after = self.pairs.get(pairs).iter().map(|pair| forget::pair(pair, ears, answers.each_ref())).collect();
         self.intern_pairs(after)
-    }
-
-    fn work_renew_machine(&mut self, machine: Id) -> Id {
-        let mut machine = Machine::clone(self.machines.get(machine));
-        renew::machine(&mut machine);
-        self.intern_machine(machine)
-    }
-
-    fn work_renew_ghost(&mut self, ghost: Id) -> Id {
-        let (after, new) = self.ghosts.forget_rounds(ghost);
-        if new {
-            self.facts.violated.push(self.ghosts.objected(after));
-        }
-        after
     }
 
     fn work_react(&mut self, machine: Id, stimulus: Stimulus) -> Id {

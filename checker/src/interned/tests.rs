@@ -2,10 +2,10 @@
 //! parts are here. After every move of every schedule every part must be equal.
 
 use super::ample;
-use super::explore::{first, intern};
+use super::explore::intern;
 use super::faults::{self, Choice};
 use super::parts::{Learner, Parts};
-use super::walk::{Act, Came, Now, WORDS_MAX};
+use super::walk::{Act, Came, Now, Shape, WORDS_MAX};
 use crate::plain::Plain;
 use crate::scope::{Bound, Budget, Kind};
 use crate::service::{Script, Scripts};
@@ -26,7 +26,7 @@ impl Lots {
 /// Walks a random schedule in both; the number of moves made.
 fn walk(model: &Plain, parts: &mut Parts, lots: &mut Lots) -> usize {
     let mut plain = model.init_states().pop().expect("a model has an initial state");
-    let (shape, mut now) = first(model, &plain, model.renews(), parts);
+    let mut now = intern(Shape::of(&model.bound), &plain, parts);
     let mut made = 0;
     for _ in 0..MOVES_MAX {
         let (mut actions, mut acts) = (Vec::new(), Vec::new());
@@ -43,7 +43,7 @@ fn walk(model: &Plain, parts: &mut Parts, lots: &mut Lots) -> usize {
             Some(state) => {
                 assert_eq!(came, Came::State, "{:?}", actions[at]);
                 let (mut words, mut other) = ([0; WORDS_MAX], [0; WORDS_MAX]);
-                let whole = intern(shape, &state, parts);
+                let whole = intern(Shape::of(&model.bound), &state, parts);
                 assert_eq!(whole.pack(&mut words), next.pack(&mut other), "after {:?}", actions[at]);
                 (plain, now) = (state, next);
                 made += 1;
@@ -73,16 +73,8 @@ fn schedules_of(kind: Kind, elections: u8, count: usize, servers: u8, without: &
         failures: 1,
     };
     let model = Plain::new(Bound { kind, servers, budget }, without.iter().copied().collect::<RuleSet>());
-    agree(&model, count);
-    if model.may_renew() {
-        agree(&model.renewing(), count);
-    }
-}
-
-/// So many random schedules of a model through both.
-fn agree(model: &Plain, count: usize) {
-    let (mut parts, mut lots) = (Parts::new(), Lots(u64::from(model.bound.servers)));
-    let made: usize = (0..count).map(|_| walk(model, &mut parts, &mut lots)).sum();
+    let (mut parts, mut lots) = (Parts::new(), Lots(u64::from(servers)));
+    let made: usize = (0..count).map(|_| walk(&model, &mut parts, &mut lots)).sum();
     assert!(made > count * 20, "{count} schedules have {made} moves");
     assert_eq!(parts.unequal_reactions(), 0, "equal inputs give equal outputs");
 }
@@ -172,9 +164,8 @@ fn moves_that_are_enough_commute_with_all_others() {
         let model = Plain::new(Bound { kind: Kind::Broadcast, servers: 3, budget }, RuleSet::EMPTY);
         let (mut parts, mut lots) = (Parts::new(), Lots(u64::from(writes)));
         let start = model.init_states().pop().expect("a model has an initial state");
-        for schedule in 0..300 {
-            // With elections that begin anew, and with others.
-            let (_, mut now) = first(&model, &start, schedule % 2 == 0, &mut parts);
+        for _ in 0..300 {
+            let mut now = intern(Shape::of(&model.bound), &start, &mut parts);
             let learner = &mut Learner(&mut parts);
             for _ in 0..MOVES_MAX {
                 pairs += diamonds(&now, learner);
@@ -242,9 +233,8 @@ fn faults_that_are_left_out_were_explored_before() {
         let model = Plain::new(Bound { kind: Kind::Broadcast, servers: 3, budget }, RuleSet::EMPTY);
         let (mut parts, mut lots) = (Parts::new(), Lots(u64::from(writes)));
         let start = model.init_states().pop().expect("a model has an initial state");
-        for schedule in 0..100 {
-            // With elections that begin anew, and with others.
-            let (_, mut now) = first(&model, &start, schedule % 2 == 0, &mut parts);
+        for _ in 0..100 {
+            let mut now = intern(Shape::of(&model.bound), &start, &mut parts);
             let learner = &mut Learner(&mut parts);
             for _ in 0..MOVES_MAX {
                 let mut acts = Vec::new();

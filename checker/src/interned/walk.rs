@@ -33,15 +33,12 @@ pub struct Shape {
     servers: usize,
     /// How many operations each client has.
     pub todo: [u32; SEATS_MAX],
-    /// Whether elections begin anew (decision 0028), and the election pairs when nothing was said.
-    pub anew: bool,
-    pub silence: Id,
 }
 
 impl Shape {
     pub fn of(bound: &Bound) -> Shape {
         let todo = [0, 1].map(|client| bound.kind.script().map_or(0, |script| script.count(client)));
-        let shape = Shape { kind: bound.kind, servers: usize::from(bound.servers), todo, anew: false, silence: 0 };
+        let shape = Shape { kind: bound.kind, servers: usize::from(bound.servers), todo };
         assert!(shape.servers <= SERVERS_MAX && shape.bundle_count() <= BUNDLES_MAX, "more servers than fit");
         shape
     }
@@ -486,16 +483,6 @@ impl Now {
 
     /// Makes a move.
     pub fn make<K: Known>(&mut self, act: Act, known: &mut K) -> Result<Came, Miss> {
-        if !self.shape.anew {
-            return self.make_as_it_is(act, known);
-        }
-        let before = *self;
-        let came = self.make_as_it_is(act, known)?;
-        self.renew(Some(&before), known)?;
-        Ok(came)
-    }
-
-    fn make_as_it_is<K: Known>(&mut self, act: Act, known: &mut K) -> Result<Came, Miss> {
         let applied = match act {
             Act::Elect(_) if self.budget.elections == 0 => return Ok(Came::Cut),
             Act::Elect(who) => match self.elect_within(who, known)? {

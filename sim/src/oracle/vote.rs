@@ -35,15 +35,6 @@ impl VoteIsTrue {
         }
     }
 
-    /// For explorers whose elections begin anew each time: no vote of an earlier round is compared with.
-    pub fn forget_rounds(&mut self) {
-        self.last.clear();
-    }
-
-    pub fn remembers_rounds(&self) -> bool {
-        !self.last.is_empty()
-    }
-
     /// What this disk held of the history is about to go, or gone.
     fn withdraws(&mut self, server: ServerId, held: DurableState) {
         let best = Vote { epoch: held.current, zxid: held.history_end, leader: server };
