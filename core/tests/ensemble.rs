@@ -20,6 +20,9 @@ use zabra_core::wire::records::{
 use zabra_core::wire::{Jute, Op, Reader};
 use zabra_core::zab::{LearnerInfo, Notification, Packet, ServerState, Vote};
 
+#[path = "ensemble/strangers.rs"]
+mod strangers;
+
 /// The one client of each server.
 const CLIENT: ClientId = ClientId(0);
 
@@ -367,72 +370,6 @@ fn a_learner_whose_accepted_epoch_no_reign_can_follow_is_turned_away() {
     });
     assert!(refused);
     assert!(net.replicas[&ServerId(1)].view().serving() && net.replicas[&ServerId(2)].view().serving());
-}
-
-/// A quorum connection of a stranger to a server, and its first packets.
-fn stranger(net: &mut Net, server: u8, conn: u32, packets: &[Packet]) {
-    net.step(ServerId(server), Input::Opened { conn: ConnId(conn), origin: Origin::Accepted });
-    for packet in packets {
-        net.step(ServerId(server), Input::Packet { conn: ConnId(conn), packet: packet.clone() });
-    }
-}
-
-#[test]
-fn a_stranger_at_a_leaders_port_neither_takes_sessions_nor_comes_in_any_number() {
-    let mut net = Net::boot(3, 0);
-    net.settle();
-    let session = SessionId(7);
-    stranger(&mut net, 3, 500, &[Packet::Revalidate { session, timeout_ms: 4_000 }]);
-    stranger(&mut net, 3, 501, &[Packet::Ping { zxid: Zxid::ZERO, sessions: vec![(session, 4_000)] }]);
-    for conn in 600..1000 {
-        stranger(&mut net, 3, conn, &[]);
-    }
-    let count = |wanted: &str| {
-        let told = net.events.iter().filter(|(_, e)| matches!(e, Event::PeerRefused { why } if why.contains(wanted)));
-        told.count()
-    };
-    assert_eq!((count("before it is in step"), count("too many")), (2, 400 - 128));
-    assert!(net.all_serve());
-}
-
-/// Behind the last round that the wire can carry a server could not say its own any more.
-#[test]
-fn a_round_that_no_ensemble_comes_to_is_not_taken_over() {
-    let mut net = Net::empty();
-    net.start(1, &ensemble(3, 0), Epoch::ZERO);
-    net.step(ServerId(1), Input::Fired { timer: Timer::Notification });
-    let vote = Vote { epoch: Epoch::ZERO, zxid: Zxid::ZERO, leader: ServerId(3) };
-    let round_after = |net: &mut Net, round: u64| {
-        let config = Arc::from(*b"");
-        let notification = Arc::new(Notification { state: ServerState::Looking, vote: Some(vote), round, config });
-        net.step(ServerId(1), Input::Notified { from: ServerId(3), notification });
-        let voted =
-            net.events.iter().filter_map(|(_, e)| if let Event::Voted { round, .. } = e { Some(*round) } else { None });
-        voted.last()
-    };
-    assert_eq!(round_after(&mut net, i64::MAX as u64), Some(1));
-    assert_eq!(round_after(&mut net, 9), Some(9));
-}
-
-#[test]
-fn who_waits_at_the_door_of_a_server_that_looks_can_only_introduce_itself_and_not_in_any_number() {
-    let mut net = Net::empty();
-    net.start(1, &ensemble(3, 0), Epoch::ZERO);
-    let refusal =
-        |(_, event): &(ServerId, Event)| if let Event::PeerRefused { why } = event { Some(*why) } else { None };
-    let refusals = |net: &Net| net.events.iter().filter_map(refusal).collect::<Vec<_>>();
-    let info = Packet::FollowerInfo(LearnerInfo { server: ServerId(2), accepted: Epoch::ZERO, config_version: 0 });
-    stranger(&mut net, 1, 0, core::slice::from_ref(&info));
-    stranger(&mut net, 1, 1, &[Packet::UpToDate]);
-    assert_eq!(refusals(&net), ["another packet than its introduction before LEADERINFO"]);
-    stranger(&mut net, 1, 2, &[info.clone(), info]);
-    assert_eq!(refusals(&net).len(), 2);
-    for conn in 3..1000 {
-        stranger(&mut net, 1, conn, &[]);
-    }
-    // One of three connections before is still there.
-    let turned_away = refusals(&net).iter().filter(|why| why.contains("too many")).count();
-    assert_eq!(turned_away, 1000 - 3 - (128 - 1));
 }
 
 fn create(path: &[u8], flags: i32) -> CreateRequest<'_> {

@@ -34,6 +34,10 @@ async fn run(mut settings: Settings) -> Result<Exit, Exit> {
             Exit::Unexpected
         })?;
     }
+    // A thousand clients are no reason to have no file left for the log.
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::warn!(%error, "the number of open files stays as it is");
+    }
     let (store, recovered) = open(&settings)?;
     let (disk, done) = StorageThread::start(store, settings.purge);
     Ok(shell::run(settings, recovered, Box::new(disk), done, asked_to_end(terminate, interrupt)).await)

@@ -17,7 +17,6 @@ mod judge;
 #[expect(
     dead_code,
     clippy::disallowed_types,
-    clippy::disallowed_methods,
     reason = "the server's own tests' processes: real sockets, files and children"
 )]
 mod process;

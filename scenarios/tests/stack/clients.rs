@@ -37,7 +37,7 @@ impl Notes {
 
     /// A new session, whose name in the notes is `client`.
     pub fn session(&self, client: u32, addresses: Vec<Address>) -> Client {
-        let timeout_ms = if client % 2 == 0 { PATIENT_MS } else { IMPATIENT_MS };
+        let timeout_ms = if client.is_multiple_of(2) { PATIENT_MS } else { IMPATIENT_MS };
         let mut config = Config::new((0..addresses.len() as u32).collect(), timeout_ms);
         config.retry_ms = 100;
         Client::start(addresses, config, Scribe { notes: self.clone(), client })
@@ -91,7 +91,7 @@ fn operation(draws: &mut Draws, number: u32, prefix: &str) -> Operation {
         1 | 2 => Operation::create(&queue("/n-"), b"", CreateMode::PersistentSequential),
         3 => Operation::create(&queue("/e-"), b"", CreateMode::EphemeralSequential),
         4 => Operation::create(&format!("{prefix}n{}", draws.below(2)), b"new", CreateMode::Persistent),
-        5 | 6 | 7 => Operation::SetData { path: path(), data, version: -1 },
+        5..=7 => Operation::SetData { path: path(), data, version: -1 },
         8 => Operation::Delete { path: path(), version: -1 },
         9 => Operation::GetData { path: path(), watch },
         10 => Operation::GetChildren { path: queue("").into_bytes(), watch },

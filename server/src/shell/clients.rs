@@ -146,9 +146,13 @@ impl State {
 
     /// Whether the next frame may be taken; what may not be taken now is held.
     fn may_go_on(&mut self, token: Token, input: &mut &[u8]) -> bool {
-        let is_open = self.outlets.get(&token).is_some_and(|outlet| outlet.phase == super::outlet::Phase::Open);
-        let Some(client) = self.clients.get_mut(&token).filter(|_| is_open) else { return false };
-        if client.is_paused {
+        let Some(outlet) = self.outlets.get(&token).filter(|outlet| outlet.phase == super::outlet::Phase::Open) else {
+            return false;
+        };
+        // One read may bring more requests than there is room for replies.
+        let is_full = is_full(outlet);
+        let Some(client) = self.clients.get_mut(&token) else { return false };
+        if client.is_paused || is_full {
             client.held.extend_from_slice(input);
             return false;
         }

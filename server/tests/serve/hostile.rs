@@ -72,7 +72,7 @@ fn very_many_short_connections_leave_nothing_behind() {
     let asked = std::env::var("ZABRA_CONNECTIONS").map_or(10_000, |text| text.parse().unwrap());
     let short = |n: u32| {
         let mut stream = TcpStream::connect(server.client).unwrap();
-        if n % 2 == 0 {
+        if n.is_multiple_of(2) {
             stream.write_all(b"ruok").unwrap();
             stream.set_read_timeout(Some(PATIENCE)).unwrap();
             stream.read_to_end(&mut Vec::new()).unwrap();
