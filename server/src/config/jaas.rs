@@ -26,16 +26,16 @@ pub struct Misread {
     pub expected: String,
 }
 
-/// The users of the server's section.
+/// The users of the server's section; nobody in a file without one, which may be a client's.
 pub fn users(text: &str) -> Result<BTreeMap<Arc<str>, Password>, Misread> {
     let tokens = tokens(text)?;
     let last = tokens.last().map_or(1, |token| token.line);
     let mut tokens = tokens.into_iter();
-    let mut next = |expected: &str| {
-        tokens.next().ok_or_else(|| Misread { line: last, expected: format!("{expected}, found the end") })
-    };
-    loop {
-        let name = next(&format!("a section {SECTION}"))?;
+    let mut next_section = tokens.next();
+    while let Some(name) = next_section {
+        let mut next = |expected: &str| {
+            tokens.next().ok_or_else(|| Misread { line: last, expected: format!("{expected}, found the end") })
+        };
         sign(&next("{")?, "{")?;
         let mut users = BTreeMap::new();
         loop {
@@ -69,7 +69,9 @@ pub fn users(text: &str) -> Result<BTreeMap<Arc<str>, Password>, Misread> {
                 false => Ok(users),
             };
         }
+        next_section = tokens.next();
     }
+    Ok(BTreeMap::new())
 }
 
 fn is_sign(token: &Token, sign: &str) -> bool {
@@ -161,9 +163,16 @@ mod tests {
     }
 
     #[test]
+    fn a_file_without_the_servers_section_names_nobody() {
+        for text in ["", "\n// nothing\n", "Client { other.Module required; };"] {
+            assert!(users(text).is_ok_and(|users| users.is_empty()), "{text}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_read_is_named_by_its_line_and_no_password_is_said() {
         let wrong = [
-            ("", 1, "a section Server, found the end"),
+            ("Server", 1, "{, found the end"),
             ("Server {\n x.Krb5LoginModule required;\n};", 2, MODULE),
             ("Server {\n};", 1, "a user in this section: user_NAME=\"PASSWORD\""),
             ("Server {\n\"secret", 2, "an end of this quoted text"),

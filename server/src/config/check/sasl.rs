@@ -38,6 +38,10 @@ impl Check {
                     return None;
                 };
                 match jaas::users(&text) {
+                    Ok(users) if users.is_empty() => {
+                        self.warn(line, format!("{file} has no section Server: nobody is known by SASL"));
+                        None
+                    }
                     Ok(users) => Some(Arc::new(Sasl { users, superusers, lets_failed_stay, secret: [0; 32] })),
                     Err(jaas::Misread { line, expected }) => {
                         let text = format!("expected {expected}");
