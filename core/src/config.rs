@@ -29,6 +29,9 @@ pub struct Config {
     pub limits: Limits,
     pub access: Access,
     pub fading: Fading,
+    /// Whether a server without a quorum answers the reads of clients that allow for it
+    /// (`readonlymode.enabled`).
+    pub read_only: bool,
 }
 
 /// Who may do what, as far as the configuration says it (reference/zookeeper.md section 1.10).
@@ -194,6 +197,7 @@ impl Config {
             limits: Limits::default(),
             access: Access::default(),
             fading: Fading::default(),
+            read_only: false,
         }
     }
 
@@ -203,6 +207,11 @@ impl Config {
         self.session_timeout_min_ms = tick_ms.saturating_mul(2);
         self.session_timeout_max_ms = tick_ms.saturating_mul(20);
         self
+    }
+
+    /// How long LOOKING lasts before reads are answered without a quorum: as Apache's server waits.
+    pub fn read_only_grace_ms(&self) -> u32 {
+        self.tick_ms.max(2000)
     }
 
     pub fn is_voter(&self) -> bool {

@@ -187,6 +187,19 @@ pub struct SessionId(pub i64);
 impl SessionId {
     /// No session: what a first ConnectRequest carries.
     pub const NONE: SessionId = SessionId(0);
+    /// Marks the sessions of read-only servers. Ids of servers are at most 63, so no other session's
+    /// id has this bit.
+    const READ_ONLY: i64 = 1 << 62;
+
+    /// This id, as that of a session of a read-only server.
+    pub fn marked_read_only(self) -> SessionId {
+        SessionId(self.0 | Self::READ_ONLY)
+    }
+
+    /// Whether a read-only server gave this session: no transaction knows of it.
+    pub fn is_read_only(self) -> bool {
+        self.0 >> 62 == 1
+    }
 }
 
 impl fmt::Display for SessionId {

@@ -61,6 +61,9 @@ impl Replica {
         out: &mut Actions,
     ) -> Replica {
         out.push(Action::Arm { timer: Timer::Notification, after_ms: 0 });
+        if config.read_only {
+            out.push(Action::Arm { timer: Timer::ReadOnly, after_ms: config.read_only_grace_ms() });
+        }
         out.report(Event::Role { state: ServerState::Looking, leader: None });
         let peer = Peer::restore(&recovered, config.notification_min_ms);
         let checkpoints = Checkpoints::restore(recovered.image.zxid());
@@ -119,6 +122,7 @@ impl Replica {
             Timer::Session(session) => stay(self.service.session_fired(cx, session, &mut todo.wants)),
             Timer::NoLeader(client) => stay(self.service.no_leader_fired(cx, client)),
             Timer::Containers => stay(self.service.sweep_fired(cx, &mut todo.wants)),
+            Timer::ReadOnly => stay(self.on_read_only_due(cx, &mut todo.wants)),
             Timer::Notification
             | Timer::FinalizeWait
             | Timer::InitLimit
@@ -126,6 +130,12 @@ impl Replica {
             | Timer::Learner(_)
             | Timer::Ping
             | Timer::Redial => self.peer.on_fired(cx, timer, &mut todo.effects),
+        }
+    }
+
+    fn on_read_only_due<R: Rules>(&mut self, cx: &mut Cx<'_, R>, wants: &mut Vec<Want>) {
+        if self.peer.role.state() == ServerState::Looking {
+            self.service.begin_read_only(cx, wants);
         }
     }
 
@@ -197,8 +207,10 @@ impl Replica {
     }
 
     fn change_role<R: Rules>(&mut self, cx: &mut Cx<'_, R>, next: Next, todo: &mut Pending) -> Next {
-        if next == Next::Look && self.peer.role.state() != ServerState::Looking {
-            self.service.look(cx);
+        match next {
+            Next::Look if self.peer.role.state() != ServerState::Looking => self.service.look(cx),
+            Next::Lead | Next::Learn { .. } => self.service.end_read_only(cx),
+            Next::Look | Next::Stay => {}
         }
         self.peer.transition(cx, next, &mut todo.effects)
     }
@@ -398,6 +410,11 @@ impl<'a> View<'a> {
     /// Whether this server serves: an established leader, or a learner after UPTODATE.
     pub fn serving(self) -> bool {
         self.replica.peer.role.is_serving()
+    }
+
+    /// Whether this server answers reads without a quorum, to clients that allow for it.
+    pub fn read_only(self) -> bool {
+        self.replica.service.is_read_only()
     }
 
     /// The leader that this server follows, or itself when leading.

@@ -20,6 +20,8 @@ use zabra_core::wire::records::{
 use zabra_core::wire::{Jute, Op, Reader};
 use zabra_core::zab::{LearnerInfo, Notification, Packet, ServerState, Vote};
 
+#[path = "ensemble/read_only.rs"]
+mod read_only;
 #[path = "ensemble/strangers.rs"]
 mod strangers;
 
@@ -40,6 +42,8 @@ struct Net {
     at: Stamp,
     /// Every action, but for the times in it and what is made of them.
     shapes: Vec<(ServerId, String)>,
+    /// Whether servers answer reads without a quorum.
+    read_only: bool,
 }
 
 fn ensemble(voters: u8, observers: u8) -> Arc<Ensemble> {
@@ -68,12 +72,14 @@ impl Net {
             sent: Vec::new(),
             at: Stamp(1),
             shapes: Vec::new(),
+            read_only: false,
         }
     }
 
     /// A server starts whose disk holds no record, and this accepted epoch.
     fn start(&mut self, id: u8, ensemble: &Arc<Ensemble>, accepted: Epoch) {
-        let config = Arc::new(Config::new(ServerId(id), Arc::clone(ensemble)));
+        let config = Config::new(ServerId(id), Arc::clone(ensemble));
+        let config = Arc::new(Config { read_only: self.read_only, ..config });
         let recovered = Recovered {
             accepted,
             current: Epoch::ZERO,

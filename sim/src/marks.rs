@@ -170,6 +170,7 @@ impl Marks {
             | Event::LearnerLost { .. }
             | Event::SessionOwned { .. }
             | Event::Prepared { .. }
+            | Event::ReadOnly { .. }
             | Event::Requested { .. }
             | Event::Replied { .. } => {}
         }

@@ -118,6 +118,7 @@ fn timer_name(timer: contract::Timer) -> String {
         contract::Timer::SyncLimit => "its wait for a packet of its leader (syncLimit)".to_owned(),
         contract::Timer::Session(session) => format!("the timeout of session {session}"),
         contract::Timer::Containers => "the time to look for containers that are empty".to_owned(),
+        contract::Timer::ReadOnly => "the time to answer reads without a quorum".to_owned(),
         contract::Timer::Learner(_)
         | contract::Timer::Ping
         | contract::Timer::Redial

@@ -271,8 +271,8 @@ fn initial_configuration(_: &Server<'_>, around: &Surroundings<'_>) -> Fields {
     vec![field("initial_configuration", Value::text(&*around.configuration.initial))]
 }
 
-fn is_read_only(_: &Server<'_>, _: &Surroundings<'_>) -> Fields {
-    vec![field("read_only", Value::Bool(false))]
+fn is_read_only(server: &Server<'_>, _: &Surroundings<'_>) -> Fields {
+    vec![field("read_only", Value::Bool(server.read_only))]
 }
 
 fn last_snapshot(_: &Server<'_>, around: &Surroundings<'_>) -> Fields {
@@ -337,7 +337,7 @@ fn server_stats(server: &Server<'_>, around: &Surroundings<'_>) -> Fields {
     ];
     let mut fields = vec![
         field("version", Value::text(around.version)),
-        field("read_only", Value::Bool(false)),
+        field("read_only", Value::Bool(server.read_only)),
         field("server_stats", Value::Map(stats)),
         field("client_response", sizes(around.responses)),
     ];

@@ -38,6 +38,8 @@ pub struct Server<'a> {
     pub phase: Phase,
     /// Whether it serves clients.
     pub serving: bool,
+    /// Whether those are read-only clients alone.
+    pub read_only: bool,
     pub leader: Option<ServerId>,
     pub current_epoch: Epoch,
     pub service: &'a Service,
@@ -204,6 +206,9 @@ pub enum Effect {
 fn mode(server: &Server<'_>, around: &Surroundings<'_>) -> &'static str {
     if around.alone {
         return "standalone";
+    }
+    if server.read_only {
+        return "read-only";
     }
     match server.state {
         ServerState::Looking => "looking",

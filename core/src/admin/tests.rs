@@ -91,6 +91,22 @@ fn only_words_of_the_list_are_answered_and_only_words_exist() {
 }
 
 #[test]
+fn a_read_only_server_answers_and_says_what_it_is() {
+    let ask = |word: &[u8; 4]| {
+        let answered = |server: &Server<'_>, around: &Surroundings<'_>| {
+            let (server, around) = (Server { read_only: true, ..*server }, Surroundings { alone: false, ..*around });
+            answer(*word, None, &Whitelist::parse("srvr,mntr").with("isro"), &server, &around)
+        };
+        asked(true, answered).unwrap().text
+    };
+    assert_eq!(ask(b"isro"), "ro");
+    assert_eq!(ask(b"srvr").lines().nth(1), Some("READ-ONLY mode; serving only read-only clients"));
+    assert!(ask(b"srvr").contains("\nMode: read-only\n"));
+    assert!(ask(b"mntr").contains("\nzk_server_state\tread-only\n"));
+    assert!(ask(b"stat").starts_with("stat is not executed"));
+}
+
+#[test]
 fn a_server_without_a_leader_says_so() {
     let refused =
         ["conf", "cons", "crst", "dirs", "dump", "hash", "mntr", "srst", "srvr", "stat", "wchc", "wchp", "wchs"];

@@ -24,6 +24,17 @@ impl Whitelist {
         if words.contains("*") { Whitelist::All } else { Whitelist::Some(words) }
     }
 
+    /// With one word more.
+    pub fn with(self, word: &str) -> Whitelist {
+        match self {
+            Whitelist::All => Whitelist::All,
+            Whitelist::Some(mut words) => {
+                words.insert(word.to_string());
+                Whitelist::Some(words)
+            }
+        }
+    }
+
     pub fn allows(&self, word: &str) -> bool {
         match self {
             Whitelist::All => true,
@@ -64,7 +75,7 @@ pub fn answer(
         "ruok" => lines.add(format_args!("imok")),
         "gtmk" => lines.add(format_args!("{}", around.trace_mask)),
         "stmk" => lines.add(format_args!("{}", mask.unwrap_or(around.trace_mask))),
-        "isro" => lines.add(format_args!("{}", if server.serving { "rw" } else { "null" })),
+        "isro" => lines.add(format_args!("{}", access(server))),
         "envi" => envi(&mut lines, around),
         _ if !server.serving => lines.line(format_args!("{NOT_SERVING}")),
         "conf" => conf(&mut lines, server, around),
@@ -93,6 +104,15 @@ pub fn answer(
         other => unreachable!("{other} is in the list"),
     }
     Some(Answer { text: lines.finish(), effect })
+}
+
+/// What clients may do here.
+fn access(server: &Server<'_>) -> &'static str {
+    match (server.serving, server.read_only) {
+        (_, true) => "ro",
+        (true, false) => "rw",
+        (false, false) => "null",
+    }
 }
 
 fn effect(word: &str, mask: Option<i64>, serving: bool) -> Option<Effect> {
@@ -166,6 +186,9 @@ fn connection_line(lines: &mut Lines, server: &Server<'_>, connection: &Connecti
 
 fn stat(lines: &mut Lines, server: &Server<'_>, around: &Surroundings<'_>, with_clients: bool) {
     lines.line(format_args!("Zookeeper version: {}", around.version));
+    if server.read_only {
+        lines.line(format_args!("READ-ONLY mode; serving only read-only clients"));
+    }
     if with_clients {
         lines.line(format_args!("Clients:"));
         for connection in around.connections {

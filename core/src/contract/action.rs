@@ -151,6 +151,10 @@ pub enum DropReason {
     LimitReached,
     /// An auth packet showed nothing (error −115 was sent).
     AuthFailed,
+    /// A read-only server was asked for a session that it did not give: whether it is alive, it cannot know.
+    NotOurSession,
+    /// A quorum came: the connection was served without one.
+    ReadOnlyEnded,
 }
 
 /// Why a server stops itself.

@@ -81,6 +81,8 @@ pub enum Event {
     Requested { client: ClientId, session: SessionId, xid: Xid, op: i32 },
     /// A reply leaves for a request of a session (requests without a session have none).
     Replied { client: ClientId, session: SessionId, xid: Xid, op: i32, zxid: Zxid, err: i32 },
+    /// Without a quorum, this server begins or ends to answer the reads of clients that allow for it.
+    ReadOnly { serves: bool },
     /// A `sync` of a client was answered by a fresh quorum.
     SyncAnswered { applied: Zxid },
     /// The server stops itself.

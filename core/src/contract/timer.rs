@@ -12,6 +12,7 @@
 //! | `Session(id)` | the established leader, for each session | the session's end; losing leadership | proposes closeSession |
 //! | `NoLeader(client)` | a connection that waits while LOOKING | the wait's end; the connection's end | closes the connection |
 //! | `Containers` | the established leader, while there are containers or znodes with a time to live; each firing | losing leadership | proposes to delete those that have faded |
+//! | `ReadOnly` | entering LOOKING, where read-only mode is enabled | leaving LOOKING | read-only clients are served |
 //!
 //! Firing late or early by any amount must be safe.
 
@@ -30,4 +31,5 @@ pub enum Timer {
     Session(SessionId),
     NoLeader(ClientId),
     Containers,
+    ReadOnly,
 }

@@ -105,6 +105,8 @@ pub(super) enum Wait {
     Write(Request),
     /// Its turn: its transaction has been applied.
     Done(Outcome),
+    /// Its turn: then its session ends, which is this server's alone.
+    Closed,
     /// The leader's answer, and its turn.
     Sync { request: Request, answered: bool },
 }
@@ -140,7 +142,12 @@ impl Pending {
     /// Whether nothing but its place in the queue keeps it from being answered.
     fn is_ready(&self) -> bool {
         match &self.wait {
-            Wait::Failed { .. } | Wait::Read { .. } | Wait::Authenticated | Wait::Token(_) | Wait::Done(_) => true,
+            Wait::Failed { .. }
+            | Wait::Read { .. }
+            | Wait::Authenticated
+            | Wait::Token(_)
+            | Wait::Done(_)
+            | Wait::Closed => true,
             Wait::Write(_) => false,
             Wait::Sync { answered, .. } => *answered,
         }

@@ -17,11 +17,14 @@ use alloc::vec::Vec;
 impl Service {
     /// As leader: a session's timer fired.
     pub fn session_fired<R: Rules>(&mut self, cx: &mut Cx<'_, R>, session: SessionId, wants: &mut Vec<Want>) {
+        if self.locals.contains_key(&session) {
+            return self.expire_local(cx, session);
+        }
         if cx.enforces(Rule::LeaderExpires) && self.role != Role::Leading {
             return;
         }
         let Some(timeout_ms) = self.database.session_timeout(session) else { return };
-        if self.role == Role::Looking {
+        if !self.role.serves() {
             return Self::arm_session(cx, session, timeout_ms);
         }
         if self.ahead.is_closing(session) {
@@ -48,12 +51,15 @@ impl Service {
 
     /// A client of this server was heard of.
     pub(super) fn touch_one<R: Rules>(&mut self, cx: &mut Cx<'_, R>, session: SessionId, timeout_ms: i32) {
+        if self.locals.contains_key(&session) {
+            return cx.act(Action::Touch { sessions: Vec::from([session]) });
+        }
         match self.role {
             Role::Leading => cx.act(Action::Touch { sessions: Vec::from([session]) }),
             Role::Learning => {
                 self.touched.insert(session, timeout_ms);
             }
-            Role::Looking => {}
+            Role::Looking | Role::ReadOnly => {}
         }
     }
 

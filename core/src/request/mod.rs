@@ -10,10 +10,12 @@ mod apply;
 mod connection;
 mod expire;
 mod fading;
+mod local;
 mod many;
 mod open;
 mod prepare;
 mod read;
+mod read_only;
 mod reply;
 mod role;
 #[cfg(test)]
@@ -61,6 +63,8 @@ pub struct Service {
     clients: BTreeMap<ClientId, Connection>,
     /// Which connection carries, or is opening, a session. At most one does.
     carriers: BTreeMap<SessionId, ClientId>,
+    /// Sessions of this server alone, with their timeouts: no transaction knows of them.
+    locals: BTreeMap<SessionId, i32>,
     watches: Watches,
     /// Whose `sync` each `Want::Sync` is that was not answered; `None` if its connection ended.
     syncs: VecDeque<Option<ClientId>>,
@@ -87,6 +91,7 @@ impl Service {
             ids: SessionIds::new(session_base),
             clients: BTreeMap::new(),
             carriers: BTreeMap::new(),
+            locals: BTreeMap::new(),
             watches: Watches::default(),
             syncs: VecDeque::new(),
             asked: BTreeMap::new(),
@@ -201,15 +206,17 @@ impl Service {
         };
         let (xid, body) = (Xid(xid), r.rest());
         cx.report(Event::Requested { client, session, xid, op });
+        let (serves, is_read_only) = (self.serves(session), self.is_read_only());
         let connection = self.clients.get_mut(&client).expect("the caller has seen the connection");
         let request = |body| Request { session, cxid: xid, op, body: Arc::from(body), auth: connection.auth.clone() };
         let wait = match Class::of(op) {
             // The common case takes no copy of the request.
-            Class::Read if connection.queue.is_empty() && self.role.serves() => {
+            Class::Read if connection.queue.is_empty() && serves => {
                 let known = connection.auth.len();
                 return self.read(cx, Address { client, session, xid, op }, body, known);
             }
             Class::Read => Wait::Read { body: Arc::from(body), known: connection.auth.len() },
+            Class::Write | Class::Sync | Class::Later if serves && is_read_only => read_only::answer(op),
             Class::Write => Wait::Write(request(body)),
             Class::Sync => Wait::Sync { request: request(body), answered: false },
             Class::Auth => match AuthPacket::decode(&mut Reader::new(body)) {
@@ -227,7 +234,7 @@ impl Service {
             Class::Unknown => Wait::Failed { err: Code::Unimplemented, then: Then::Drop(DropReason::UnknownOperation) },
         };
         connection.enqueue(Pending { xid, op, bytes: frame.len(), wait });
-        if self.role.serves() && !self.syncs.contains(&Some(client)) {
+        if serves && !self.syncs.contains(&Some(client)) {
             let last = connection.queue.len() - 1;
             self.ask(client, last, &Tail::default(), wants);
         }
@@ -269,6 +276,7 @@ impl Service {
                 | Wait::Read { .. }
                 | Wait::Authenticated
                 | Wait::Token(_)
+                | Wait::Closed
                 | Wait::Done(_) => {}
             }
         }

@@ -37,7 +37,10 @@ impl Service {
         let Ok(request) = ConnectRequest::decode(&mut Reader::new(frame)) else {
             return self.drop_client(cx, client, DropReason::Malformed);
         };
-        if self.role == Role::Looking {
+        if self.role == Role::ReadOnly && request.read_only == Some(true) {
+            return self.on_read_only_connect(cx, client, &request, wants);
+        }
+        if !self.role.serves() {
             let connection = self.clients.get_mut(&client).expect("the caller has seen the connection");
             connection.hold(frame);
             return Self::await_leader(cx, client, negotiated(cx, request.timeout_ms));
@@ -71,16 +74,16 @@ impl Service {
 
     /// The next id that nobody has: a client may be asking for one that was never given out, and a clock
     /// that went back over a restart makes ids come again.
-    fn unused_id(&mut self) -> SessionId {
+    pub(super) fn unused_id(&mut self) -> SessionId {
         loop {
             let id = self.ids.next();
-            if !self.carriers.contains_key(&id) && self.database.session_timeout(id).is_none() {
+            if !self.carriers.contains_key(&id) && !self.locals.contains_key(&id) && self.database.session_timeout(id).is_none() {
                 return id;
             }
         }
     }
 
-    fn begin(&mut self, client: ClientId, phase: Phase) {
+    pub(super) fn begin(&mut self, client: ClientId, phase: Phase) {
         let connection = self.clients.get_mut(&client).expect("the caller has seen the connection");
         connection.phase = phase;
         let session = connection.session().expect("the phase names a session");
@@ -98,7 +101,7 @@ impl Service {
     ) {
         let Opening { session, timeout_ms, .. } = opening;
         match self.role {
-            Role::Looking => unreachable!("without a leader a connection waits"),
+            Role::Looking | Role::ReadOnly => unreachable!("without a leader a connection waits"),
             Role::Learning => {
                 *self.asked.entry(session).or_default() += 1;
                 wants.push(Want::Revalidate { session, timeout_ms });
@@ -172,8 +175,9 @@ impl Service {
         wants: &mut Vec<Want>,
     ) {
         let Opening { session, last_seen, form, .. } = opening;
-        let timeout_ms = self.database.session_timeout(session).unwrap_or(opening.timeout_ms);
-        respond(cx, client, timeout_ms, session, password(session), form);
+        let known = self.database.session_timeout(session).or_else(|| self.locals.get(&session).copied());
+        let timeout_ms = known.unwrap_or(opening.timeout_ms);
+        self.respond(cx, client, timeout_ms, session, password(session), form);
         cx.report(Event::SessionAttached { session, client, timeout_ms, last_seen });
         let connection = self.clients.get_mut(&client).expect("the caller has seen the connection");
         connection.phase = Phase::Attached { session, timeout_ms };
@@ -186,34 +190,35 @@ impl Service {
     }
 
     /// The client learns that its session has expired (it is told no difference).
-    fn refuse<R: Rules>(&mut self, cx: &mut Cx<'_, R>, client: ClientId, opening: Opening) {
-        respond(cx, client, 0, SessionId::NONE, [0; 16], opening.form);
+    pub(super) fn refuse<R: Rules>(&mut self, cx: &mut Cx<'_, R>, client: ClientId, opening: Opening) {
+        self.respond(cx, client, 0, SessionId::NONE, [0; 16], opening.form);
         cx.report(Event::SessionRefused { session: opening.session });
         self.drop_client(cx, client, DropReason::SessionRefused);
+    }
+
+    fn respond<R: Rules>(
+        &self,
+        cx: &mut Cx<'_, R>,
+        client: ClientId,
+        timeout_ms: i32,
+        session: SessionId,
+        password: Password,
+        form: Form,
+    ) {
+        let read_only = match form {
+            Form::Old => None,
+            Form::WithReadOnly => Some(self.is_read_only()),
+        };
+        let response =
+            ConnectResponse { protocol: 0, timeout_ms, session: session.0, password: Some(&password), read_only };
+        let frame = cx.out.frame(|out| response.encode(out));
+        cx.act(Action::Reply { client, frame });
     }
 }
 
 /// The client's wish within the server's bounds.
-fn negotiated<R>(cx: &Cx<'_, R>, timeout_ms: i32) -> i32 {
+pub(super) fn negotiated<R>(cx: &Cx<'_, R>, timeout_ms: i32) -> i32 {
     let bound = |ms: u32| i32::try_from(ms).unwrap_or(i32::MAX);
     let (min, max) = (bound(cx.config.session_timeout_min_ms), bound(cx.config.session_timeout_max_ms));
     timeout_ms.max(min).min(max)
-}
-
-fn respond<R: Rules>(
-    cx: &mut Cx<'_, R>,
-    client: ClientId,
-    timeout_ms: i32,
-    session: SessionId,
-    password: Password,
-    form: Form,
-) {
-    let read_only = match form {
-        Form::Old => None,
-        Form::WithReadOnly => Some(false),
-    };
-    let response =
-        ConnectResponse { protocol: 0, timeout_ms, session: session.0, password: Some(&password), read_only };
-    let frame = cx.out.frame(|out| response.encode(out));
-    cx.act(Action::Reply { client, frame });
 }

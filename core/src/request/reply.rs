@@ -1,8 +1,7 @@
 //! Replies: what leaves a connection's queue, in which order, and the frames of replies and watch
 //! events (reference/zookeeper.md sections 1.4 and 1.9). Also the end of a connection.
 
-use super::connection::{Body, Pending, Phase, Reach, Then, Wait};
-use super::role::Role;
+use super::connection::{Body, Connection, Pending, Phase, Reach, Then, Wait};
 use super::{Class, Service};
 use crate::contract::{Action, Cx, DropReason, Event, Timer};
 use crate::id::{ClientId, SessionId, Xid, Zxid};
@@ -76,7 +75,8 @@ pub(super) fn notify<R: Rules>(cx: &mut Cx<'_, R>, watchers: Vec<ClientId>, kind
 impl Service {
     /// Answers what may leave a connection's queue, if this server serves.
     pub(super) fn drain<R: Rules>(&mut self, cx: &mut Cx<'_, R>, client: ClientId) {
-        if self.role.serves() {
+        let session = self.clients.get(&client).and_then(Connection::session);
+        if session.is_some_and(|session| self.serves(session)) {
             self.release(cx, client);
         }
     }
@@ -132,6 +132,11 @@ impl Service {
                 });
                 outcome.then
             }
+            Wait::Closed => {
+                reply(cx, to, self.applied(), 0, |_| {});
+                self.drop_client(cx, client, DropReason::SessionClosed);
+                return self.end_local(cx, session);
+            }
             Wait::Sync { request, answered } => {
                 assert!(answered, "a sync leaves after the leader's answer");
                 self.answer_sync(cx, to, &request.body);
@@ -171,7 +176,7 @@ impl Service {
         for sync in self.syncs.iter_mut().filter(|sync| **sync == Some(client)) {
             *sync = None;
         }
-        if self.role == Role::Looking && connection.waits_for_leader() {
+        if self.is_waiting(&connection) {
             cx.disarm(Timer::NoLeader(client));
         }
     }

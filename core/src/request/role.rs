@@ -19,6 +19,8 @@ use alloc::vec::Vec;
 pub(super) enum Role {
     /// No leader: everything waits.
     Looking,
+    /// No leader for a while: the reads of clients that allow for it are answered, everything else waits.
+    ReadOnly,
     /// Up to date with a leader: reads are answered, writes forwarded.
     Learning,
     /// The established leader.
@@ -28,7 +30,7 @@ pub(super) enum Role {
 impl Role {
     pub(super) fn serves(self) -> bool {
         match self {
-            Role::Looking => false,
+            Role::Looking | Role::ReadOnly => false,
             Role::Learning | Role::Leading => true,
         }
     }
@@ -42,6 +44,17 @@ impl Connection {
 }
 
 impl Service {
+    /// Whether requests of this session are answered now.
+    pub(super) fn serves(&self, session: SessionId) -> bool {
+        self.role.serves() || (self.role == Role::ReadOnly && self.locals.contains_key(&session))
+    }
+
+    /// Whether a connection waits for a leader.
+    pub(super) fn is_waiting(&self, connection: &Connection) -> bool {
+        let is_local = connection.session().is_some_and(|session| self.locals.contains_key(&session));
+        !self.role.serves() && connection.waits_for_leader() && !is_local
+    }
+
     pub(super) fn is_leader(&self) -> bool {
         self.role == Role::Leading
     }
@@ -64,6 +77,7 @@ impl Service {
             }
         }
         self.role = Role::Looking;
+        Self::await_read_only(cx);
         self.tracker.clear();
         self.touched.clear();
         self.syncs.clear();
@@ -145,7 +159,7 @@ impl Service {
 
     /// A connection waited for a leader longer than its session's timeout: it is closed.
     pub fn no_leader_fired<R: Rules>(&mut self, cx: &mut Cx<'_, R>, client: ClientId) {
-        if self.role == Role::Looking && self.clients.get(&client).is_some_and(Connection::waits_for_leader) {
+        if self.clients.get(&client).is_some_and(|connection| self.is_waiting(connection)) {
             self.drop_client(cx, client, DropReason::NoLeader);
         }
     }

@@ -88,6 +88,7 @@ impl Check {
         let (init_limit, sync_limit) = self.limits(!members.is_empty());
         let (session_min_ms, session_max_ms) = self.sessions(tick_ms);
         let client = self.client(me.and_then(|me| members.get(&me)));
+        let read_only = self.flag("readonlymode.enabled").unwrap_or(plain.read_only);
         let data_dir = data_dir?;
         let log_dir = self.entries.get("dataLogDir").map_or(data_dir.clone(), |e| PathBuf::from(&e.value));
         Some(Settings {
@@ -107,6 +108,7 @@ impl Check {
             all_connections: self.number("maxCnxns", 0, u32::MAX).unwrap_or(0),
             access: self.access(&open),
             fading: self.fading(),
+            read_only,
             snap_count: self.number("snapCount", 2, u32::MAX),
             purge: self.purge(),
             segment_bytes: self
@@ -116,7 +118,7 @@ impl Check {
             autocreate: self.flag("db.autocreate").unwrap_or(plain.autocreate),
             listen_everywhere: self.flag("quorumListenOnAllIPs").unwrap_or(plain.listen_everywhere),
             connect_timeout_ms: self.number("cnxTimeout", 1, 600_000).unwrap_or(plain.connect_timeout_ms),
-            words: self.words(plain.words),
+            words: self.words(plain.words, read_only),
             initial: plain.initial,
             admin: self.admin(),
             metrics: self.metrics(),
@@ -345,8 +347,10 @@ impl Check {
         }
     }
 
-    fn words(&self, plain: Whitelist) -> Whitelist {
-        self.entries.get("4lw.commands.whitelist").map_or(plain, |entry| Whitelist::parse(&entry.value))
+    /// Clients ask `isro` in search of a server that is not read-only.
+    fn words(&self, plain: Whitelist, read_only: bool) -> Whitelist {
+        let words = self.entries.get("4lw.commands.whitelist").map_or(plain, |entry| Whitelist::parse(&entry.value));
+        if read_only { words.with("isro") } else { words }
     }
 
     fn number(&mut self, key: &str, min: u32, max: u32) -> Option<u32> {

@@ -41,6 +41,7 @@ pub struct Settings {
     pub all_connections: u32,
     pub access: Access,
     pub fading: Fading,
+    pub read_only: bool,
     /// `snapCount`, where it is set.
     pub snap_count: Option<u32>,
     /// How many snapshots are kept, where purging is on.
@@ -81,6 +82,7 @@ impl Settings {
             all_connections: 0,
             access: Access::default(),
             fading: Fading::default(),
+            read_only: false,
             snap_count: None,
             purge: None,
             segment_bytes: StoreLimits::default().segment_bytes,
@@ -116,6 +118,7 @@ impl Settings {
         config.limits.packet_bytes = config.limits.packet_bytes.max(self.frame_bytes.saturating_mul(4));
         config.access = self.access.clone();
         config.fading = self.fading.clone();
+        config.read_only = self.read_only;
         if let Some(count) = self.snap_count {
             config.limits.checkpoint_records = count;
         }

@@ -189,6 +189,7 @@ impl Stats {
             | Event::SessionRefused { .. }
             | Event::Requested { .. }
             | Event::Replied { .. }
+            | Event::ReadOnly { .. }
             | Event::SyncAnswered { .. } => {}
         }
     }

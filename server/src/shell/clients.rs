@@ -298,6 +298,8 @@ fn say_dropped(address: SocketAddr, reason: DropReason) {
         | DropReason::SessionExpired
         | DropReason::SessionMoved
         | DropReason::Resynchronized
+        | DropReason::NotOurSession
+        | DropReason::ReadOnlyEnded
         | DropReason::NoLeader => tracing::info!(%address, ?reason, "a client's connection is closed"),
         DropReason::Malformed | DropReason::UnknownOperation | DropReason::LimitReached | DropReason::AuthFailed => {
             tracing::warn!(%address, ?reason, "a client's connection is closed");

@@ -22,6 +22,8 @@ pub fn log(event: &Event) {
         Event::UpToDate { epoch, leader, committed } => {
             tracing::info!(%epoch, %leader, %committed, "up to date: serving");
         }
+        Event::ReadOnly { serves: true } => tracing::warn!("no quorum: read-only clients are served"),
+        Event::ReadOnly { serves: false } => tracing::info!("read-only clients are not served any more"),
         Event::Truncated { after } => tracing::info!(%after, "history cut"),
         Event::ImageInstalled { zxid } => tracing::info!(%zxid, "the leader's tree installed"),
         Event::SyncAborted { mode } => tracing::warn!(?mode, "synchronization aborted"),

@@ -128,6 +128,7 @@ fn expiries(timers: &Timers, now: Instant, now_ms: i64, tick_ms: u32) -> Vec<(i6
         | Timer::Ping
         | Timer::Redial
         | Timer::NoLeader(_)
+        | Timer::ReadOnly
         | Timer::Containers => None,
     });
     sessions.collect()

@@ -142,6 +142,7 @@ pub fn timer_text(timer: Timer) -> String {
         | Timer::SyncLimit
         | Timer::Ping
         | Timer::Redial
+        | Timer::ReadOnly
         | Timer::Containers => format!("{timer:?}"),
         Timer::Learner(conn) => format!("Learner:{}", conn.0),
         Timer::Session(session) => format!("Session:{:#x}", session.0),
@@ -160,6 +161,7 @@ fn timer(word: &str) -> Result<Timer, Expected> {
         ("SyncLimit", None) => Ok(Timer::SyncLimit),
         ("Ping", None) => Ok(Timer::Ping),
         ("Redial", None) => Ok(Timer::Redial),
+        ("ReadOnly", None) => Ok(Timer::ReadOnly),
         ("Containers", None) => Ok(Timer::Containers),
         ("Learner", Some(n)) => Ok(Timer::Learner(ConnId(n as u32))),
         ("Session", Some(n)) => Ok(Timer::Session(SessionId(n as i64))),

@@ -8,6 +8,7 @@ mod multi;
 mod opening;
 mod order;
 mod permission;
+mod read_only;
 mod roles;
 mod surface_laws;
 mod watching;
