@@ -77,7 +77,10 @@ impl Service {
     pub(super) fn unused_id(&mut self) -> SessionId {
         loop {
             let id = self.ids.next();
-            if !self.carriers.contains_key(&id) && !self.locals.contains_key(&id) && self.database.session_timeout(id).is_none() {
+            if !self.carriers.contains_key(&id)
+                && !self.locals.contains_key(&id)
+                && self.database.session_timeout(id).is_none()
+            {
                 return id;
             }
         }
