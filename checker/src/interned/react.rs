@@ -417,7 +417,8 @@ fn is_own(event: &Event) -> bool {
         | Event::Resigned { .. }
         | Event::LearnerLost { .. }
         | Event::PacketIgnored { .. }
-        | Event::PeerRefused { .. } => true,
+        | Event::PeerRefused { .. }
+        | Event::ReadOnly { .. } => true,
         Event::Elected { .. }
         | Event::EpochAccepted { .. }
         | Event::EpochAcked { .. }
