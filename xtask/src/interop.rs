@@ -3,7 +3,15 @@
 //! kazoo's own test suite, unchanged, from PyPI, in an environment under `target/interop`; a plugin
 //! for pytest (`xtask/interop/kazoo_plugin.py`) starts our server where the suite would start
 //! Apache's. Tests that are known to fail stand in `xtask/interop/kazoo.toml` with the reason; any
-//! other failure is one, and so is a listed test that passes: the list is kept true.
+//! other failure is one, and so is a listed test that passes: the list is kept true. The command lines
+//! that come with ZooKeeper are in `clis`.
+
+mod clis;
+mod console;
+mod plain;
+mod servers;
+
+pub use clis::clis;
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -87,7 +95,11 @@ pub fn kazoo(root: &Path, part: Part, more: &[String]) -> Result<String, Interop
     verdict(&outcomes, &known, &report)
 }
 
+/// The server: built, or one that was built before and `INTEROP_BINARY` names.
 fn build(root: &Path) -> Result<PathBuf, Interop> {
+    if let Some(binary) = std::env::var_os("INTEROP_BINARY") {
+        return Ok(binary.into());
+    }
     println!("building zabra");
     let built = Command::new(env!("CARGO"))
         .args(["build", "--quiet", "--profile", "lab", "--package", "zabra", "--bin", "zabra"])

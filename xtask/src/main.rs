@@ -1,5 +1,6 @@
 //! `cargo xtask ratchet` writes today's maxima into `xtask/ratchet.toml`; the tidy test holds them.
-//! `cargo xtask interop` runs kazoo's test suite against `zabra serve`: a sample, or `--whole`.
+//! `cargo xtask interop` runs the clients that others wrote against `zabra serve`: the command lines
+//! that come with ZooKeeper (only those: `--clis`), and a sample of kazoo's tests, or all (`--whole`).
 //! `cargo xtask peers` compares Zabra with Apache ZooKeeper on this machine, under the same loads.
 //! `cargo xtask explore-page` opens the page of `zabra-lab explore` in a browser and takes a step.
 
@@ -40,7 +41,9 @@ fn main() -> ExitCode {
             }
         },
         _ => {
-            eprintln!("usage: cargo xtask ratchet | interop [--whole] [PYTEST ARGUMENTS] | explore-page [PNG]");
+            eprintln!(
+                "usage: cargo xtask ratchet | interop [--clis | --whole] [PYTEST ARGUMENTS] | explore-page [PNG]"
+            );
             eprintln!(
                 "       cargo xtask peers [--rounds N] [--seconds N] [--watchers N] [--znodes N] [--binary ZABRA]"
             );
@@ -49,26 +52,37 @@ fn main() -> ExitCode {
     }
 }
 
-/// Exits 3 where the clients cannot be had: then nothing is known about the server.
+/// Exits 3 where no client can be had: then nothing is known about the server.
 fn interop(tree: &Tree) -> ExitCode {
     let mut more: Vec<String> = std::env::args().skip(2).collect();
-    let is_whole = more.first().is_some_and(|first| first == "--whole");
-    if is_whole {
+    let first = more.first().cloned().unwrap_or_default();
+    let (is_whole, is_clis) = (first == "--whole", first == "--clis");
+    if is_whole || is_clis {
         more.remove(0);
     }
     let part = if is_whole { Part::Whole } else { Part::Sample };
-    match interop::kazoo(&tree.root, part, &more) {
-        Ok(seen) => {
-            println!("{seen}");
-            ExitCode::SUCCESS
+    let mut verdicts = vec![interop::clis(&tree.root)];
+    if !is_clis {
+        verdicts.push(interop::kazoo(&tree.root, part, &more));
+    }
+    let (mut is_known, mut is_bad) = (false, false);
+    for verdict in verdicts {
+        match verdict {
+            Ok(seen) => println!("{seen}"),
+            Err(Interop::Failed(ref wrong)) => {
+                is_bad = true;
+                eprintln!("{wrong}");
+            }
+            Err(Interop::Unavailable(why)) => {
+                eprintln!("skipped: {why}");
+                continue;
+            }
         }
-        Err(Interop::Failed(wrong)) => {
-            eprintln!("{wrong}");
-            ExitCode::FAILURE
-        }
-        Err(Interop::Unavailable(why)) => {
-            eprintln!("{why}");
-            ExitCode::from(3)
-        }
+        is_known = true;
+    }
+    match (is_known, is_bad) {
+        (true, false) => ExitCode::SUCCESS,
+        (_, true) => ExitCode::FAILURE,
+        (false, false) => ExitCode::from(3),
     }
 }
