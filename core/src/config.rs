@@ -133,6 +133,9 @@ pub struct Limits {
     pub packet_bytes: u32,
     /// Requests of one connection that wait at once; beyond it reading is switched off.
     pub outstanding: u32,
+    /// Requests of all connections that wait at once (`globalOutstandingLimit`): beyond it nothing more is
+    /// read of a connection whose requests wait. A learner has a part of it: see [`Config::waiting_limit`].
+    pub outstanding_of_all: u32,
     /// Bytes of requests of one connection that wait at once, as above: a thousand of the longest frames
     /// would be a gigabyte, before anybody has said who he is.
     pub outstanding_bytes: usize,
@@ -164,6 +167,7 @@ impl Default for Limits {
             frame_bytes: 0xf_ffff,
             packet_bytes: 4 << 20,
             outstanding: 1000,
+            outstanding_of_all: 1000,
             outstanding_bytes: 16 << 20,
             identities: 100,
             watch_bytes: 128 << 20,
@@ -207,6 +211,14 @@ impl Config {
         self.session_timeout_min_ms = tick_ms.saturating_mul(2);
         self.session_timeout_max_ms = tick_ms.saturating_mul(20);
         self
+    }
+
+    /// How many requests may wait at a server that leads, or does not. What the learners of three servers
+    /// or more let wait adds up at the leader, so each has its share, as Apache's have.
+    pub fn waiting_limit(&self, leads: bool) -> usize {
+        let voters = self.ensemble.voters().len();
+        let share = if leads || voters <= 2 { 1 } else { voters - 1 };
+        (self.limits.outstanding_of_all / share) as usize
     }
 
     /// How long LOOKING lasts before reads are answered without a quorum: as Apache's server waits.

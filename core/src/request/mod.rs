@@ -61,6 +61,8 @@ pub struct Service {
     role: Role,
     ids: SessionIds,
     clients: BTreeMap<ClientId, Connection>,
+    /// Requests in the queues of all connections.
+    waiting: usize,
     /// Which connection carries, or is opening, a session. At most one does.
     carriers: BTreeMap<SessionId, ClientId>,
     /// Sessions of this server alone, with their timeouts: no transaction knows of them.
@@ -90,6 +92,7 @@ impl Service {
             role: Role::Looking,
             ids: SessionIds::new(session_base),
             clients: BTreeMap::new(),
+            waiting: 0,
             carriers: BTreeMap::new(),
             locals: BTreeMap::new(),
             watches: Watches::default(),
@@ -234,6 +237,7 @@ impl Service {
             Class::Unknown => Wait::Failed { err: Code::Unimplemented, then: Then::Drop(DropReason::UnknownOperation) },
         };
         connection.enqueue(Pending { xid, op, bytes: frame.len(), wait });
+        self.waiting += 1;
         if serves && !self.syncs.contains(&Some(client)) {
             let last = connection.queue.len() - 1;
             self.ask(client, last, &Tail::default(), wants);
@@ -245,14 +249,21 @@ impl Service {
     /// Beyond the limit reading is switched off. A driver that goes on all the same (it had read
     /// ahead) is given as much again; then the connection is closed, for memory is bounded.
     fn press_back<R: Rules>(&mut self, cx: &mut Cx<'_, R>, client: ClientId) {
+        let is_crowded = self.is_crowded(cx);
         let Some(connection) = self.clients.get_mut(&client) else { return };
         if connection.is_beyond(&cx.config.limits, 2) {
             return self.drop_client(cx, client, DropReason::LimitReached);
         }
-        if connection.is_beyond(&cx.config.limits, 1) && !connection.paused {
+        let is_held_back = is_crowded && !connection.queue.is_empty();
+        if (connection.is_beyond(&cx.config.limits, 1) || is_held_back) && !connection.paused {
             connection.paused = true;
             cx.act(Action::Pause { client });
         }
+    }
+
+    /// Whether the requests of all connections are too many: those that wait have to be answered first.
+    fn is_crowded<R: Rules>(&self, cx: &Cx<'_, R>) -> bool {
+        self.waiting > cx.config.waiting_limit(self.role == Role::Leading)
     }
 
     /// Asks for what a connection's requests need, from this place of its queue on. A write that

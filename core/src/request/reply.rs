@@ -89,13 +89,21 @@ impl Service {
         while let Some(connection) = self.clients.get_mut(&client) {
             let Phase::Attached { session, .. } = connection.phase else { return };
             let Some(pending) = connection.next(reach) else {
-                if connection.paused && connection.is_relieved(&cx.config.limits) {
-                    connection.paused = false;
-                    cx.act(Action::Resume { client });
-                }
-                return;
+                return self.relieve(cx, client);
             };
+            self.waiting -= 1;
             self.answer(cx, client, session, pending);
+        }
+    }
+
+    /// Reading goes on where little waits: of this connection, and of all, or nothing of this one.
+    fn relieve<R: Rules>(&mut self, cx: &mut Cx<'_, R>, client: ClientId) {
+        let is_crowded = self.is_crowded(cx);
+        let Some(connection) = self.clients.get_mut(&client) else { return };
+        let may_go_on = !is_crowded || connection.queue.is_empty();
+        if connection.paused && may_go_on && connection.is_relieved(&cx.config.limits) {
+            connection.paused = false;
+            cx.act(Action::Resume { client });
         }
     }
 
@@ -168,6 +176,7 @@ impl Service {
     /// The connection is gone: so are its requests and its watches, and nothing else.
     pub(super) fn forget<R: Rules>(&mut self, cx: &mut Cx<'_, R>, client: ClientId) {
         let Some(connection) = self.clients.remove(&client) else { return };
+        self.waiting -= connection.queue.len();
         if let Some(session) = connection.session() {
             let carrier = self.carriers.remove(&session);
             assert_eq!(carrier, Some(client), "one connection carries a session");

@@ -109,6 +109,7 @@ impl Check {
             access: self.access(&open),
             fading: self.fading(),
             read_only,
+            outstanding: self.number("globalOutstandingLimit", 1, i32::MAX as u32).unwrap_or(plain.outstanding),
             snap_count: self.number("snapCount", 2, u32::MAX),
             purge: self.purge(),
             segment_bytes: self

@@ -42,6 +42,8 @@ pub struct Settings {
     pub access: Access,
     pub fading: Fading,
     pub read_only: bool,
+    /// Requests of all connections that wait at once.
+    pub outstanding: u32,
     /// `snapCount`, where it is set.
     pub snap_count: Option<u32>,
     /// How many snapshots are kept, where purging is on.
@@ -83,6 +85,7 @@ impl Settings {
             access: Access::default(),
             fading: Fading::default(),
             read_only: false,
+            outstanding: Limits::default().outstanding_of_all,
             snap_count: None,
             purge: None,
             segment_bytes: StoreLimits::default().segment_bytes,
@@ -119,6 +122,7 @@ impl Settings {
         config.access = self.access.clone();
         config.fading = self.fading.clone();
         config.read_only = self.read_only;
+        config.limits.outstanding_of_all = self.outstanding;
         if let Some(count) = self.snap_count {
             config.limits.checkpoint_records = count;
         }

@@ -3,6 +3,7 @@
 
 mod ahead_laws;
 mod bench;
+mod crowd;
 mod fading;
 mod multi;
 mod opening;
