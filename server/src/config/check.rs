@@ -4,6 +4,7 @@ mod access;
 mod dynamic;
 mod operators;
 mod sasl;
+mod throttling;
 
 use super::key::{Standing, standing, suggestion};
 use super::member::{Host, Member, Part};
@@ -109,6 +110,7 @@ impl Check {
             access: self.access(&open),
             fading: self.fading(),
             read_only,
+            throttling: self.throttling(),
             outstanding: self.number("globalOutstandingLimit", 1, i32::MAX as u32).unwrap_or(plain.outstanding),
             snap_count: self.number("snapCount", 2, u32::MAX),
             purge: self.purge(),

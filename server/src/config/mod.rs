@@ -11,6 +11,7 @@ mod member;
 mod problem;
 mod settings;
 mod text;
+pub mod throttling;
 
 pub use check::{parse, read};
 pub use member::{Host, Member, Part};

@@ -1,6 +1,7 @@
 //! A configuration that a server can start with.
 
 use super::member::{Host, Member};
+use super::throttling::Throttling;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -42,6 +43,7 @@ pub struct Settings {
     pub access: Access,
     pub fading: Fading,
     pub read_only: bool,
+    pub throttling: Throttling,
     /// Requests of all connections that wait at once.
     pub outstanding: u32,
     /// `snapCount`, where it is set.
@@ -85,6 +87,7 @@ impl Settings {
             access: Access::default(),
             fading: Fading::default(),
             read_only: false,
+            throttling: Throttling::default(),
             outstanding: Limits::default().outstanding_of_all,
             snap_count: None,
             purge: None,

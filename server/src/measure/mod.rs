@@ -70,6 +70,7 @@ pub struct Stats {
     update_latency: Summary,
     election_time: Summary,
     flush_time: Summary,
+    token_deficit: Summary,
 }
 
 impl Stats {
@@ -91,6 +92,7 @@ impl Stats {
             update_latency: Summary::new(Detail::Advanced, now),
             election_time: Summary::new(Detail::Basic, now),
             flush_time: Summary::new(Detail::Advanced, now),
+            token_deficit: Summary::new(Detail::Basic, now),
         }
     }
 
@@ -134,6 +136,11 @@ impl Stats {
     /// Records that waited since `since` are durable.
     pub fn on_flushed(&mut self, since: Instant, now: Instant) {
         self.flush_time.add(ms_between(since, now), now);
+    }
+
+    /// A client may ask for a session, when so many tokens are out.
+    pub fn on_admitted(&mut self, deficit: u64, now: Instant) {
+        self.token_deficit.add(deficit, now);
     }
 
     pub fn on_drop(&mut self, reason: DropReason) {
@@ -217,12 +224,13 @@ impl Stats {
     }
 
     /// The summaries, with Apache's names.
-    pub fn summaries(&self) -> [(&'static str, &Summary); 4] {
+    pub fn summaries(&self) -> [(&'static str, &Summary); 5] {
         [
             ("readlatency", &self.read_latency),
             ("updatelatency", &self.update_latency),
             ("election_time", &self.election_time),
             ("sync_processor_queue_and_flush_time_ms", &self.flush_time),
+            ("connection_token_deficit", &self.token_deficit),
         ]
     }
 

@@ -1,5 +1,6 @@
 //! The client port: connections, their frames, what is said to them.
 
+use super::clock::Moment;
 use super::outlet::{Outlet, Port};
 use super::reader::Gate;
 use super::slots::Token;
@@ -13,7 +14,8 @@ use tokio::time::Instant;
 use zabra_core::admin::Connection;
 use zabra_core::contract::{ClientOrigin, DropReason, Input, Span};
 use zabra_core::id::ClientId;
-use zabra_core::wire::{Deframer, Item};
+use zabra_core::wire::records::ConnectRequest;
+use zabra_core::wire::{Deframer, Item, Jute};
 
 /// Bytes that wait to be written to a client before its requests are no longer read, and before a
 /// client that does not read is given up.
@@ -121,6 +123,7 @@ impl State {
         while self.may_go_on(token, &mut input) {
             match deframer.next(&mut input) {
                 Ok(None) => break,
+                Ok(Some(Item::Frame(frame))) if !self.is_let_in(token, frame) => self.give_up(token),
                 Ok(Some(Item::Frame(frame))) => {
                     let client = self.open_client(token);
                     self.measure_request(token, frame);
@@ -142,6 +145,25 @@ impl State {
         if let Some(client) = self.clients.get_mut(&token) {
             client.deframer = deframer;
         }
+    }
+
+    /// A first frame asks for a session; so many may in so much time.
+    fn is_let_in(&mut self, token: Token, frame: &[u8]) -> bool {
+        if self.clients.get(&token).is_none_or(|client| client.id.is_some()) {
+            return true;
+        }
+        let Moment { now, .. } = self.moment();
+        let asks_anew = ConnectRequest::from_bytes(frame).map_or(true, |request| request.session == 0);
+        let since = now.saturating_duration_since(self.began).as_millis();
+        let is_let_in = self.throttle.admits(asks_anew, u64::try_from(since).unwrap_or(u64::MAX));
+        if is_let_in {
+            self.stats.on_admitted(self.throttle.deficit().into(), now);
+        } else {
+            let address = self.clients[&token].address;
+            tracing::warn!(%address, "too many clients ask for a session at once (connection_throttle_tokens)");
+            self.stats.counters.connection_rejected += 1;
+        }
+        is_let_in
     }
 
     /// Whether the next frame may be taken; what may not be taken now is held.

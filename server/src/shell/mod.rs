@@ -22,6 +22,7 @@ mod reader;
 mod report;
 mod run;
 mod slots;
+mod throttle;
 mod timers;
 mod words;
 
@@ -41,6 +42,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
+use throttle::Throttle;
 use timers::Timers;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -93,6 +95,8 @@ pub struct State {
     flusher: Option<Waker>,
     errands: Vec<Errand>,
     stats: Stats,
+    began: Instant,
+    throttle: Throttle,
     known: Known,
     stopped: Option<Exit>,
 }

@@ -3,6 +3,7 @@
 use super::clock::Moment;
 use super::election::Election;
 use super::slots::Slots;
+use super::throttle::Throttle;
 use super::timers::Timers;
 use super::words::Known;
 use super::{Backlog, READ_BYTES, Shell, State, clients, election, quorum};
@@ -88,6 +89,8 @@ fn start(settings: &Arc<Settings>, recovered: Recovered, disk: Box<dyn Disk>) ->
         flusher: None,
         errands: Vec::new(),
         stats: Stats::new(now),
+        began: now,
+        throttle: Throttle::new(settings.throttling.clone(), 0),
         known: Known::new(settings, now),
         stopped: None,
     };
