@@ -11,8 +11,12 @@ mod files;
 #[cfg(not(madsim))]
 mod http;
 mod measure;
+#[cfg(not(madsim))]
+mod notify;
 mod process;
 #[cfg(not(madsim))]
 pub mod serve;
 pub mod shell;
 pub mod storage;
+#[cfg(not(madsim))]
+mod tls;

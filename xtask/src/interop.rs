@@ -23,9 +23,10 @@ use toml::Table;
 /// What is installed, in versions that are known to work together.
 const PACKAGES: [&str; 3] = ["kazoo[test,gevent,eventlet,sasl]==2.11.0", "pyOpenSSL<26.2", "pytest<9"];
 /// Parts of the suite that take about two minutes together and touch every kind of request.
-const SAMPLE: [&str; 11] = [
+const SAMPLE: [&str; 12] = [
     "test_barrier.py",
     "test_cache.py",
+    "test_client.py::TestSSLClient",
     "test_connection.py::TestReadOnlyMode",
     "test_counter.py",
     "test_election.py",

@@ -5,6 +5,7 @@ mod dynamic;
 mod operators;
 mod sasl;
 mod throttling;
+mod secure;
 
 use super::key::{Standing, standing, suggestion};
 use super::member::{Host, Member, Part};
@@ -27,7 +28,15 @@ pub fn read(path: &Path) -> Result<(Settings, Vec<Problem>), Vec<Problem>> {
         vec![Problem { severity: Severity::Error, file: name.clone(), line: None, text }]
     };
     let text = fs::read_to_string(path).map_err(cannot)?;
-    parse(&name, &text, |file| fs::read_to_string(file).ok())
+    let found = parse(&name, &text, |file| fs::read_to_string(file).ok());
+    #[cfg(not(madsim))]
+    if let Ok((Settings { secure: Some(secure), .. }, _)) = &found
+        && let Err(wrong) = crate::tls::load(secure)
+    {
+        let crate::tls::Wrong { line, text } = wrong;
+        return Err(vec![Problem { severity: Severity::Error, file: name, line, text }]);
+    }
+    found
 }
 
 /// The same for a text; `open` gives the text of another file, if there is one.
@@ -48,7 +57,7 @@ pub fn parse(
         return Err(problems);
     }
     let settings = settings.expect("without a problem there are settings");
-    Ok((Settings { initial: text.into(), ..settings }, problems))
+    Ok((Settings { initial: without_passwords(text), ..settings }, problems))
 }
 
 struct Check {
@@ -90,6 +99,8 @@ impl Check {
         let (session_min_ms, session_max_ms) = self.sessions(tick_ms);
         let client = self.client(me.and_then(|me| members.get(&me)));
         let read_only = self.flag("readonlymode.enabled").unwrap_or(plain.read_only);
+        let secure = self.secure(&open);
+        self.fail_closed();
         let data_dir = data_dir?;
         let log_dir = self.entries.get("dataLogDir").map_or(data_dir.clone(), |e| PathBuf::from(&e.value));
         Some(Settings {
@@ -100,6 +111,7 @@ impl Check {
             log_dir,
             data_dir,
             client,
+            secure,
             tick_ms,
             init_limit,
             sync_limit,
@@ -326,7 +338,8 @@ impl Check {
             }
             (None, _) => {
                 let client = member.and_then(|member| member.client.clone());
-                if client.is_none() && !self.entries.contains_key("clientPort") {
+                let is_expected = !["clientPort", "secureClientPort"].iter().any(|key| self.entries.contains_key(*key));
+                if client.is_none() && is_expected {
                     let (severity, file) = (Severity::Warning, self.file.clone());
                     let text = "clientPort is missing: no client can come".into();
                     self.problems.push(Problem { severity, file, line: None, text });
@@ -391,6 +404,25 @@ impl Check {
     fn warn(&mut self, line: usize, text: String) {
         self.problems.push(Problem { severity: Severity::Warning, file: self.file.clone(), line: Some(line), text });
     }
+}
+
+/// The text for operators who ask: whoever may look is not to know how keys are protected.
+fn without_passwords(text: &str) -> String {
+    let mut shown = String::new();
+    let mut is_hidden = false;
+    for line in text.split_inclusive('\n') {
+        let (key, _) = line.split_once(['=', ':']).unwrap_or((line, ""));
+        let goes_on = line.trim_end().ends_with('\\');
+        if is_hidden {
+            is_hidden = goes_on;
+        } else if key.trim().ends_with(".password") {
+            shown.push_str(&format!("{key}=***\n"));
+            is_hidden = goes_on;
+        } else {
+            shown.push_str(line);
+        }
+    }
+    shown
 }
 
 fn server_id(text: &str) -> Option<ServerId> {

@@ -9,6 +9,7 @@ mod jaas;
 mod key;
 mod member;
 mod problem;
+mod secure;
 mod settings;
 mod text;
 pub mod throttling;
@@ -16,6 +17,7 @@ pub mod throttling;
 pub use check::{parse, read};
 pub use member::{Host, Member, Part};
 pub use problem::{Problem, Severity};
+pub use secure::{ClientAuth, Secret, Secure, Store, StoreKind};
 pub use settings::Admin;
 pub use settings::Settings;
 

@@ -2,6 +2,7 @@
 
 use super::member::{Host, Member};
 use super::throttling::Throttling;
+use super::secure::Secure;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -31,6 +32,8 @@ pub struct Settings {
     pub log_dir: PathBuf,
     /// Where clients are served, if at all.
     pub client: Option<Host>,
+    /// Where clients are served by TLS, and how.
+    pub secure: Option<Secure>,
     pub tick_ms: u32,
     pub init_limit: u32,
     pub sync_limit: u32,
@@ -77,6 +80,7 @@ impl Settings {
             data_dir: PathBuf::from("zabra-data"),
             log_dir: PathBuf::from("zabra-data"),
             client: Some(Host { name: "127.0.0.1".into(), port: 2181 }),
+            secure: None,
             tick_ms: 2000,
             init_limit: 10,
             sync_limit: 5,

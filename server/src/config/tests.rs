@@ -128,3 +128,27 @@ fn members_may_stand_in_a_file_of_their_own_and_its_problems_are_said_there() {
     let expected = "zoo.cfg:4: error: dynamicConfigFile: expected a file that can be read, found \"members\"";
     assert_eq!(problems[0].to_string(), expected);
 }
+
+#[test]
+fn what_asks_for_a_protection_that_is_not_there_is_an_error() {
+    let text = "dataDir=data\nclientPort=1\nsslQuorum=true\nquorum.auth.enableSasl=true\nsessionRequireClientSASLAuth=true\n\
+                enforce.auth.enabled=true\nportUnification=false\n";
+    insta::assert_snapshot!(check(text, None), @"");
+}
+
+#[test]
+fn a_secure_port_wants_stores_whose_kinds_are_known() {
+    insta::assert_snapshot!(check("dataDir=data\nsecureClientPort=1\n", None), @"");
+    let text = "dataDir=data\nsecureClientPort=1\nssl.keyStore.location=/k/keys\nssl.trustStore.location=/k/t.jks\n\
+                ssl.trustStore.passwordPath=/k/none\nssl.clientAuth=maybe\nssl.enabledProtocols=TLSv1,SSLv4\nssl.crl=true\n\
+                ssl.x509.clientCertIdType=SAN\nclient.certReload=true\n";
+    insta::assert_snapshot!(check(text, None), @"");
+    let text = "dataDir=data\nclientPort=1\nsecureClientPort=2\nssl.keyStore.location=/k/a.pem\nssl.keyStore.password=hush\n\
+                ssl.clientAuth=none\n";
+    let (settings, problems) = parse("zoo.cfg", text, |_| None).unwrap();
+    let secure = settings.secure.unwrap();
+    assert_eq!((problems, secure.host.port, secure.client_auth), (vec![], 2, ClientAuth::None));
+    assert_eq!((secure.key_store.kind, secure.key_store.password.reveal()), (StoreKind::Pem, "hush"));
+    assert!(settings.initial.contains("ssl.keyStore.password=***\n") && !settings.initial.contains("hush"));
+    assert!(settings.access.x509);
+}

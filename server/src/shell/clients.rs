@@ -25,6 +25,8 @@ const WAITING_BYTES_MAX: usize = 64 << 20;
 /// A client's connection.
 pub struct Client {
     address: IpAddr,
+    /// Whom its certificate is of.
+    subject: Option<Arc<[u8]>>,
     /// The core's name of it, from the first frame to the end.
     id: Option<ClientId>,
     deframer: Deframer,
@@ -73,11 +75,47 @@ impl State {
         self.clients.get(&token).map(|client| client.address)
     }
 
-    /// Whether the connection is welcome: an address has a number of them.
     fn client_arrived(&mut self, token: Token, from: SocketAddr) -> bool {
+        let is_welcome = self.admit(from);
+        if is_welcome {
+            self.insert_client(token, from, None, false);
+        }
+        is_welcome
+    }
+
+    /// Whether a connection may become one with TLS. If so, its handshake ends or fails.
+    #[cfg(not(madsim))]
+    pub(super) fn admit_handshake(&mut self, from: SocketAddr, limit: usize) -> bool {
+        if self.handshakes >= limit {
+            tracing::warn!(address = %from, limit, "too many TLS handshakes at once: a connection is closed");
+            self.stats.counters.connection_rejected += 1;
+            return false;
+        }
+        let is_welcome = self.admit(from);
+        self.handshakes += usize::from(is_welcome);
+        is_welcome
+    }
+
+    #[cfg(not(madsim))]
+    pub(super) fn handshake_ended(&mut self, token: Token, from: SocketAddr, subject: Option<Arc<[u8]>>) -> bool {
+        self.handshakes -= 1;
+        self.insert_client(token, from, subject, true);
+        true
+    }
+
+    #[cfg(not(madsim))]
+    pub(super) fn handshake_failed(&mut self, from: SocketAddr, why: &str) {
+        tracing::warn!(address = %from, "a TLS handshake failed: {why}");
+        self.handshakes -= 1;
+        self.stats.counters.unsuccessful_handshake += 1;
+        self.release(from.ip().to_canonical());
+    }
+
+    /// Whether the connection is welcome: an address has a number of them.
+    fn admit(&mut self, from: SocketAddr) -> bool {
         let address = from.ip().to_canonical();
         let all = self.settings.all_connections;
-        if all > 0 && self.clients.len() >= all as usize {
+        if all > 0 && self.clients.len() + self.handshakes >= all as usize {
             tracing::warn!(%address, limit = all, "too many connections (maxCnxns)");
             self.stats.counters.connection_rejected += 1;
             return false;
@@ -90,12 +128,34 @@ impl State {
             return false;
         }
         *count += 1;
-        let deframer = Deframer::new(self.limits.frame_bytes);
-        let traffic = Traffic::new(SocketAddr::new(address, from.port()), false, self.moment().at);
-        self.stats.counters.connection_request_count += 1;
-        let client = Client { address, id: None, deframer, is_paused: false, held: Vec::new(), traffic, mask: None };
-        self.clients.insert(token, client);
         true
+    }
+
+    /// An address has a connection less.
+    fn release(&mut self, address: IpAddr) {
+        if let Some(count) = self.addresses.get_mut(&address) {
+            *count -= 1;
+            if *count == 0 {
+                self.addresses.remove(&address);
+            }
+        }
+    }
+
+    fn insert_client(&mut self, token: Token, from: SocketAddr, subject: Option<Arc<[u8]>>, is_secure: bool) {
+        let address = from.ip().to_canonical();
+        let traffic = Traffic::new(SocketAddr::new(address, from.port()), is_secure, self.moment().at);
+        self.stats.counters.connection_request_count += 1;
+        let client = Client {
+            address,
+            subject,
+            id: None,
+            deframer: Deframer::new(self.limits.frame_bytes),
+            is_paused: false,
+            held: Vec::new(),
+            traffic,
+            mask: None,
+        };
+        self.clients.insert(token, client);
     }
 
     pub(super) fn client_gate(&self, token: Token, outlet: &Outlet) -> Gate {
@@ -112,7 +172,7 @@ impl State {
     }
 
     /// Bytes of a client.
-    fn on_client(&mut self, token: Token, bytes: &[u8]) {
+    pub(super) fn on_client(&mut self, token: Token, bytes: &[u8]) {
         let Some(client) = self.clients.get_mut(&token) else { return };
         if client.mask.is_some() {
             return self.take_mask(token, bytes);
@@ -196,7 +256,7 @@ impl State {
         }
         let id = ClientId(self.client_slots.insert(token));
         client.id = Some(id);
-        let from = ClientOrigin { address: client.address, subject: None };
+        let from = ClientOrigin { address: client.address, subject: client.subject.clone() };
         self.step(Input::ClientOpened { client: id, from });
         id
     }
@@ -297,12 +357,7 @@ impl State {
 
     pub(super) fn client_ended(&mut self, token: Token) {
         let Some(client) = self.clients.remove(&token) else { return };
-        if let Some(count) = self.addresses.get_mut(&client.address) {
-            *count -= 1;
-            if *count == 0 {
-                self.addresses.remove(&client.address);
-            }
-        }
+        self.release(client.address);
         if let Some(id) = client.id {
             self.client_slots.remove(id.0);
             self.step(Input::ClientClosed { client: id });

@@ -21,8 +21,11 @@ mod quorum;
 mod reader;
 mod report;
 mod run;
+#[cfg(not(madsim))]
+mod secure;
 mod slots;
 mod throttle;
+mod stream;
 mod timers;
 mod words;
 
@@ -84,6 +87,8 @@ pub struct State {
     clients: BTreeMap<Token, Client>,
     client_slots: Slots,
     addresses: BTreeMap<IpAddr, u32>,
+    /// Connections that are admitted, and not yet clients.
+    handshakes: usize,
     peers: BTreeMap<Token, Peer>,
     conn_slots: Slots,
     election: Election,

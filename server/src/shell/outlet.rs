@@ -1,11 +1,11 @@
 //! What waits to be written to a connection. A step only appends; the flusher writes, once per
 //! connection and turn.
 
+use super::stream::Stream;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncWrite, WriteHalf};
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use zabra_core::log::snapshot::SnapshotEncoder;
 
@@ -38,7 +38,7 @@ pub struct Outlet {
     pub wake: Arc<Notify>,
     /// Whether it stands in a list of the flusher.
     pub queued: bool,
-    write: WriteHalf<TcpStream>,
+    write: WriteHalf<Stream>,
     bytes: Vec<u8>,
     /// How many of them are written.
     written: usize,
@@ -48,7 +48,7 @@ pub struct Outlet {
 }
 
 impl Outlet {
-    pub fn new(port: Port, write: WriteHalf<TcpStream>) -> Outlet {
+    pub fn new(port: Port, write: WriteHalf<Stream>) -> Outlet {
         Outlet {
             port,
             phase: Phase::Open,

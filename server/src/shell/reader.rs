@@ -3,6 +3,7 @@
 
 use super::outlet::{Outlet, Phase, Port};
 use super::slots::Token;
+use super::stream::Stream;
 use super::{Shell, State};
 use std::future::poll_fn;
 use std::io;
@@ -11,7 +12,6 @@ use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, ReadBuf, ReadHalf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 /// How long a connection may last without its first frame (`zookeeper.nio.sessionlessCnxnTimeout`).
@@ -39,12 +39,15 @@ impl Shell {
     /// Takes a connection over: its writing side into the state, its reading side into a task.
     pub(super) fn attach(
         self: &Arc<Self>,
-        stream: TcpStream,
+        stream: impl Into<Stream>,
         port: Port,
         begin: impl FnOnce(&mut State, Token) -> bool,
         take: fn(&mut State, Token, &[u8]),
     ) {
-        drop(stream.set_nodelay(true));
+        let stream = stream.into();
+        if let Stream::Plain(stream) = &stream {
+            drop(stream.set_nodelay(true));
+        }
         let (read, write) = tokio::io::split(stream);
         let token = self.turn(|state| {
             let token = state.next_token();
@@ -63,7 +66,7 @@ impl Shell {
     /// Reads once, and lets the bytes happen. 0 is the end.
     async fn read(
         self: &Arc<Self>,
-        from: &mut ReadHalf<TcpStream>,
+        from: &mut ReadHalf<Stream>,
         mut take: impl FnMut(&mut State, &[u8]),
     ) -> io::Result<usize> {
         poll_fn(|cx| {
@@ -80,7 +83,7 @@ impl Shell {
     }
 }
 
-async fn run(shell: Arc<Shell>, token: Token, mut from: ReadHalf<TcpStream>, take: fn(&mut State, Token, &[u8])) {
+async fn run(shell: Arc<Shell>, token: Token, mut from: ReadHalf<Stream>, take: fn(&mut State, Token, &[u8])) {
     let began = Instant::now();
     let Some(wake) = shell.lock().outlets.get(&token).map(|outlet| Arc::clone(&outlet.wake)) else { return };
     loop {

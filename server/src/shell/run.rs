@@ -2,15 +2,21 @@
 
 use super::clock::Moment;
 use super::election::Election;
+#[cfg(not(madsim))]
+use super::secure;
 use super::slots::Slots;
 use super::throttle::Throttle;
 use super::timers::Timers;
 use super::words::Known;
 use super::{Backlog, READ_BYTES, Shell, State, clients, election, quorum};
+#[cfg(not(madsim))]
+use crate::config::Secure;
 use crate::config::{Host, Settings};
 use crate::exit::Exit;
 use crate::measure::Stats;
 use crate::storage::{Disk, Done};
+#[cfg(not(madsim))]
+use crate::tls;
 use std::collections::{BTreeMap, VecDeque};
 use std::future::{pending, poll_fn};
 use std::io;
@@ -19,6 +25,8 @@ use std::task::Poll;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
+#[cfg(not(madsim))]
+use tokio_rustls::TlsAcceptor;
 use zabra_core::contract::Actions;
 use zabra_core::id::{ServerId, SessionId, Stamp};
 use zabra_core::log::Recovered;
@@ -37,12 +45,21 @@ pub async fn run(
         Ok(ports) => ports,
         Err(exit) => return exit,
     };
+    #[cfg(not(madsim))]
+    let secure = match bind_secure(&settings).await {
+        Ok(secure) => secure,
+        Err(exit) => return exit,
+    };
     let settings = Arc::new(settings);
     let shell = start(&settings, recovered, disk);
     shell.turn(State::perform);
     ports.serve(&shell);
     #[cfg(not(madsim))]
+    drop(secure.map(|(listener, acceptor, secure)| tokio::spawn(secure::listen(Arc::clone(&shell), listener, acceptor, secure))));
+    #[cfg(not(madsim))]
     serve_operators(&shell);
+    #[cfg(not(madsim))]
+    crate::notify::ready();
     drop(tokio::spawn(keep_time(Arc::clone(&shell))));
     drop(tokio::spawn(hear_storage(Arc::clone(&shell), done)));
     drop(tokio::spawn(flush(Arc::clone(&shell))));
@@ -54,6 +71,8 @@ pub async fn run(
             Exit::Finished
         }
     };
+    #[cfg(not(madsim))]
+    crate::notify::stopping();
     finish(&shell);
     exit
 }
@@ -78,6 +97,7 @@ fn start(settings: &Arc<Settings>, recovered: Recovered, disk: Box<dyn Disk>) ->
         clients: BTreeMap::new(),
         client_slots: Slots::default(),
         addresses: BTreeMap::new(),
+        handshakes: 0,
         peers: BTreeMap::new(),
         conn_slots: Slots::default(),
         election: Election::new(settings),
@@ -148,6 +168,18 @@ impl Ports {
             drop(tokio::spawn(clients::listen(Arc::clone(shell), listener)));
         }
     }
+}
+
+/// The port for TLS, if there is to be one.
+#[cfg(not(madsim))]
+async fn bind_secure(settings: &Settings) -> Result<Option<(TcpListener, TlsAcceptor, Secure)>, Exit> {
+    let Some(secure) = &settings.secure else { return Ok(None) };
+    let config = tls::load(secure).map_err(|wrong| {
+        tracing::error!("{wrong}");
+        Exit::Invocation
+    })?;
+    let listener = listen("secure client", &secure.host, false).await.map_err(|_| Exit::Unexpected)?;
+    Ok(Some((listener, TlsAcceptor::from(config), secure.clone())))
 }
 
 async fn listen(port: &str, host: &Host, everywhere: bool) -> io::Result<TcpListener> {

@@ -153,7 +153,7 @@ fn configuration(settings: &Settings) -> Configuration {
     });
     Configuration {
         client_port: settings.client.as_ref().map(|host| host.port),
-        secure_client_port: None,
+        secure_client_port: settings.secure.as_ref().map(|secure| secure.host.port),
         data_dir: settings.data_dir.join("version-2").display().to_string(),
         log_dir: settings.log_dir.join("version-2").display().to_string(),
         connections_of_address: settings.client_connections,

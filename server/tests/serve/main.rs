@@ -12,8 +12,10 @@ mod hostile;
 #[path = "../../../sim/tests/storage/java.rs"]
 #[expect(dead_code, reason = "the simulator's tests use all of it")]
 mod java;
+mod notify;
 mod process;
 mod raw;
+mod tls;
 
 use client::Client;
 use process::{PATIENCE, Scratch, Server, ensemble, free_ports, leader};

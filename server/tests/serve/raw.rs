@@ -9,9 +9,13 @@ use zabra_core::wire::{Jute, Op, Reader, ReservedXid};
 /// So many requests are on their way at once.
 const WINDOW: usize = 200;
 
+/// What frames go over.
+pub trait Duplex: Read + Write {}
+
+impl<T: Read + Write> Duplex for T {}
+
 pub struct Raw {
-    stream: TcpStream,
-    replies: BufReader<TcpStream>,
+    stream: BufReader<Box<dyn Duplex>>,
     pub session: i64,
     password: Vec<u8>,
 }
@@ -34,8 +38,12 @@ impl Raw {
         let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let replies = BufReader::new(stream.try_clone().unwrap());
-        let mut raw = Raw { stream, replies, session, password: password.to_vec() };
+        Raw::over(Box::new(stream), session, password)
+    }
+
+    /// A session over this stream; `None` if the server does not know it.
+    pub fn over(stream: Box<dyn Duplex>, session: i64, password: &[u8]) -> Option<Raw> {
+        let mut raw = Raw { stream: BufReader::new(stream), session, password: password.to_vec() };
         let timeout_ms = 200_000;
         let password = Some(password);
         let hello =
@@ -90,14 +98,16 @@ impl Raw {
 
     fn send(&mut self, frame: &[u8]) {
         let length = i32::try_from(frame.len()).unwrap().to_be_bytes();
-        self.stream.write_all(&[&length, frame].concat()).unwrap();
+        let stream = self.stream.get_mut();
+        stream.write_all(&[&length, frame].concat()).unwrap();
+        stream.flush().unwrap();
     }
 
     fn receive(&mut self) -> Vec<u8> {
         let mut length = [0; 4];
-        self.replies.read_exact(&mut length).unwrap();
+        self.stream.read_exact(&mut length).unwrap();
         let mut frame = vec![0; usize::try_from(i32::from_be_bytes(length)).unwrap()];
-        self.replies.read_exact(&mut frame).unwrap();
+        self.stream.read_exact(&mut frame).unwrap();
         frame
     }
 }

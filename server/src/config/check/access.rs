@@ -9,6 +9,7 @@ impl Check {
     pub(super) fn access(&mut self, open: impl Fn(&Path) -> Option<String>) -> Access {
         let super_digest = self.entries.get("DigestAuthenticationProvider.superDigest");
         let super_digest = super_digest.map(|entry| Arc::from(entry.value.as_bytes()));
+        let x509_super = self.entries.get("X509AuthenticationProvider.superUser").cloned();
         if self.flag("extendedTypesEnabled") == Some(false) {
             let line = self.entries["extendedTypesEnabled"].line;
             self.warn(
@@ -18,6 +19,8 @@ impl Check {
         }
         Access {
             super_digest,
+            x509: self.entries.contains_key("secureClientPort"),
+            x509_super: x509_super.map(|entry| Arc::from(entry.value.as_bytes())),
             skip_acl: self.flag("skipACL").unwrap_or_default(),
             enforce_quota: self.flag("enforceQuota").unwrap_or_default(),
             sasl: self.sasl(open),

@@ -9,6 +9,7 @@ use zabra_core::config::Sasl;
 
 /// Apache's class of the scheme.
 const PROVIDER: &str = "org.apache.zookeeper.server.auth.SASLAuthenticationProvider";
+const X509: &str = "org.apache.zookeeper.server.auth.X509AuthenticationProvider";
 /// What Java calls the file of users.
 const USERS: &str = "java.security.auth.login.config";
 
@@ -20,6 +21,8 @@ impl Check {
         for (line, class) in providers {
             match class.as_str() {
                 PROVIDER => is_wanted = true,
+                // It is there with a secure client port.
+                X509 => {}
                 other => {
                     self.warn(line, format!("the provider {other} has no effect in this server: expected {PROVIDER}"))
                 }

@@ -1,0 +1,126 @@
+//! TLS for clients: what the configuration names is loaded, and becomes what handshakes are made with
+//! (docs/decisions/0031-tls.md). The sockets are the shell's business.
+
+mod der;
+mod jks;
+mod store;
+mod subject;
+mod verify;
+
+pub use subject::subject;
+
+use crate::config::{ClientAuth, Secure, Store};
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::CertificateDer;
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::version::{TLS12, TLS13};
+use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
+use std::fmt;
+use std::sync::Arc;
+use store::Content;
+use verify::IssuedClients;
+
+/// What is wrong with a store, and the line that names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wrong {
+    pub line: Option<usize>,
+    pub text: String,
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Reads the stores.
+pub fn load(secure: &Secure) -> Result<Arc<ServerConfig>, Wrong> {
+    let provider = Arc::new(provider(&secure.suites)?);
+    let shown = identity(&secure.key_store, &provider)?;
+    let versions: [(bool, &'static SupportedProtocolVersion); 2] =
+        [(secure.versions.0, &TLS12), (secure.versions.1, &TLS13)];
+    let versions: Vec<_> = versions.into_iter().filter(|(is_spoken, _)| *is_spoken).map(|(_, version)| version).collect();
+    let unusable = |error: rustls::Error| Wrong { line: None, text: format!("ssl.ciphersuites: {error}") };
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider));
+    let builder = builder.with_protocol_versions(&versions).map_err(unusable)?;
+    let builder = match (&secure.trust_store, secure.client_auth) {
+        (_, ClientAuth::None) | (None, ClientAuth::Want | ClientAuth::Need) => builder.with_no_client_auth(),
+        (Some(store), wanted @ (ClientAuth::Want | ClientAuth::Need)) => {
+            builder.with_client_cert_verifier(Arc::new(verifier(store, wanted, provider)?))
+        }
+    };
+    let mut config = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(shown)));
+    // Every connection shows its certificate anew: one that has ended is not believed for a day more.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    Ok(Arc::new(config))
+}
+
+/// The suites that are wanted, in the order of preference that the library has.
+fn provider(wanted: &[String]) -> Result<CryptoProvider, Wrong> {
+    let mut provider = ring::default_provider();
+    if wanted.is_empty() {
+        return Ok(provider);
+    }
+    let name = |suite: &rustls::SupportedCipherSuite| format!("{:?}", suite.suite()).replace("TLS13_", "TLS_");
+    let known: Vec<String> = provider.cipher_suites.iter().map(name).collect();
+    provider.cipher_suites.retain(|suite| wanted.contains(&name(suite)));
+    if provider.cipher_suites.is_empty() {
+        let text = format!("ssl.ciphersuites: expected at least one of {}", known.join(", "));
+        return Err(Wrong { line: None, text });
+    }
+    Ok(provider)
+}
+
+/// The key, and the certificates that say whose it is.
+fn identity(store: &Store, provider: &CryptoProvider) -> Result<CertifiedKey, Wrong> {
+    let wrong = |text: &str| wrong(store, text);
+    let Content { mut identities, .. } = store::read(store)?;
+    let identity = match identities.len() {
+        0 => return Err(wrong("it has no private key: expected this server's")),
+        _ => identities.swap_remove(0),
+    };
+    let leaf = identity.chain.first().ok_or_else(|| wrong("its private key has no certificate: expected one"))?;
+    let Some(public) = subject::public_key(leaf) else {
+        return Err(wrong("its certificate cannot be read: expected one by X.509"));
+    };
+    let key = provider.key_provider.load_private_key(identity.key);
+    let key = key.map_err(|error| wrong(&format!("its private key cannot be used: {error}")))?;
+    if key.public_key().is_some_and(|of_key| *of_key != *public) {
+        return Err(wrong("its certificate is of another key: expected the certificate of its private key first"));
+    }
+    Ok(CertifiedKey::new(identity.chain, key))
+}
+
+fn verifier(store: &Store, wanted: ClientAuth, provider: Arc<CryptoProvider>) -> Result<IssuedClients, Wrong> {
+    let wrong = |text: &str| wrong(store, text);
+    let Content { trusted, .. } = store::read(store)?;
+    if trusted.is_empty() {
+        return Err(wrong("it has no trusted certificate: expected those of who issues clients' certificates"));
+    }
+    let mut roots = RootCertStore::empty();
+    for certificate in &trusted {
+        let added = roots.add(certificate.clone());
+        added.map_err(|error| wrong(&format!("one of its certificates cannot be used: {error}")))?;
+    }
+    let algorithms = provider.signature_verification_algorithms;
+    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+    let builder = if wanted == ClientAuth::Want { builder.allow_unauthenticated() } else { builder };
+    let inner = builder.build().map_err(|error| wrong(&error.to_string()))?;
+    Ok(IssuedClients::new(inner, trusted, algorithms))
+}
+
+fn wrong(store: &Store, text: &str) -> Wrong {
+    let text = format!("{}.location: {}: {text}", store.key, store.path.display());
+    Wrong { line: Some(store.line), text }
+}
+
+/// A key, with its certificate and those of who issued it.
+struct Identity {
+    chain: Vec<CertificateDer<'static>>,
+    key: rustls::pki_types::PrivateKeyDer<'static>,
+}
+
+#[cfg(test)]
+mod tests;
