@@ -32,6 +32,7 @@ const OBEYED: &[&str] = &[
     "ssl.crl",
     "ssl.ocsp",
     "ssl.authProvider",
+    "ssl.x509.clientCertIdType",
     "ssl.clientHostnameVerification",
     "ssl.handshakeDetectionTimeoutMillis",
     "netty.server.outstandingHandshake.limit",

@@ -50,7 +50,7 @@ fn every_problem_is_said_at_once() {
 zoo.cfg:2: error: clientPort: expected a number from 1 to 65535, found "70000"
 zoo.cfg:3: warning: unknown key clientPortadress: did you mean clientPortAddress?
 zoo.cfg:4: warning: unknown key snapCont: did you mean snapCount?
-zoo.cfg:5: warning: sslQuorum has no effect in this server yet
+zoo.cfg:5: error: sslQuorum: expected false: TLS between servers is not supported
 zoo.cfg:6: error: server.1: expected an election port from 1 to 65535, found ""
 zoo.cfg:7: error: server.64: expected a server id from 1 to 63
 zoo.cfg:8: error: server.2: expected the role participant or observer, found "king"
@@ -133,16 +133,34 @@ fn members_may_stand_in_a_file_of_their_own_and_its_problems_are_said_there() {
 fn what_asks_for_a_protection_that_is_not_there_is_an_error() {
     let text = "dataDir=data\nclientPort=1\nsslQuorum=true\nquorum.auth.enableSasl=true\nsessionRequireClientSASLAuth=true\n\
                 enforce.auth.enabled=true\nportUnification=false\n";
-    insta::assert_snapshot!(check(text, None), @"");
+    insta::assert_snapshot!(check(text, None), @r#"
+zoo.cfg:3: error: sslQuorum: expected false: TLS between servers is not supported
+zoo.cfg:4: error: quorum.auth.enableSasl: expected false: SASL between servers is not supported
+zoo.cfg:5: error: sessionRequireClientSASLAuth: expected false: to refuse clients that are not known by SASL is not supported
+zoo.cfg:6: error: enforce.auth.enabled: expected false: to refuse clients that are not known by a scheme is not supported
+"#);
 }
 
 #[test]
 fn a_secure_port_wants_stores_whose_kinds_are_known() {
-    insta::assert_snapshot!(check("dataDir=data\nsecureClientPort=1\n", None), @"");
+    insta::assert_snapshot!(check("dataDir=data\nsecureClientPort=1\n", None), @r#"
+zoo.cfg:2: error: secureClientPort: expected ssl.keyStore.location beside it, a file with this server's key and certificate
+zoo.cfg:2: error: secureClientPort: expected ssl.trustStore.location beside it, a file with the certificates of those who issue clients' certificates, or ssl.clientAuth=none
+"#);
     let text = "dataDir=data\nsecureClientPort=1\nssl.keyStore.location=/k/keys\nssl.trustStore.location=/k/t.jks\n\
                 ssl.trustStore.passwordPath=/k/none\nssl.clientAuth=maybe\nssl.enabledProtocols=TLSv1,SSLv4\nssl.crl=true\n\
                 ssl.x509.clientCertIdType=SAN\nclient.certReload=true\n";
-    insta::assert_snapshot!(check(text, None), @"");
+    insta::assert_snapshot!(check(text, None), @r#"
+zoo.cfg:3: error: ssl.keyStore.type: expected JKS, PEM or PKCS12, or a name that ends so, found ""
+zoo.cfg:5: error: ssl.trustStore.passwordPath: /k/none cannot be read: expected a file with the password
+zoo.cfg:6: error: ssl.clientAuth: expected none, want or need, found "maybe"
+zoo.cfg:7: warning: ssl.enabledProtocols: TLSv1 is too weak and is not spoken
+zoo.cfg:7: error: ssl.enabledProtocols: expected TLSv1.2 or TLSv1.3, found "SSLv4"
+zoo.cfg:7: error: ssl.enabledProtocols: expected TLSv1.2 or TLSv1.3 among them
+zoo.cfg:8: error: ssl.crl: expected false: to look for revoked certificates is not supported
+zoo.cfg:9: error: ssl.x509.clientCertIdType: expected SUBJECT, found "SAN"
+zoo.cfg:10: warning: client.certReload has no effect in this server yet
+"#);
     let text = "dataDir=data\nclientPort=1\nsecureClientPort=2\nssl.keyStore.location=/k/a.pem\nssl.keyStore.password=hush\n\
                 ssl.clientAuth=none\n";
     let (settings, problems) = parse("zoo.cfg", text, |_| None).unwrap();

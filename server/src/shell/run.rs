@@ -55,7 +55,9 @@ pub async fn run(
     shell.turn(State::perform);
     ports.serve(&shell);
     #[cfg(not(madsim))]
-    drop(secure.map(|(listener, acceptor, secure)| tokio::spawn(secure::listen(Arc::clone(&shell), listener, acceptor, secure))));
+    drop(secure.map(|(listener, acceptor, secure)| {
+        tokio::spawn(secure::listen(Arc::clone(&shell), listener, acceptor, secure))
+    }));
     #[cfg(not(madsim))]
     serve_operators(&shell);
     #[cfg(not(madsim))]

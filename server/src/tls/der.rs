@@ -5,12 +5,29 @@ pub const SEQUENCE: u8 = 0x30;
 pub const OCTETS: u8 = 0x04;
 pub const BITS: u8 = 0x03;
 pub const OID: u8 = 0x06;
+pub const INTEGER: u8 = 0x02;
 
 /// An element: all of it, and what it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Element<'a> {
     pub whole: &'a [u8],
     pub content: &'a [u8],
+}
+
+/// An element of this kind.
+pub fn element(tag: u8, content: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![tag];
+    match u8::try_from(content.len()) {
+        Ok(short @ ..0x80) => bytes.push(short),
+        Ok(_) | Err(_) => {
+            let length = (content.len() as u64).to_be_bytes();
+            let length = &length[length.iter().position(|byte| *byte != 0).unwrap_or(length.len())..];
+            bytes.push(0x80 | length.len() as u8);
+            bytes.extend_from_slice(length);
+        }
+    }
+    bytes.extend_from_slice(content);
+    bytes
 }
 
 /// Takes an element of this kind off the front.

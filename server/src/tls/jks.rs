@@ -17,7 +17,10 @@ const KEY_PROTECTOR: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0x2a, 0x02, 0x11, 0
 #[derive(Debug, PartialEq, Eq)]
 pub enum Entry {
     /// A private key (PKCS#8) and its certificates.
-    Key { key: Vec<u8>, chain: Vec<Vec<u8>> },
+    Key {
+        key: Vec<u8>,
+        chain: Vec<Vec<u8>>,
+    },
     Trusted(Vec<u8>),
 }
 

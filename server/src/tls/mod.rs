@@ -10,8 +10,9 @@ mod verify;
 pub use subject::subject;
 
 use crate::config::{ClientAuth, Secure, Store};
+use der::{BITS, INTEGER, OCTETS, SEQUENCE, element, take};
 use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::{TLS12, TLS13};
@@ -40,7 +41,8 @@ pub fn load(secure: &Secure) -> Result<Arc<ServerConfig>, Wrong> {
     let shown = identity(&secure.key_store, &provider)?;
     let versions: [(bool, &'static SupportedProtocolVersion); 2] =
         [(secure.versions.0, &TLS12), (secure.versions.1, &TLS13)];
-    let versions: Vec<_> = versions.into_iter().filter(|(is_spoken, _)| *is_spoken).map(|(_, version)| version).collect();
+    let versions: Vec<_> =
+        versions.into_iter().filter(|(is_spoken, _)| *is_spoken).map(|(_, version)| version).collect();
     let unusable = |error: rustls::Error| Wrong { line: None, text: format!("ssl.ciphersuites: {error}") };
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider));
     let builder = builder.with_protocol_versions(&versions).map_err(unusable)?;
@@ -85,12 +87,36 @@ fn identity(store: &Store, provider: &CryptoProvider) -> Result<CertifiedKey, Wr
     let Some(public) = subject::public_key(leaf) else {
         return Err(wrong("its certificate cannot be read: expected one by X.509"));
     };
-    let key = provider.key_provider.load_private_key(identity.key);
+    let loaded = provider.key_provider.load_private_key(identity.key.clone_key());
+    let key = loaded.or_else(|error| {
+        let whole = with_public_key(&identity.key, &public).ok_or(error)?;
+        provider.key_provider.load_private_key(whole)
+    });
     let key = key.map_err(|error| wrong(&format!("its private key cannot be used: {error}")))?;
     if key.public_key().is_some_and(|of_key| *of_key != *public) {
         return Err(wrong("its certificate is of another key: expected the certificate of its private key first"));
     }
     Ok(CertifiedKey::new(identity.chain, key))
+}
+
+/// Java leaves the public key out of an elliptic curve's private key, where the library wants to see it: it
+/// stands in the certificate, and the library looks whether the two belong together.
+fn with_public_key(key: &PrivateKeyDer<'_>, public: &[u8]) -> Option<PrivateKeyDer<'static>> {
+    let mut fields = take(&mut key.secret_der(), SEQUENCE)?.content;
+    let version = take(&mut fields, INTEGER)?.whole;
+    let kind = take(&mut fields, SEQUENCE)?.whole;
+    let mut inner = take(&mut fields, OCTETS)?.content;
+    let mut inner = take(&mut inner, SEQUENCE)?.content;
+    let inner_version = take(&mut inner, INTEGER)?.whole;
+    let secret = take(&mut inner, OCTETS)?.whole;
+    let mut of_certificate = public;
+    let mut parts = take(&mut of_certificate, SEQUENCE)?.content;
+    take(&mut parts, SEQUENCE)?;
+    // Behind the tag [1], as RFC 5915 has it.
+    let shown = element(0xa1, take(&mut parts, BITS)?.whole);
+    let inner = element(SEQUENCE, &[inner_version, secret, &shown].concat());
+    let whole = element(SEQUENCE, &[version, kind, &element(OCTETS, &inner)].concat());
+    Some(PrivateKeyDer::Pkcs8(whole.into()))
 }
 
 fn verifier(store: &Store, wanted: ClientAuth, provider: Arc<CryptoProvider>) -> Result<IssuedClients, Wrong> {
@@ -119,7 +145,7 @@ fn wrong(store: &Store, text: &str) -> Wrong {
 /// A key, with its certificate and those of who issued it.
 struct Identity {
     chain: Vec<CertificateDer<'static>>,
-    key: rustls::pki_types::PrivateKeyDer<'static>,
+    key: PrivateKeyDer<'static>,
 }
 
 #[cfg(test)]

@@ -42,11 +42,11 @@ fn stores_that_keytool_wrote_are_read() {
 #[test]
 fn a_store_that_cannot_be_used_says_which_one_and_why() {
     let jks = |password: &str| fixture("java.jks", StoreKind::Jks, password);
-    insta::assert_snapshot!(said(jks("another")), @"");
-    insta::assert_snapshot!(said(fixture("java.p12", StoreKind::Pkcs12, "another")), @"");
-    insta::assert_snapshot!(said(fixture("java.jks", StoreKind::Pkcs12, "apassword")), @"");
-    insta::assert_snapshot!(said(fixture("java.jks", StoreKind::Pem, "apassword")), @"");
-    insta::assert_snapshot!(said(fixture("none.jks", StoreKind::Jks, "apassword")), @"");
+    insta::assert_snapshot!(said(jks("another")), @"java.jks: it is damaged, or ssl.keyStore.password is not its password");
+    insta::assert_snapshot!(said(fixture("java.p12", StoreKind::Pkcs12, "another")), @"java.p12: it is damaged, or ssl.keyStore.password is not its password: MAC tag mismatch");
+    insta::assert_snapshot!(said(fixture("java.jks", StoreKind::Pkcs12, "apassword")), @"java.jks: it is damaged, or ssl.keyStore.password is not its password: incorrect length for PRIVATE [30] (constructed) at DER byte 2");
+    insta::assert_snapshot!(said(fixture("java.jks", StoreKind::Pem, "apassword")), @"java.jks: it has no private key: expected this server's");
+    insta::assert_snapshot!(said(fixture("none.jks", StoreKind::Jks, "apassword")), @"none.jks: it cannot be read: No such file or directory (os error 2)");
 }
 
 #[test]
@@ -72,4 +72,21 @@ fn suites_are_chosen_by_their_registered_names() {
     secure.suites = vec!["TLS_RSA_WITH_RC4_128_MD5".into()];
     let text = load(&secure).unwrap_err().text;
     assert!(text.starts_with("ssl.ciphersuites: expected at least one of TLS_AES_256_GCM_SHA384"), "{text}");
+}
+
+#[test]
+fn a_key_is_refused_beside_a_certificate_of_another() {
+    let store = fixture("java.jks", StoreKind::Jks, "apassword");
+    let other = fixture("java.p12", StoreKind::Pkcs12, "apassword");
+    let (mut one, other) = (store::read(&store).unwrap().identities, store::read(&other).unwrap().identities);
+    let public = subject::public_key(&other[0].chain[0]).unwrap();
+    let key = one.remove(0).key;
+    let whole = with_public_key(&key, &public).unwrap();
+    assert!(ring::default_provider().key_provider.load_private_key(whole).is_err());
+    let public = subject::public_key(&store::read(&store).unwrap().trusted[0]).unwrap();
+    let whole = with_public_key(&key, &public).unwrap();
+    assert_eq!(
+        ring::default_provider().key_provider.load_private_key(whole).unwrap().public_key().unwrap()[..],
+        public[..]
+    );
 }

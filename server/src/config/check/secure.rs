@@ -2,8 +2,8 @@
 //! this server does not have: to start without it would be to fail open.
 
 use super::Check;
-use crate::config::secure::{ClientAuth, Secret, Secure, Store, StoreKind};
 use crate::config::Host;
+use crate::config::secure::{ClientAuth, Secret, Secure, Store, StoreKind};
 use std::path::{Path, PathBuf};
 
 /// What cannot be given, by the key that asks for it when it is true.
@@ -113,8 +113,7 @@ impl Check {
             "pem" => Some(StoreKind::Pem),
             "p12" | "pkcs12" => Some(StoreKind::Pkcs12),
             other => {
-                let text =
-                    format!("{key}.type: expected JKS, PEM or PKCS12, or a name that ends so, found {other:?}");
+                let text = format!("{key}.type: expected JKS, PEM or PKCS12, or a name that ends so, found {other:?}");
                 self.error(Some(line), text);
                 None
             }
@@ -124,7 +123,10 @@ impl Check {
             match open(Path::new(&entry.value)) {
                 Some(text) => password = text.trim_end_matches(['\r', '\n']).to_string(),
                 None => {
-                    let text = format!("{key}.passwordPath: {} cannot be read: expected a file with the password", entry.value);
+                    let text = format!(
+                        "{key}.passwordPath: {} cannot be read: expected a file with the password",
+                        entry.value
+                    );
                     self.error(Some(entry.line), text);
                 }
             }
