@@ -4,8 +4,8 @@ mod access;
 mod dynamic;
 mod operators;
 mod sasl;
-mod throttling;
 mod secure;
+mod throttling;
 
 use super::key::{Standing, standing, suggestion};
 use super::member::{Host, Member, Part};

@@ -1,8 +1,8 @@
 //! A configuration that a server can start with.
 
 use super::member::{Host, Member};
-use super::throttling::Throttling;
 use super::secure::Secure;
+use super::throttling::Throttling;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;

@@ -24,8 +24,8 @@ mod run;
 #[cfg(not(madsim))]
 mod secure;
 mod slots;
-mod throttle;
 mod stream;
+mod throttle;
 mod timers;
 mod words;
 
