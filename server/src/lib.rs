@@ -13,6 +13,8 @@ mod http;
 mod measure;
 #[cfg(not(madsim))]
 mod notify;
+#[cfg(not(madsim))]
+pub mod offline;
 mod process;
 #[cfg(not(madsim))]
 pub mod serve;

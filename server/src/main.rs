@@ -9,6 +9,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use zabra::bench;
 use zabra::config::{self, Problem, Settings, Severity};
 use zabra::exit::Exit;
+use zabra::offline::{self, SnapshotVerb, TxnlogVerb};
 use zabra::serve;
 
 /// A ZooKeeper-compatible server.
@@ -33,6 +34,16 @@ enum Verb {
     },
     /// Loads a ZooKeeper-compatible ensemble and says what it bore.
     Bench(bench::Arguments),
+    /// Looks at transaction logs, and mends them.
+    Txnlog {
+        #[command(subcommand)]
+        verb: TxnlogVerb,
+    },
+    /// Looks at snapshots.
+    Snapshot {
+        #[command(subcommand)]
+        verb: SnapshotVerb,
+    },
     /// Looks at configurations.
     Config {
         #[command(subcommand)]
@@ -61,6 +72,8 @@ fn main() -> ExitCode {
     match Command::parse().verb {
         Verb::Serve { config, log_format, log } => serve(config, log_format, &log),
         Verb::Bench(arguments) => bench::run(&arguments),
+        Verb::Txnlog { verb } => offline::run_txnlog(&verb),
+        Verb::Snapshot { verb } => offline::run_snapshot(&verb),
         Verb::Config { verb: ConfigVerb::Check { config, strict } } => check(&config, strict),
     }
     .into()

@@ -15,6 +15,7 @@ mod words;
 mod tests;
 
 pub use commands::{Command, Need, Refusal, Response, gauges};
+pub use date::date;
 pub use value::{Average, Value};
 pub use words::{Answer, Whitelist, answer};
 

@@ -1,0 +1,60 @@
+//! Tools for the files of a data directory, while no server needs to run: `zabra txnlog` and
+//! `zabra snapshot`. They read by the code by which a server reads, and change no file that exists.
+//!
+//! What is found goes to the standard output, what is wrong to the standard error. Exit codes: 0, 1
+//! (snapshots that differ), 2 (a file that cannot be opened, or written), 3 (a file that is damaged).
+
+mod file;
+mod snapshot;
+mod transaction;
+mod txnlog;
+
+pub use snapshot::SnapshotVerb;
+pub use txnlog::TxnlogVerb;
+
+use crate::exit::Exit;
+use std::io::{self, BufWriter, ErrorKind, Write};
+
+/// Why a tool ends without having done all of its work.
+#[derive(Debug)]
+enum Failed {
+    /// With what is said, and how the process ends.
+    Said(Exit, String),
+    Output(io::Error),
+}
+
+impl From<io::Error> for Failed {
+    fn from(error: io::Error) -> Failed {
+        Failed::Output(error)
+    }
+}
+
+pub fn run_txnlog(verb: &TxnlogVerb) -> Exit {
+    run(|out| txnlog::run(verb, out))
+}
+
+pub fn run_snapshot(verb: &SnapshotVerb) -> Exit {
+    run(|out| snapshot::run(verb, out))
+}
+
+fn run(tool: impl FnOnce(&mut dyn Write) -> Result<Exit, Failed>) -> Exit {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let ended = tool(&mut out).and_then(|exit| out.flush().map(|()| exit).map_err(Failed::from));
+    match ended {
+        Ok(exit) => exit,
+        // Who reads has read enough.
+        Err(Failed::Output(error)) if error.kind() == ErrorKind::BrokenPipe => Exit::Finished,
+        Err(Failed::Output(error)) => {
+            eprintln!("the standard output: {error}");
+            Exit::Unexpected
+        }
+        Err(Failed::Said(exit, what)) => {
+            drop(out.flush());
+            eprintln!("{what}");
+            exit
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
