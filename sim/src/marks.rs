@@ -62,6 +62,7 @@ marks! {
     SessionMoved "session-moved": "a session was attached again";
     SessionRefused "session-refused": "a session was refused";
     StrictSync "strict-sync": "a sync was answered by a fresh quorum";
+    ReadOnly "read-only": "a client was served without a quorum";
     Crash "crash": "a server crashed";
     CrashWhileWriting "crash-while-writing": "a server crashed while writes were pending";
     TornTail "torn-tail": "a start found less than what had been written, and went on";
@@ -145,6 +146,7 @@ impl Marks {
                     self.hit(Mark::ExpiryWhileCut);
                 }
             }
+            Event::SessionAttached { session, .. } if session.is_read_only() => self.hit(Mark::ReadOnly),
             Event::SessionAttached { .. } => self.hit(Mark::SessionMoved),
             Event::SessionRefused { .. } => self.hit(Mark::SessionRefused),
             Event::SyncAnswered { .. } => self.hit(Mark::StrictSync),

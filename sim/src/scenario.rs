@@ -76,6 +76,8 @@ pub struct EnsembleSpec {
     /// How often a leader looks for empty containers and the like, and how long an unused one stays.
     pub container_check_ms: u32,
     pub container_unused_ms: u32,
+    /// Whether servers without a quorum answer reads; raw clients then allow for it, half of the time.
+    pub read_only: bool,
 }
 
 impl Default for EnsembleSpec {
@@ -95,6 +97,7 @@ impl Default for EnsembleSpec {
             counter_end: u32::MAX,
             container_check_ms: 60_000,
             container_unused_ms: 300_000,
+            read_only: false,
         }
     }
 }
@@ -394,6 +397,7 @@ impl Scenario {
         config.limits.window_bytes = spec.window_bytes;
         config.limits.checkpoint_records = spec.checkpoint_records;
         config.limits.counter_end = spec.counter_end;
+        config.read_only = spec.read_only;
         config.fading.check_ms = spec.container_check_ms;
         config.fading.never_used_ms = spec.container_unused_ms;
         config

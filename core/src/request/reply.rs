@@ -75,8 +75,8 @@ pub(super) fn notify<R: Rules>(cx: &mut Cx<'_, R>, watchers: Vec<ClientId>, kind
 impl Service {
     /// Answers what may leave a connection's queue, if this server serves.
     pub(super) fn drain<R: Rules>(&mut self, cx: &mut Cx<'_, R>, client: ClientId) {
-        let session = self.clients.get(&client).and_then(Connection::session);
-        if session.is_some_and(|session| self.serves(session)) {
+        let session = || self.clients.get(&client).and_then(Connection::session);
+        if self.role.serves() || session().is_some_and(|session| self.serves(session)) {
             self.release(cx, client);
         }
     }

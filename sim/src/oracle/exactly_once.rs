@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use zabra_core::contract::Event;
 use zabra_core::id::{SessionId, Xid, Zxid};
 use zabra_core::log::Record;
+use zabra_core::wire::Op;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ExactlyOnce {
@@ -74,6 +75,10 @@ impl Oracle for ExactlyOnce {
                 Ok(())
             }
             Fact::Reported(Event::Applied { record, .. }) => self.applied(sight, record),
+            // A read-only server's session ends where it is, without a transaction.
+            Fact::Reported(Event::Replied { session, op: Op::CLOSE_SESSION, err: 0, .. }) if session.is_read_only() => {
+                Ok(())
+            }
             Fact::Reported(Event::Replied { session, xid, op, zxid, err: 0, .. }) if is_write(*op) => {
                 self.replied(sight, (*session, *xid), *zxid)
             }
@@ -86,7 +91,6 @@ impl Oracle for ExactlyOnce {
 mod tests {
     use super::super::stage::{Stage, applied, replied, requested, txn, z};
     use super::*;
-    use zabra_core::wire::Op;
 
     fn stage() -> Stage<ExactlyOnce> {
         let mut stage = Stage::new(ExactlyOnce::default());

@@ -7,6 +7,8 @@ use zabra_core::contract::Event;
 use zabra_core::id::{ClientId, ServerId, Zxid};
 use zabra_core::wire::Op;
 
+const NOT_READ_ONLY: i32 = -119;
+
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct FreshSync {
     /// The newest write that any client was told of.
@@ -42,6 +44,10 @@ impl Oracle for FreshSync {
         match sight.fact {
             Fact::Reported(Event::Requested { client, op: Op::SYNC, .. }) => {
                 self.floors.entry((me, *client)).or_default().push_back(self.answered);
+            }
+            // A server without a quorum says that it cannot.
+            Fact::Reported(Event::Replied { client, op: Op::SYNC, err: NOT_READ_ONLY, .. }) => {
+                self.floors.get_mut(&(me, *client)).and_then(VecDeque::pop_front);
             }
             Fact::Reported(Event::Replied { client, op: Op::SYNC, zxid, .. }) => {
                 return self.synced(sight, *client, *zxid);

@@ -31,6 +31,13 @@ impl Sessions {
             let does = format!("{zxid} {does} session {session}");
             Err(sight.breaks(Self::ID, sentence, does, before).at(zxid).of(session))
         };
+        if session.is_read_only() {
+            return breaks(
+                "a read-only server's session is in the log",
+                "is of",
+                "it is that server's alone".to_owned(),
+            );
+        }
         if transaction.op == Op::CREATE_SESSION {
             if let Some(before) = self.created.insert(session, zxid) {
                 return breaks("a session id is given twice", "creates", format!("{before} created it"));
@@ -61,7 +68,7 @@ impl Sessions {
 
 impl Oracle for Sessions {
     const ID: &'static str = "sessions";
-    const STATES: &'static str = "A session id is created once, ever; after closeSession no write of the session succeeds; only an established leader expires a session.";
+    const STATES: &'static str = "A session id is created once, ever; after closeSession no write of the session succeeds; only an established leader expires a session; no transaction is of a read-only server's session.";
     const SOURCE: &'static str = "catalogue 36, 37, I-SESSION; ZOOKEEPER-1208; etcd 15247";
 
     fn see(&mut self, sight: &Sight<'_>) -> Verdict {
@@ -106,6 +113,12 @@ mod tests {
     #[test]
     fn a_session_id_given_twice_is_caught() {
         stage().caught(1, applied(txn(z(1, 4), 7, 0, Op::CREATE_SESSION, &[])), "given twice");
+    }
+
+    #[test]
+    fn a_transaction_of_a_read_only_servers_session_is_caught() {
+        let session = SessionId(7).marked_read_only().0;
+        stage().caught(1, applied(txn(z(1, 4), session, 0, Op::CREATE_SESSION, &[])), "read-only server's session");
     }
 
     #[test]

@@ -141,6 +141,7 @@ impl Load {
 
     fn add_raw(&mut self, world: &mut World, surface: Option<Surface>) {
         let client = world.clients.len() as u32;
+        let read_only = world.machines.iter().any(|machine| machine.config.read_only);
         world.clients.push(Client::raw());
         self.configs.push(client_config(Vec::new(), 0));
         self.workers.push(Worker {
@@ -151,7 +152,7 @@ impl Load {
             child: None,
             wanted: None,
             serial: 0,
-            raw: Raw::new(surface),
+            raw: Raw::new(surface, read_only),
         });
     }
 

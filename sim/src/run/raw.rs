@@ -25,11 +25,13 @@ pub(super) struct Raw {
     asked: Vec<u32>,
     /// Uses the whole service, decently, in place of nonsense.
     pub(super) surface: Option<Surface>,
+    /// Whether it may be content with a read-only server.
+    read_only: bool,
 }
 
 impl Raw {
-    pub(super) fn new(surface: Option<Surface>) -> Raw {
-        Raw { surface, ..Raw::default() }
+    pub(super) fn new(surface: Option<Surface>, read_only: bool) -> Raw {
+        Raw { surface, read_only, ..Raw::default() }
     }
 
     /// What it writes first on a new connection: mostly a decent request for its session.
@@ -43,7 +45,7 @@ impl Raw {
             timeout_ms: draws.between(0, 8000) as i32,
             session: if own { self.session } else { 0 },
             password: Some(if own { password } else { &[0; 16] }),
-            read_only: draws.chance(500_000).then_some(false),
+            read_only: draws.chance(500_000).then_some(self.read_only),
         };
         framed(|out| request.encode(out))
     }
