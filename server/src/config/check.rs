@@ -6,6 +6,7 @@ mod operators;
 mod sasl;
 mod secure;
 mod throttling;
+mod value;
 
 use super::key::{Standing, standing, suggestion};
 use super::member::{Host, Member, Part};
@@ -57,7 +58,7 @@ pub fn parse(
         return Err(problems);
     }
     let settings = settings.expect("without a problem there are settings");
-    Ok((Settings { initial: without_passwords(text), ..settings }, problems))
+    Ok((Settings { initial: value::without_passwords(text), ..settings }, problems))
 }
 
 struct Check {
@@ -368,61 +369,6 @@ impl Check {
         let words = self.entries.get("4lw.commands.whitelist").map_or(plain, |entry| Whitelist::parse(&entry.value));
         if read_only { words.with("isro") } else { words }
     }
-
-    fn number(&mut self, key: &str, min: u32, max: u32) -> Option<u32> {
-        let entry = self.entries.get(key)?;
-        match entry.value.parse::<u32>() {
-            Ok(number) if (min..=max).contains(&number) => Some(number),
-            // Apache writes −1 for "the default".
-            Err(_) if entry.value == "-1" => None,
-            Ok(_) | Err(_) => {
-                let text = format!("{key}: expected a number from {min} to {max}, found {:?}", entry.value);
-                let line = entry.line;
-                self.error(Some(line), text);
-                None
-            }
-        }
-    }
-
-    fn flag(&mut self, key: &str) -> Option<bool> {
-        let entry = self.entries.get(key)?;
-        match entry.value.to_lowercase().as_str() {
-            "true" | "yes" => Some(true),
-            "false" | "no" => Some(false),
-            other => {
-                let (line, text) = (entry.line, format!("{key}: expected true or false, found {other:?}"));
-                self.error(Some(line), text);
-                None
-            }
-        }
-    }
-
-    fn error(&mut self, line: Option<usize>, text: String) {
-        self.problems.push(Problem { severity: Severity::Error, file: self.file.clone(), line, text });
-    }
-
-    fn warn(&mut self, line: usize, text: String) {
-        self.problems.push(Problem { severity: Severity::Warning, file: self.file.clone(), line: Some(line), text });
-    }
-}
-
-/// The text for operators who ask: whoever may look is not to know how keys are protected.
-fn without_passwords(text: &str) -> String {
-    let mut shown = String::new();
-    let mut is_hidden = false;
-    for line in text.split_inclusive('\n') {
-        let (key, _) = line.split_once(['=', ':']).unwrap_or((line, ""));
-        let goes_on = line.trim_end().ends_with('\\');
-        if is_hidden {
-            is_hidden = goes_on;
-        } else if key.trim().ends_with(".password") {
-            shown.push_str(&format!("{key}=***\n"));
-            is_hidden = goes_on;
-        } else {
-            shown.push_str(line);
-        }
-    }
-    shown
 }
 
 fn server_id(text: &str) -> Option<ServerId> {

@@ -24,7 +24,6 @@ impl Check {
             skip_acl: self.flag("skipACL").unwrap_or_default(),
             enforce_quota: self.flag("enforceQuota").unwrap_or_default(),
             sasl: self.sasl(open),
-            ..Access::default()
         }
     }
 
