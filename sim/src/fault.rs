@@ -33,6 +33,18 @@ pub enum Fault {
     CrashAll {
         for_us: u64,
     },
+    /// Power failure while a checkpoint is being written; it waits so long for one.
+    CrashCheckpoint {
+        target: Target,
+        for_us: u64,
+        patient_us: u64,
+    },
+    /// Power failure, and again in the middle of so many recoveries.
+    FalseStart {
+        target: Target,
+        times: u8,
+        for_us: u64,
+    },
     /// Each server in turn, each down so long.
     RollingRestart {
         for_us: u64,
@@ -118,6 +130,8 @@ impl Fault {
         match self {
             Fault::Crash { .. } => "crash",
             Fault::CrashAll { .. } => "crash-all",
+            Fault::CrashCheckpoint { .. } => "crash-checkpoint",
+            Fault::FalseStart { .. } => "false-start",
             Fault::RollingRestart { .. } => "rolling-restart",
             Fault::CrashLoop { .. } => "crash-loop",
             Fault::Wipe { .. } => "wipe",

@@ -73,6 +73,11 @@ marks! {
     ServerStopped "server-stopped": "a server stopped itself";
     Encoded "encoded": "the peers' packets were encoded and decoded on every hop";
     Checkpoint "checkpoint": "a snapshot was completed";
+    Purged "purged": "old snapshots and logs were removed behind a checkpoint";
+    CrashInCheckpoint "crash-in-checkpoint": "a crash came between two storage operations of a checkpoint";
+    CrashInPurge "crash-in-purge": "a crash came between two removals of a purge";
+    CrashInPreparation "crash-in-preparation": "a crash came between two storage operations that prepare a segment";
+    CrashInRecovery "crash-in-recovery": "a crash came between two storage operations of a recovery";
     UnknownOutcome "unknown-outcome": "a client never learned what became of an operation";
 }
 

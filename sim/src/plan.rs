@@ -143,6 +143,14 @@ impl Drawer<'_> {
         self.kind(kinds.disk_stall, |d, for_us| Fault::DiskStall { server: d.server(), for_us });
         self.kind(kinds.disk_error, |d, for_us| Fault::DiskError { server: d.server(), full: false, for_us });
         self.kind(kinds.disk_full, |d, for_us| Fault::DiskError { server: d.server(), full: true, for_us });
+        self.kind(kinds.crash_checkpoint, |d, for_us| {
+            let patient_us = u64::from(d.draws.between(500_000, 4_000_000));
+            Fault::CrashCheckpoint { target: d.target(), for_us, patient_us }
+        });
+        self.kind(kinds.false_start, |d, for_us| {
+            let times = d.draws.between(1, 4) as u8;
+            Fault::FalseStart { target: d.target(), times, for_us }
+        });
         self.kind(kinds.interrupt, |d, _| Fault::Interrupt { image: d.draws.chance(500_000) });
     }
 

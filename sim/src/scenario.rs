@@ -255,6 +255,10 @@ pub struct FaultSpec {
     pub wipe: Kind,
     /// The next synchronization that begins is cut off in the middle.
     pub interrupt: Kind,
+    /// Power fails while a checkpoint is being written.
+    pub crash_checkpoint: Kind,
+    /// Power fails, and fails again in the middle of the recovery.
+    pub false_start: Kind,
 }
 
 impl Default for FaultSpec {
@@ -283,6 +287,9 @@ impl Default for FaultSpec {
             disk_full: kind(60_000, [5000, 20_000], [50, 2000]),
             wipe: kind(60_000, [8000, 20_000], [50, 2000]),
             interrupt: kind(150_000, [2000, 10_000], [0, 0]),
+            // Only a disk of sectors has operations to strike between.
+            crash_checkpoint: kind(0, [1000, 6000], [20, 2000]),
+            false_start: kind(0, [2000, 10_000], [20, 2000]),
         }
     }
 }

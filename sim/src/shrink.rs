@@ -132,7 +132,7 @@ impl Shrinker<'_> {
             |step| matches!(step, Step::Pause { .. } | Step::Resume { .. } | Step::Stamp { .. }),
             |step| matches!(step, Step::Cut { .. } | Step::Heal { .. }),
             |step| matches!(step, Step::Part { .. } | Step::Break { .. }),
-            |step| matches!(step, Step::Crash { .. } | Step::Restart { .. } | Step::Wipe { .. }),
+            |step| matches!(step, Step::Crash { .. } | Step::Restart { .. } | Step::Falter { .. } | Step::Wipe { .. }),
         ];
         for kind in kinds {
             commands = self.try_without(commands, |command| matches!(command, Command::Step(step) if kind(step)));
@@ -295,6 +295,7 @@ fn is_quiet(command: &Command) -> bool {
             | Step::Notify { .. }
             | Step::Meet { .. }
             | Step::Complete { .. }
+            | Step::Advance { .. }
             | Step::Fire { .. } => true,
             Step::Client { what, .. } => match what {
                 ClientStep::Up { .. } | ClientStep::Down { .. } => true,
@@ -312,6 +313,7 @@ fn is_quiet(command: &Command) -> bool {
             | Step::Fail { .. }
             | Step::Crash { .. }
             | Step::Restart { .. }
+            | Step::Falter { .. }
             | Step::Wipe { .. }
             | Step::Pause { .. }
             | Step::Resume { .. }

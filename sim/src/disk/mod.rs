@@ -10,7 +10,7 @@ mod stored;
 
 pub use record::{RecordDisk, Survivors};
 pub use sector::{DiskFault, Faults, SectorDisk};
-pub use stored::StoredDisk;
+pub use stored::{StoredDisk, Work};
 pub use zabra_core::log::StorageAction;
 
 use crate::oracle::DurableState;
@@ -42,7 +42,10 @@ pub trait Disk {
     fn complete(&mut self) -> Result<u32, StorageError>;
     /// The zxid of the checkpoint that is being written.
     fn checkpointing(&self) -> Option<Zxid>;
-    /// Completes the checkpoint: what `Checkpointed` carries.
+    /// Writes the next piece of the checkpoint, if one is left to write: whether one was. A crash can
+    /// strike between its storage operations, and a disk of whole actions has none.
+    fn advance_checkpoint(&mut self) -> bool;
+    /// Completes the checkpoint, what is left of it: what `Checkpointed` carries.
     fn complete_checkpoint(&mut self) -> Result<(Zxid, u64), StorageError>;
     /// The log's records from `after` itself up to and including `until`; none when the log does not
     /// hold `after`. Sees what is not yet durable.
@@ -53,6 +56,9 @@ pub trait Disk {
     fn crash(&mut self, choose: &mut dyn Chooser);
     /// What a start finds. Call it only after a crash.
     fn recover(&mut self) -> Result<Recovered, String>;
+    /// A start whose machine stops dead during the recovery, between two of its storage operations or
+    /// within one, as `choose` says. Call it only after a crash.
+    fn falter(&mut self, choose: &mut dyn Chooser) -> Result<(), String>;
     /// A destroying fault: the disk is empty, and has no `initialize` file.
     fn destroy(&mut self);
 }

@@ -246,6 +246,10 @@ impl Disk for RecordDisk {
         RecordDisk::checkpointing(self)
     }
 
+    fn advance_checkpoint(&mut self) -> bool {
+        false
+    }
+
     fn complete_checkpoint(&mut self) -> Result<(Zxid, u64), StorageError> {
         Ok(RecordDisk::complete_checkpoint(self).expect("a checkpoint is running"))
     }
@@ -271,6 +275,11 @@ impl Disk for RecordDisk {
 
     fn recover(&mut self) -> Result<Recovered, String> {
         Ok(RecordDisk::recover(self))
+    }
+
+    /// A recovery of whole records writes nothing that could be torn.
+    fn falter(&mut self, _: &mut dyn Chooser) -> Result<(), String> {
+        Ok(())
     }
 
     fn destroy(&mut self) {

@@ -130,10 +130,11 @@ impl SectorDisk {
         self.fold();
     }
 
-    /// Everything stops. Where the list is cut, and what survives before it, is chosen.
-    pub fn crash(&mut self, choose: &mut dyn Chooser) {
+    /// Everything stops. Where the list is cut, and what survives before it, is chosen; returns the cut.
+    pub fn crash(&mut self, choose: &mut dyn Chooser) -> u64 {
         let cut = self.floor + choose.below(self.next - self.floor + 1);
         self.crash_at(cut, choose);
+        cut
     }
 
     /// The crash with a given cut; for tests that take each one.

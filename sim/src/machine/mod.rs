@@ -126,6 +126,16 @@ impl<D: Disk> Machine<D> {
         Ok(recovered)
     }
 
+    /// Starts the server on a machine that loses power before the recovery is complete: of what the
+    /// recovery did and did not sync, a chosen part remains. Or says why the store refuses.
+    pub fn falter(&mut self, survivors: Survivors) -> Result<(), String> {
+        assert!(self.replica.is_none(), "a machine is started when it is down");
+        self.lose(Survivors::Everything);
+        self.fault = None;
+        let mut choice = Choice::of(survivors);
+        self.storage.falter(&mut |bound| choice.below(bound))
+    }
+
     /// The process is gone, with everything that lived in it. The disk is what it is.
     pub fn halt(&mut self) {
         self.replica = None;

@@ -16,8 +16,10 @@ pub enum Storage {
     Stored(StoredDisk),
 }
 
-/// Small segments, so that runs roll, prepare and purge them.
+/// Small segments, so that runs roll them within an epoch; small pieces, so that a snapshot has several.
 const SEGMENT_BYTES: u64 = 32 << 10;
+const PIECE_BYTES: usize = 1 << 10;
+const SYNC_BYTES: u64 = 2 << 10;
 
 impl Storage {
     pub fn new(model: DiskModel, window_bytes: u64) -> Storage {
@@ -26,10 +28,18 @@ impl Storage {
             DiskModel::Sector => Storage::Stored(StoredDisk::new(StoreLimits {
                 segment_bytes: SEGMENT_BYTES,
                 window_bytes,
-                piece_bytes: 4 << 10,
-                sync_bytes: 16 << 10,
+                piece_bytes: PIECE_BYTES,
+                sync_bytes: SYNC_BYTES,
                 ..StoreLimits::default()
             })),
+        }
+    }
+
+    /// The disk of sectors, if it is one.
+    pub fn stored(&self) -> Option<&StoredDisk> {
+        match self {
+            Storage::Record(_) => None,
+            Storage::Stored(disk) => Some(disk),
         }
     }
 
@@ -71,6 +81,10 @@ impl Disk for Storage {
         self.disk().checkpointing()
     }
 
+    fn advance_checkpoint(&mut self) -> bool {
+        self.disk_mut().advance_checkpoint()
+    }
+
     fn complete_checkpoint(&mut self) -> Result<(Zxid, u64), StorageError> {
         self.disk_mut().complete_checkpoint()
     }
@@ -89,6 +103,10 @@ impl Disk for Storage {
 
     fn recover(&mut self) -> Result<Recovered, String> {
         self.disk_mut().recover()
+    }
+
+    fn falter(&mut self, choose: &mut dyn Chooser) -> Result<(), String> {
+        self.disk_mut().falter(choose)
     }
 
     fn destroy(&mut self) {

@@ -8,7 +8,7 @@ use super::load::Load;
 use super::phases::Phase;
 use super::report::{Finding, Outcome, RunReport, counts};
 use crate::client::ClientStep;
-use crate::disk::Disk as _;
+use crate::disk::{Disk as _, StoredDisk};
 use crate::link::{Item, Side};
 use crate::machine::Storage;
 use crate::marks::{Mark, Marks};
@@ -52,6 +52,10 @@ pub(super) struct Keeper {
     pub failing: Option<zabra_core::contract::StorageError>,
     /// A crash that waits for a pending write: the fault's index.
     pub doomed: Option<u32>,
+    /// A crash that waits for a checkpoint: the fault's index.
+    pub stalked: Option<u32>,
+    /// So many of its next starts die in their recovery.
+    pub falters: u8,
     /// What could not reach it while it was paused.
     pub held: Vec<Due>,
     /// Where its history ended when it crashed, durable or not.
@@ -121,6 +125,8 @@ impl<'a> Explorer<'a> {
             stalled_until: 0,
             failing: None,
             doomed: None,
+            stalked: None,
+            falters: 0,
             held: Vec::new(),
             written: Zxid::ZERO,
         });
@@ -417,6 +423,9 @@ impl<'a> Explorer<'a> {
             self.side(server).disk_busy = false;
         }
         self.set_clock(server);
+        if job == Job::Checkpoint && self.side(server).failing.is_none() && self.advance(server) {
+            return;
+        }
         self.hash.event(now, 6, u16::from(server.0), job as u16, &0u8);
         self.world.begin();
         let done = match self.side(server).failing.take() {
@@ -433,12 +442,29 @@ impl<'a> Explorer<'a> {
         if done.is_ok() {
             if job == Job::Checkpoint {
                 self.marks.hit(Mark::Checkpoint);
+                if self.world.machine(server).storage.stored().is_some_and(StoredDisk::purged) {
+                    self.marks.hit(Mark::Purged);
+                }
             }
             self.after();
         }
         if self.world.machine(server).up() && self.world.machine(server).storage.completable() {
             self.plan_sync(server);
         }
+    }
+
+    /// The next piece of a checkpoint is written, if one is left; whether one was.
+    fn advance(&mut self, server: ServerId) -> bool {
+        self.world.begin();
+        if self.world.advance(server).is_err() {
+            return false;
+        }
+        self.hash.event(self.now, 25, u16::from(server.0), 0, &0u8);
+        self.tell(|_| Some(Step::Advance { server }));
+        self.after();
+        self.plan_job(server, Job::Checkpoint, 2);
+        self.stalk(server);
+        true
     }
 
     fn line_due(&mut self, to: Side, line: u16, generation: u32, due: Due) {

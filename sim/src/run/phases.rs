@@ -174,6 +174,8 @@ impl Explorer<'_> {
             side.stalled_until = 0;
             side.failing = None;
             side.doomed = None;
+            side.stalked = None;
+            side.falters = 0;
             side.drift_ppm = drift;
             if !self.world.machine(server).up() {
                 let incarnation = self.world.machine(server).incarnation;

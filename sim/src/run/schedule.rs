@@ -152,7 +152,7 @@ impl Explorer<'_> {
         self.plan_job(server, Job::Sync, 1);
     }
 
-    fn plan_job(&mut self, server: ServerId, job: Job, factor: u64) {
+    pub(super) fn plan_job(&mut self, server: ServerId, job: Job, factor: u64) {
         let (min, tail) = (self.plan.sync_min_us, self.plan.sync_tail_us);
         let time = |draws: &mut Draws| u64::from(min) + u64::from(draws.tail(tail));
         let at = self.now + time(&mut self.side(server).disk) * factor;

@@ -4,7 +4,7 @@ use super::agenda::Due;
 use super::explorer::Explorer;
 use super::phases::Phase;
 use crate::client::ClientStep;
-use crate::disk::Disk as _;
+use crate::disk::{Disk as _, Work};
 use crate::fault::{Fault, Target};
 use crate::link::Side;
 use crate::marks::Mark;
@@ -37,6 +37,16 @@ impl Explorer<'_> {
                     self.side(server).doomed = Some(index);
                     self.agenda.push(self.now + patient_us, Due::Patience { server: server.0, index });
                 }
+            }
+            Fault::CrashCheckpoint { target, patient_us, .. } => {
+                let server = self.target(target);
+                self.side(server).stalked = Some(index);
+                self.agenda.push(self.now + patient_us, Due::Patience { server: server.0, index });
+            }
+            Fault::FalseStart { target, times, for_us } => {
+                let server = self.target(target);
+                self.side(server).falters = times;
+                self.crash_for(server, for_us);
             }
             Fault::CrashAll { for_us } => {
                 for server in self.world.servers() {
@@ -139,6 +149,8 @@ impl Explorer<'_> {
             Fault::RollingRestart { for_us } => self.roll(index, for_us),
             Fault::CrashLoop { server, times, for_us } => self.crash_again(index, ServerId(server), times, for_us),
             Fault::CrashAll { .. }
+            | Fault::CrashCheckpoint { .. }
+            | Fault::FalseStart { .. }
             | Fault::Wipe { .. }
             | Fault::Reset { .. }
             | Fault::ElectionReset { .. }
@@ -168,6 +180,7 @@ impl Explorer<'_> {
     /// Power failure; the server starts again after so long.
     pub(super) fn crash_for(&mut self, server: ServerId, for_us: u64) {
         self.side(server).doomed = None;
+        self.side(server).stalked = None;
         if !self.world.machine(server).up() {
             return;
         }
@@ -181,10 +194,24 @@ impl Explorer<'_> {
         self.tell(|_| Some(Step::Crash { server, survivors }));
         self.world.begin();
         if self.world.crash(server, survivors).is_ok() {
+            self.mark_interrupted(server);
             self.forget(server);
             self.after();
         }
         self.plan_restart(server, for_us);
+    }
+
+    /// What the crash struck in the middle of several storage operations.
+    fn mark_interrupted(&mut self, server: ServerId) {
+        let Some(disk) = self.world.machine(server).storage.stored() else { return };
+        for work in disk.interrupted() {
+            self.marks.hit(match work {
+                Work::Checkpoint => Mark::CrashInCheckpoint,
+                Work::Purge => Mark::CrashInPurge,
+                Work::Preparation => Mark::CrashInPreparation,
+                Work::Recovery => Mark::CrashInRecovery,
+            });
+        }
     }
 
     fn note_written(&mut self, server: ServerId) {
@@ -243,6 +270,7 @@ impl Explorer<'_> {
         self.tell(|_| Some(Step::Crash { server, survivors }));
         self.world.begin();
         if self.world.crash(server, survivors).is_ok() {
+            self.mark_interrupted(server);
             self.forget(server);
             self.after();
         }
@@ -260,12 +288,42 @@ impl Explorer<'_> {
         if machine.up() || machine.incarnation != incarnation || !self.may_start(server) {
             return;
         }
+        if self.side(server).falters > 0 {
+            return self.falter(server);
+        }
         self.hash.event(self.now, 22, u16::from(server.0), 0, &0u8);
         self.set_clock(server);
         self.tell(|_| Some(Step::Restart { server }));
         self.world.begin();
         if self.world.restart(server).is_ok() {
             self.after();
+        }
+    }
+
+    /// The server starts, and power fails again in the middle of its recovery.
+    fn falter(&mut self, server: ServerId) {
+        let side = self.side(server);
+        side.falters -= 1;
+        let survivors = Survivors::Drawn(side.disk.word());
+        self.hash.event(self.now, 24, u16::from(server.0), 0, &0u8);
+        self.tell(|_| Some(Step::Falter { server, survivors }));
+        self.world.begin();
+        if self.world.falter(server, survivors).is_ok() {
+            self.mark_interrupted(server);
+            self.after();
+        }
+        let after = u64::from(self.network.below(200_000));
+        self.plan_restart(server, after);
+    }
+
+    /// A piece of a checkpoint was written: a crash that waited for one strikes here, or at a later one.
+    pub(super) fn stalk(&mut self, server: ServerId) {
+        let Some(index) = self.side(server).stalked else { return };
+        if self.phase == Phase::Safety
+            && self.side(server).disk.chance(300_000)
+            && let Fault::CrashCheckpoint { for_us, .. } = self.plan.faults[index as usize].fault
+        {
+            self.crash_for(server, for_us);
         }
     }
 
@@ -278,6 +336,9 @@ impl Explorer<'_> {
     }
 
     pub(super) fn patience_due(&mut self, server: ServerId, index: u32) {
+        if self.side(server).stalked == Some(index) {
+            self.side(server).stalked = None;
+        }
         if self.side(server).doomed != Some(index) {
             return;
         }

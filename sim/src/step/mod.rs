@@ -58,6 +58,11 @@ pub enum Step {
         server: ServerId,
         job: Job,
     },
+    /// The next piece of the checkpoint is written, as far as to its name and the purge behind it, but the
+    /// server does not learn of it.
+    Advance {
+        server: ServerId,
+    },
     /// A storage operation fails.
     Fail {
         server: ServerId,
@@ -69,6 +74,11 @@ pub enum Step {
     },
     Restart {
         server: ServerId,
+    },
+    /// The server starts, and loses power in the middle of its recovery.
+    Falter {
+        server: ServerId,
+        survivors: Survivors,
     },
     /// The disk of a server that is down is emptied (contract section 7, clause 2).
     Wipe {

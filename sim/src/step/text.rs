@@ -42,12 +42,12 @@ impl fmt::Display for Step {
             Step::Complete { server, job: Job::Sync } => write!(f, "durable {server}"),
             Step::Complete { server, job: Job::Checkpoint } => write!(f, "checkpoint {server}"),
             Step::Complete { server, job: Job::ReadLog } => write!(f, "readlog {server}"),
+            Step::Advance { server } => write!(f, "advance {server}"),
             Step::Fail { server, error: StorageError::Io } => write!(f, "fail {server} io"),
             Step::Fail { server, error: StorageError::Full } => write!(f, "fail {server} full"),
-            Step::Crash { server, survivors: Survivors::Nothing } => write!(f, "crash {server}"),
-            Step::Crash { server, survivors: Survivors::Everything } => write!(f, "crash {server} keeping all"),
-            Step::Crash { server, survivors: Survivors::Drawn(n) } => write!(f, "crash {server} keeping {n:#x}"),
+            Step::Crash { server, survivors } => write!(f, "crash {server}{}", Keeping(*survivors)),
             Step::Restart { server } => write!(f, "restart {server}"),
+            Step::Falter { server, survivors } => write!(f, "falter {server}{}", Keeping(*survivors)),
             Step::Wipe { server } => write!(f, "wipe {server}"),
             Step::Pause { server } => write!(f, "pause {server}"),
             Step::Resume { server } => write!(f, "resume {server}"),
@@ -55,6 +55,18 @@ impl fmt::Display for Step {
             Step::Heal { from, to } => write!(f, "heal {from}>{to}"),
             Step::Stamp { server, at } => write!(f, "stamp {server} {}", at.0),
             Step::Client { client, what } => write!(f, "client {client} {}", ClientText(what)),
+        }
+    }
+}
+
+struct Keeping(Survivors);
+
+impl fmt::Display for Keeping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Survivors::Nothing => Ok(()),
+            Survivors::Everything => write!(f, " keeping all"),
+            Survivors::Drawn(number) => write!(f, " keeping {number:#x}"),
         }
     }
 }
@@ -264,9 +276,11 @@ pub const VERBS: &[&str] = &[
     "durable",
     "checkpoint",
     "readlog",
+    "advance",
     "fail",
     "crash",
     "restart",
+    "falter",
     "wipe",
     "pause",
     "resume",
@@ -308,9 +322,11 @@ pub fn step(verb: &str, words: &mut Words<'_>) -> Result<Step, Expected> {
         "durable" => Step::Complete { server: words.server()?, job: Job::Sync },
         "checkpoint" => Step::Complete { server: words.server()?, job: Job::Checkpoint },
         "readlog" => Step::Complete { server: words.server()?, job: Job::ReadLog },
+        "advance" => Step::Advance { server: words.server()? },
         "fail" => Step::Fail { server: words.server()?, error: storage_error(words)? },
         "crash" => Step::Crash { server: words.server()?, survivors: survivors(words)? },
         "restart" => Step::Restart { server: words.server()? },
+        "falter" => Step::Falter { server: words.server()?, survivors: survivors(words)? },
         "wipe" => Step::Wipe { server: words.server()? },
         "pause" => Step::Pause { server: words.server()? },
         "resume" => Step::Resume { server: words.server()? },
@@ -458,12 +474,15 @@ mod tests {
             "durable 1",
             "checkpoint 1",
             "readlog 1",
+            "advance 1",
             "fail 1 io",
             "fail 1 full",
             "crash 1",
             "crash 1 keeping all",
             "crash 1 keeping 0xdeadbeef",
             "restart 1",
+            "falter 1 keeping all",
+            "falter 1 keeping 0x5",
             "wipe 1",
             "pause 1",
             "resume 1",

@@ -105,7 +105,7 @@ fn among(world: &World, step: &Step, servers: ServerSet) -> bool {
     match step {
         Step::Deliver { from, to, .. } | Step::Notify { from, to } => counts(*from, *to),
         Step::Meet { a, b } => servers.contains(*a) && servers.contains(*b),
-        Step::Complete { server, .. } => servers.contains(*server),
+        Step::Complete { server, .. } | Step::Advance { server } => servers.contains(*server),
         Step::Client { .. } => false,
         Step::Part { .. }
         | Step::Break { .. }
@@ -114,6 +114,7 @@ fn among(world: &World, step: &Step, servers: ServerSet) -> bool {
         | Step::Fail { .. }
         | Step::Crash { .. }
         | Step::Restart { .. }
+        | Step::Falter { .. }
         | Step::Wipe { .. }
         | Step::Pause { .. }
         | Step::Resume { .. }

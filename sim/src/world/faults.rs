@@ -72,6 +72,26 @@ impl<D: Disk> World<D> {
         Ok(())
     }
 
+    /// A server that is down starts, and loses power in the middle of its recovery.
+    pub fn falter(&mut self, server: ServerId, survivors: Survivors) -> Result<(), Inapplicable> {
+        self.known(server)?;
+        if self.machine(server).up() {
+            return Err(Inapplicable);
+        }
+        match self.machine_mut(server).falter(survivors) {
+            Ok(()) => {
+                if let Some(printer) = &mut self.printer {
+                    printer.life(server, "crashes during its recovery");
+                }
+            }
+            Err(refusal) => {
+                self.refusal = refusal;
+                self.effects.push(Effect::Unbootable { server });
+            }
+        }
+        Ok(())
+    }
+
     /// The disk of a server that is down is emptied.
     pub fn wipe(&mut self, server: ServerId) -> Result<(), Inapplicable> {
         self.known(server)?;

@@ -240,9 +240,11 @@ impl<D: Disk> World<D> {
             Step::Close { at, peer, nth } => self.close_pair(*at, *peer, *nth),
             Step::Fire { server, timer } => self.fire(*server, *timer),
             Step::Complete { server, job } => self.complete(*server, *job),
+            Step::Advance { server } => self.advance(*server),
             Step::Fail { server, error } => self.fail(*server, *error),
             Step::Crash { server, survivors } => self.crash(*server, *survivors),
             Step::Restart { server } => self.restart(*server),
+            Step::Falter { server, survivors } => self.falter(*server, *survivors),
             Step::Wipe { server } => self.wipe(*server),
             Step::Pause { server } => self.pause(*server, true),
             Step::Resume { server } => self.pause(*server, false),
@@ -318,6 +320,13 @@ impl<D: Disk> World<D> {
         };
         self.input(server, input);
         Ok(())
+    }
+
+    /// The next piece of the checkpoint is written; nobody is told before the last one is.
+    pub fn advance(&mut self, server: ServerId) -> Result<(), Inapplicable> {
+        self.known(server)?;
+        let machine = self.machine_mut(server);
+        if machine.runs() && machine.storage.advance_checkpoint() { Ok(()) } else { Err(Inapplicable) }
     }
 
     fn stamp(&mut self, server: ServerId, at: Stamp) -> Result<(), Inapplicable> {

@@ -180,6 +180,8 @@ impl Pair {
         self.issue(StorageAction::Checkpoint(Image::new(self.base.clone())));
         self.store.prepare_segment().expect("no faults");
         while self.store.advance_checkpoint().expect("no faults").is_none() {}
+        // As a server does it: behind each checkpoint, as much as may go.
+        self.store.purge(0).expect("no faults");
         self.model.complete_checkpoint();
     }
 
@@ -283,6 +285,17 @@ impl Pair {
         }
         database
     }
+}
+
+/// Whether an image is one of these, but for the oldest records of the window, which a purge takes: the
+/// record disk knows no files. Everything behind the image must be there.
+pub fn is_one_of(found: &Recovered, allowed: &[Recovered]) -> bool {
+    let same = |allowed: &Recovered| {
+        let Some(purged) = allowed.log.len().checked_sub(found.log.len()) else { return false };
+        let window_only = allowed.log[..purged].iter().all(|record| record.zxid <= found.image.zxid());
+        window_only && *found == Recovered { log: allowed.log[purged..].to_vec(), ..allowed.clone() }
+    };
+    allowed.iter().any(same)
 }
 
 fn open(disk: SectorDisk, told: impl Fn() -> String) -> (Store<SectorDisk>, Recovered) {
