@@ -126,6 +126,7 @@ fn promise(oracle: &str) -> (&'static str, &'static str) {
     match oracle {
         "liveness" => ("a healed quorum makes progress", "Zab paper, liveness"),
         "panic" => ("no input makes a server panic", ""),
+        "inconclusive" => ("a run that cannot be judged does not pass", ""),
         _ => {
             let white_box = Oracles::catalogue().iter().find(|entry| entry.id == oracle);
             let history = || CHECKS.iter().find(|check| check.id == oracle).map(|check| (check.states, check.source));

@@ -112,6 +112,11 @@ impl Recorder {
         self.events.len() == self.limit
     }
 
+    /// Whether something came after that, and was not recorded.
+    pub fn is_overfull(&self) -> bool {
+        self.missed
+    }
+
     /// What was recorded so far.
     pub fn events(&self) -> &[Event] {
         &self.events
@@ -184,9 +189,10 @@ mod tests {
     fn a_history_with_a_gap_is_not_given_out() {
         let mut recorder = Recorder::new(1);
         recorder.record(Micros(1), 1, 7, Kind::Expired);
-        assert!(recorder.is_full());
+        assert!(recorder.is_full() && !recorder.is_overfull());
         assert!(recorder.clone().finish(Vec::new()).is_ok());
         recorder.record(Micros(2), 1, 7, Kind::Expired);
+        assert!(recorder.is_overfull());
         assert_eq!(recorder.finish(Vec::new()), Err(Full { limit: 1 }));
     }
 }

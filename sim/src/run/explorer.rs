@@ -513,6 +513,9 @@ impl<'a> Explorer<'a> {
         self.observe();
         self.schedule();
         self.hear_clients();
+        if let Some(violation) = self.judge.overflow() {
+            self.ending.get_or_insert(Outcome::Unjudged(format!("{}, at {}", violation.sentence, self.now())));
+        }
     }
 
     fn observe(&mut self) {
@@ -588,5 +591,30 @@ fn synchronization(item: &Item<Packet>) -> Option<bool> {
         Item::Carry(Packet::Snap { .. }) => Some(true),
         Item::Carry(Packet::Diff(_) | Packet::Trunc(_)) => Some(false),
         Item::Syn | Item::Accept | Item::Refuse | Item::Carry(_) | Item::End | Item::Lost => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::Recorder;
+
+    /// The report of the first of some seeds that does not pass, after something was done to the world.
+    fn failed(meddle: impl Fn(&mut Explorer<'_>)) -> Option<RunReport> {
+        let scenario = Scenario::default();
+        (0..5).find_map(|seed| {
+            let mut explorer = Explorer::new(&scenario, Plan::draw(&scenario, seed), None);
+            meddle(&mut explorer);
+            let outcome = explorer.run();
+            (outcome != Outcome::Pass).then(|| explorer.report(outcome))
+        })
+    }
+
+    #[test]
+    fn a_run_with_more_events_than_are_kept_fails() {
+        let report = failed(|explorer| explorer.judge.recorder = Recorder::new(20)).expect("it has more events");
+        assert_eq!((report.verdict.as_str(), report.exit_code), ("inconclusive", 24));
+        let sentence = report.finding.expect("it says why").sentence;
+        assert!(sentence.starts_with("the history is too long to judge: it has more than 20 events, at "), "{sentence}");
     }
 }

@@ -4,13 +4,14 @@
 use super::Explorer;
 use crate::history::{History, Recorder, read_log, witness};
 use crate::oracle::{Fact, Facts, Oracles, Sight, Verdict, Violation};
+use crate::time::Micros;
 use crate::world::World;
 use zabra_core::contract::Event;
 use zabra_core::id::{ServerId, ServerSet, Zxid};
 use zabra_core::log::Record;
 use zabra_core::replica::View;
 
-/// Events of clients that are recorded at most; a run beyond it is not judged by its history.
+/// Events of clients that are recorded at most; a run beyond it fails, for it cannot be judged.
 const HISTORY_EVENTS: usize = 200_000;
 
 /// The oracles of a run, and what the history checks need.
@@ -35,6 +36,24 @@ impl Judge {
         Judge { oracles, recorder, applied: Vec::new(), choosy, history: None }
     }
 
+    /// The run has more events than are kept, so that its histories cannot be judged.
+    pub fn overflow(&self) -> Option<Violation> {
+        (self.recorder.is_overfull() && !self.choosy).then(|| Violation {
+            oracle: "history",
+            sentence: format!("the history is too long to judge: it has more than {} events", self.recorder.len()),
+            facts: [
+                self.recorder.events().last().map_or_else(String::new, |event| {
+                    format!("the last event that was kept is of client {} at {}", event.client, Micros(event.at))
+                }),
+                "a run that is not judged does not pass".to_owned(),
+            ],
+            servers: ServerSet::EMPTY,
+            zxid: self.applied.last().map(|record| record.zxid),
+            session: None,
+            path: None,
+        })
+    }
+
     pub fn see(&mut self, sight: &Sight<'_>) -> Verdict {
         if let Fact::Reported(Event::Applied { record, .. }) = sight.fact
             && self.applied.last().is_none_or(|last| last.zxid < record.zxid)
@@ -46,6 +65,7 @@ impl Judge {
 
     pub fn end(&mut self, world: &World) -> Verdict {
         self.states(world)?;
+        self.overflow().map_or(Ok(()), Err)?;
         let recorder = std::mem::replace(&mut self.recorder, Recorder::new(0));
         self.history = self.history_of(recorder)?;
         self.judged(self.history.as_ref())
@@ -58,11 +78,12 @@ impl Judge {
 
     /// What the clients did and saw so far, judged by its witnesses.
     pub fn histories(&self) -> Verdict {
+        self.overflow().map_or(Ok(()), Err)?;
         self.judged(self.history_of(self.recorder.clone())?.as_ref())
     }
 
     /// What the clients did and saw, and the log that came of it; `None` for a run with more events than
-    /// are kept, which is judged by the oracles alone.
+    /// are kept (see [`Judge::overflow`]).
     pub fn history(&self) -> Option<History> {
         let so_far = || self.history_of(self.recorder.clone()).ok().flatten();
         self.history.clone().or_else(so_far)

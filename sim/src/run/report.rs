@@ -14,16 +14,19 @@ pub enum Outcome {
     /// Progress was demanded and did not come: what is missing.
     Liveness(String),
     Panic(String),
+    /// Too much happened to be judged: why.
+    Unjudged(String),
 }
 
 impl Outcome {
-    /// The classes of exit codes: pass, safety, liveness, panic.
+    /// The classes of exit codes: pass, safety, liveness, panic, no verdict.
     pub fn exit_code(&self) -> u8 {
         match self {
             Outcome::Pass => 0,
             Outcome::Safety(_) => 20,
             Outcome::Liveness(_) => 21,
             Outcome::Panic(_) => 22,
+            Outcome::Unjudged(_) => 24,
         }
     }
 
@@ -33,6 +36,7 @@ impl Outcome {
             Outcome::Safety(_) => "safety",
             Outcome::Liveness(_) => "liveness",
             Outcome::Panic(_) => "panic",
+            Outcome::Unjudged(_) => "inconclusive",
         }
     }
 }
@@ -40,7 +44,7 @@ impl Outcome {
 /// A violation, for files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// The oracle's id, or `liveness`, or `panic`.
+    /// The oracle's id, or `liveness`, `panic` or `inconclusive`.
     pub oracle: String,
     pub sentence: String,
     pub facts: Vec<String>,
@@ -76,6 +80,7 @@ impl Finding {
             }),
             Outcome::Liveness(missing) => Some(plain("liveness", missing)),
             Outcome::Panic(words) => Some(plain("panic", words)),
+            Outcome::Unjudged(why) => Some(plain("inconclusive", why)),
         }
     }
 }
@@ -85,7 +90,7 @@ impl Finding {
 pub struct RunReport {
     pub scenario: String,
     pub seed: u64,
-    /// `pass`, `safety`, `liveness` or `panic`.
+    /// `pass`, `safety`, `liveness`, `panic` or `inconclusive`.
     pub verdict: String,
     pub exit_code: u8,
     pub finding: Option<Finding>,
