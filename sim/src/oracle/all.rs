@@ -6,13 +6,15 @@
 use super::{Facts, Oracle, Sight, Verdict, Violation};
 use super::{
     ack_durability::AckDurability, atomic::Atomic, commit_matching::CommitMatching, commit_safety::CommitSafety,
-    contiguity::Contiguity, digest::OneState, election::Election, epochs::Epochs, exactly_once::ExactlyOnce,
+    contiguity::Contiguity, digest::OneState, early_expiry::EarlyExpiry, election::Election, epochs::Epochs, exactly_once::ExactlyOnce,
     fifo::Fifo, fresh_sync::FreshSync, leader_completeness::LeaderCompleteness, log_matching::LogMatching,
     ownership::Ownership, prediction::Prediction, primary::OnePrimary, quorum::QuorumIsReal, quotas::Quotas,
     session_order::SessionOrder, sessions::Sessions, step_down::StepDown, stops::Stops, storage_order::StorageOrder,
     vote::VoteIsTrue, zxid::FreshZxids,
 };
+use crate::time::Micros;
 use zabra_core::config::Ensemble;
+use zabra_core::id::{ServerId, SessionId};
 
 /// What the catalogue says of an oracle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +113,7 @@ oracles! {
     stops: Stops = plain;
     ownership: Ownership = plain;
     sessions: Sessions = plain;
+    early_expiry: EarlyExpiry = plain;
     exactly_once: ExactlyOnce = plain;
     fresh_sync: FreshSync = plain;
     fifo: Fifo = plain;
@@ -132,6 +135,28 @@ impl Oracles {
     /// In a world whose zxids have less room.
     pub fn counting_to(mut self, counter_end: u32) -> Self {
         self.zxid = self.zxid.with_counter_end(counter_end);
+        self
+    }
+
+    /// In a world whose time is true time.
+    pub fn with_clock(mut self) -> Self {
+        self.early_expiry = self.early_expiry.with_clock();
+        self
+    }
+
+    /// A server's clock is this fast, in parts per million, from now on.
+    pub fn drifts(&mut self, server: ServerId, ppm: i32) {
+        self.early_expiry.drifts(server, ppm);
+    }
+
+    /// A learner's answer to a PING, which names this session, arrives at a server.
+    pub fn heard(&mut self, now: Micros, server: ServerId, session: SessionId) {
+        self.early_expiry.heard(now, server, session);
+    }
+
+    /// In a world whose unused containers go after so many milliseconds; 0: never.
+    pub fn sparing(mut self, never_used_ms: u32) -> Self {
+        self.atomic = self.atomic.sparing(never_used_ms);
         self
     }
 

@@ -3,8 +3,9 @@
 //!
 //! A failed multi is logged and applied like any transaction (reference/zookeeper.md section 1.8):
 //! the state after it is the state before. A container or a znode with a time to live goes by
-//! deleteContainer (section 2.6), which is of no session: only such a znode, and one with a time to
-//! live not before that time, by the times that the transactions themselves carry.
+//! deleteContainer (section 2.6), which is of no session: only such a znode, only while it has no
+//! children, one with a time to live not before that time, and a container only if it had children, or
+//! was not used for long; by the times that the transactions themselves carry.
 
 use super::transaction::FirstApplied;
 use super::{Fact, Oracle, Sight, Verdict};
@@ -20,14 +21,56 @@ pub struct Atomic {
     first: FirstApplied,
     /// The newest zxid that was applied anywhere, and the state after it.
     last: Option<(Zxid, u64)>,
-    /// What may fade, with its time to live if it has one, and the time of its last change.
-    fading: BTreeMap<Vec<u8>, (Option<i64>, i64)>,
+    fading: BTreeMap<Vec<u8>, Fading>,
+    /// How many milliseconds a container that never had children stays; 0: for ever.
+    never_used_ms: Option<u32>,
+}
+
+/// A znode that may fade.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Fading {
+    /// Its time to live, if it has one; a container has none.
+    ttl: Option<i64>,
+    /// The time of its last change.
+    changed: i64,
+    /// Its children, with the session of an ephemeral one.
+    children: BTreeMap<Vec<u8>, Option<i64>>,
+    /// Whether it ever had one.
+    used: bool,
+}
+
+impl Fading {
+    fn new(ttl: Option<i64>, changed: i64) -> Fading {
+        Fading { ttl, changed, children: BTreeMap::new(), used: false }
+    }
+
+    /// Why it may not go at this time: a sentence, and the fact.
+    fn forbids(&self, time: i64, never_used_ms: Option<u32>) -> Option<(&'static str, String)> {
+        if let Some(child) = self.children.keys().next() {
+            let child = format!("it has {} children, {} is one", self.children.len(), child.escape_ascii());
+            return Some(("a leader deletes a znode that has children", child));
+        }
+        let (changed, age) = (self.changed, time.saturating_sub(self.changed));
+        match (self.ttl, never_used_ms) {
+            (Some(ttl), _) if age <= ttl => {
+                let lives = format!("it was changed at {changed} and lives for {ttl} ms");
+                Some(("a znode is deleted before its time", lives))
+            }
+            (None, Some(stays)) if !self.used && (stays == 0 || age <= i64::from(stays)) => {
+                let unused = format!("it never had children, was changed at {changed}, and stays for {stays} ms");
+                Some(("a container that was never used is deleted", unused))
+            }
+            (Some(_), _) | (None, _) => None,
+        }
+    }
 }
 
 /// What a record does to what may fade.
 enum Deed {
-    /// It makes such a znode.
-    Made(Vec<u8>, Option<i64>),
+    /// It makes a znode: one that may fade, or not; of a session, if it is ephemeral.
+    Made(Vec<u8>, Kind),
+    /// The ephemerals of a session go.
+    Closed(i64),
     Set(Vec<u8>),
     Gone(Vec<u8>),
     /// By the leader's own accord.
@@ -36,7 +79,23 @@ enum Deed {
     Failed,
 }
 
+enum Kind {
+    Plain(Option<i64>),
+    Fades(Option<i64>),
+}
+
+fn parent(path: &[u8]) -> &[u8] {
+    let slash = path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+    &path[..slash]
+}
+
 impl Atomic {
+    /// In a world whose unused containers go after so many milliseconds; 0: never.
+    pub fn sparing(mut self, never_used_ms: u32) -> Self {
+        self.never_used_ms = Some(never_used_ms);
+        self
+    }
+
     fn applied(&mut self, sight: &Sight<'_>, record: &Record, digest: u64) -> Verdict {
         let zxid = record.zxid;
         if !self.first.take(zxid) {
@@ -57,33 +116,50 @@ impl Atomic {
 
     fn follow(&mut self, sight: &Sight<'_>, zxid: Zxid, time: i64, deed: Deed) -> Verdict {
         match deed {
-            Deed::Made(path, ttl) => drop(self.fading.insert(path, (ttl, time))),
-            Deed::Set(path) => {
-                if let Some((_, changed)) = self.fading.get_mut(&path) {
-                    *changed = time;
+            Deed::Made(path, kind) => {
+                let owner = match kind {
+                    Kind::Plain(owner) => owner,
+                    Kind::Fades(_) => None,
+                };
+                if let Some(over) = self.fading.get_mut(parent(&path)) {
+                    over.children.insert(path.clone(), owner);
+                    over.used = true;
+                }
+                match kind {
+                    Kind::Plain(_) => drop(self.fading.remove(&path)),
+                    Kind::Fades(ttl) => drop(self.fading.insert(path, Fading::new(ttl, time))),
                 }
             }
-            Deed::Gone(path) => drop(self.fading.remove(&path)),
+            Deed::Set(path) => {
+                if let Some(fading) = self.fading.get_mut(&path) {
+                    fading.changed = time;
+                }
+            }
+            Deed::Gone(path) => drop(self.take(&path)),
+            Deed::Closed(session) => {
+                for fading in self.fading.values_mut() {
+                    fading.children.retain(|_, owner| *owner != Some(session));
+                }
+            }
             Deed::Failed => {}
             Deed::Faded(path) => {
-                let shown = path.escape_ascii().to_string();
-                let deletes = format!("{zxid} deletes {shown}, of no session, at {time}");
-                match self.fading.remove(&path) {
-                    None => {
-                        let is_plain = "it is no container and has no time to live".to_owned();
-                        let sentence = "a leader deletes a znode that never fades";
-                        return Err(sight.breaks(Self::ID, sentence, deletes, is_plain).at(zxid));
-                    }
-                    Some((Some(ttl), changed)) if time.saturating_sub(changed) <= ttl => {
-                        let lives = format!("it was changed at {changed} and lives for {ttl} ms");
-                        let sentence = "a znode is deleted before its time";
-                        return Err(sight.breaks(Self::ID, sentence, deletes, lives).at(zxid));
-                    }
-                    Some(_) => {}
+                let deletes = format!("{zxid} deletes {}, of no session, at {time}", path.escape_ascii());
+                let never = || ("a leader deletes a znode that never fades", "it is no such znode".to_owned());
+                let why = self.take(&path).map_or_else(|| Some(never()), |f| f.forbids(time, self.never_used_ms));
+                if let Some((sentence, fact)) = why {
+                    return Err(sight.breaks(Self::ID, sentence, deletes, fact).at(zxid));
                 }
             }
         }
         Ok(())
+    }
+
+    /// A znode goes; what is known of it if it could fade.
+    fn take(&mut self, path: &[u8]) -> Option<Fading> {
+        if let Some(over) = self.fading.get_mut(parent(path)) {
+            over.children.remove(path);
+        }
+        self.fading.remove(path)
     }
 }
 
@@ -107,12 +183,16 @@ fn deeds(record: &Record) -> Result<(i64, Vec<Deed>), Malformed> {
 
 fn deed(op: i32, session: i64, r: &mut Reader<'_>) -> Result<Option<Deed>, Malformed> {
     Ok(Some(match op {
-        Op::CREATE_CONTAINER => Deed::Made(CreateContainerTxn::decode(r)?.path.to_vec(), None),
+        Op::CREATE_CONTAINER => Deed::Made(CreateContainerTxn::decode(r)?.path.to_vec(), Kind::Fades(None)),
         Op::CREATE_TTL => {
             let txn = CreateTtlTxn::decode(r)?;
-            Deed::Made(txn.path.to_vec(), Some(txn.ttl))
+            Deed::Made(txn.path.to_vec(), Kind::Fades(Some(txn.ttl)))
         }
-        Op::CREATE | Op::CREATE2 => Deed::Gone(CreateTxn::decode(r)?.path.to_vec()),
+        Op::CREATE | Op::CREATE2 => {
+            let txn = CreateTxn::decode(r)?;
+            Deed::Made(txn.path.to_vec(), Kind::Plain(txn.ephemeral.then_some(session)))
+        }
+        Op::CLOSE_SESSION => Deed::Closed(session),
         Op::SET_DATA => Deed::Set(SetDataTxn::decode(r)?.path.to_vec()),
         Op::DELETE => Deed::Gone(DeleteTxn::decode(r)?.path.to_vec()),
         Op::DELETE_CONTAINER if session == 0 => Deed::Faded(DeleteTxn::decode(r)?.path.to_vec()),
@@ -122,7 +202,7 @@ fn deed(op: i32, session: i64, r: &mut Reader<'_>) -> Result<Option<Deed>, Malfo
 
 impl Oracle for Atomic {
     const ID: &'static str = "atomic";
-    const STATES: &'static str = "A multi happens whole or not at all; a leader deletes of its own accord only containers and znodes past their time to live.";
+    const STATES: &'static str = "A multi happens whole or not at all; a leader deletes of its own accord only znodes without children: containers that had some or were not used for long, and znodes past their time to live.";
     const SOURCE: &'static str = "reference/zookeeper.md sections 1.8 and 2.6";
 
     fn see(&mut self, sight: &Sight<'_>) -> Verdict {
@@ -173,8 +253,32 @@ mod tests {
         stage.ok(1, applied(1, 7, Op::CREATE_TTL, &timed(1000), 1));
         stage.caught(1, applied(2, 0, Op::DELETE_CONTAINER, &gone, 1), "before its time");
         let mut stage = Stage::new(Atomic::default());
-        let container = CreateContainerTxn { path: b"/t", data: None, acl: None, parent_cversion: 1 }.to_bytes();
-        stage.ok(1, applied(1, 7, Op::CREATE_CONTAINER, &container, 1));
+        stage.ok(1, applied(1, 7, Op::CREATE_CONTAINER, &container(), 1));
         stage.ok(1, applied(2, 0, Op::DELETE_CONTAINER, &gone, 1));
+    }
+
+    fn container() -> Vec<u8> {
+        CreateContainerTxn { path: b"/t", data: None, acl: None, parent_cversion: 1 }.to_bytes()
+    }
+
+    fn child(ephemeral: bool) -> Vec<u8> {
+        CreateTxn { path: b"/t/c", data: None, acl: None, ephemeral, parent_cversion: 1 }.to_bytes()
+    }
+
+    #[test]
+    fn only_an_empty_container_that_had_children_goes() {
+        let gone = DeleteTxn { path: b"/t" }.to_bytes();
+        let mut stage = Stage::new(Atomic::default().sparing(1000));
+        stage.ok(1, applied(1, 7, Op::CREATE_CONTAINER, &container(), 1));
+        stage.clone().caught(1, applied(2, 0, Op::DELETE_CONTAINER, &gone, 1), "never used");
+        let mut closed = stage.clone();
+        stage.ok(1, applied(2, 7, Op::CREATE, &child(false), 1));
+        stage.clone().caught(1, applied(3, 0, Op::DELETE_CONTAINER, &gone, 1), "has children");
+        stage.ok(1, applied(3, 7, Op::DELETE, &DeleteTxn { path: b"/t/c" }.to_bytes(), 1));
+        stage.ok(1, applied(4, 0, Op::DELETE_CONTAINER, &gone, 1));
+        closed.ok(1, applied(2, 9, Op::CREATE, &child(true), 1)).ok(1, applied(3, 7, Op::CLOSE_SESSION, &[], 1));
+        closed.clone().caught(1, applied(4, 0, Op::DELETE_CONTAINER, &gone, 1), "has children");
+        closed.ok(1, applied(4, 9, Op::CLOSE_SESSION, &[], 1));
+        closed.ok(1, applied(5, 0, Op::DELETE_CONTAINER, &gone, 1));
     }
 }

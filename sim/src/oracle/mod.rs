@@ -12,6 +12,7 @@ mod commit_matching;
 mod commit_safety;
 mod contiguity;
 mod digest;
+mod early_expiry;
 mod election;
 mod epochs;
 mod exactly_once;

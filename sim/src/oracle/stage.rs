@@ -63,11 +63,12 @@ pub fn recovered(accepted: u32, current: u32, log: &[Record]) -> Recovered {
 pub struct Stage<O> {
     pub oracle: O,
     pub disks: BTreeMap<ServerId, DurableState>,
+    pub now: Micros,
 }
 
 impl<O: Oracle> Stage<O> {
     pub fn new(oracle: O) -> Self {
-        Stage { oracle, disks: BTreeMap::new() }
+        Stage { oracle, disks: BTreeMap::new(), now: Micros::ZERO }
     }
 
     /// Sets what a server's disk holds from here on.
@@ -79,7 +80,7 @@ impl<O: Oracle> Stage<O> {
 
     pub fn fact(&mut self, server: u8, fact: Fact<'_>) -> Verdict {
         let disk = self.disks.get(&s(server)).copied().unwrap_or_default();
-        self.oracle.see(&Sight { now: Micros::ZERO, server: s(server), fact, view: None, disk })
+        self.oracle.see(&Sight { now: self.now, server: s(server), fact, view: None, disk })
     }
 
     /// A fact that must not be objected to.

@@ -131,7 +131,7 @@ impl<'a> Explorer<'a> {
             written: Zxid::ZERO,
         });
         let servers = servers.collect();
-        let judge = Judge::new(&world, &scenario.oracles);
+        let judge = Judge::new(&world, &scenario.oracles).with_clock(&plan.drift_ppm);
         let load = Load::new(scenario, seed, &mut world);
         Explorer {
             scenario,
@@ -281,6 +281,7 @@ impl<'a> Explorer<'a> {
             return self.hold(from, at, due);
         }
         self.hash.event(self.now, 1, u16::from(from.0), u16::from(at.0), item);
+        self.judge.hears(Micros(self.now), at, item);
         let begins = self.ambush.and_then(|_| synchronization(item));
         self.tell(|world| world.name_cable(slot, to).map(|(from, to, nth)| Step::Deliver { from, to, nth }));
         self.messages += 1;
@@ -608,6 +609,14 @@ mod tests {
             let outcome = explorer.run();
             (outcome != Outcome::Pass).then(|| explorer.report(outcome))
         })
+    }
+
+    /// The planted fault: clocks that run four times as fast, and nobody says so.
+    #[test]
+    fn sessions_that_expire_early_in_a_run_are_caught() {
+        let failed = failed(|explorer| explorer.servers.iter_mut().for_each(|server| server.drift_ppm = 750_000));
+        let found = failed.and_then(|report| report.finding).expect("a session expires");
+        assert_eq!((found.oracle.as_str(), found.sentence.as_str()), ("early_expiry", "a session is expired before its timeout"));
     }
 
     #[test]

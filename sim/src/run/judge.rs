@@ -3,6 +3,7 @@
 
 use super::Explorer;
 use crate::history::{History, Recorder, read_log, witness};
+use crate::link::Item;
 use crate::oracle::{Fact, Facts, Oracles, Sight, Verdict, Violation};
 use crate::time::Micros;
 use crate::world::World;
@@ -10,6 +11,7 @@ use zabra_core::contract::Event;
 use zabra_core::id::{ServerId, ServerSet, Zxid};
 use zabra_core::log::Record;
 use zabra_core::replica::View;
+use zabra_core::zab::Packet;
 
 /// Events of clients that are recorded at most; a run beyond it fails, for it cannot be judged.
 const HISTORY_EVENTS: usize = 200_000;
@@ -31,9 +33,31 @@ impl Judge {
     pub fn new(world: &World, heeded: &[String]) -> Judge {
         let oracles = Oracles::new(world.ensemble()).heeding(heeded);
         let counter_end = world.machines.first().map_or(u32::MAX, |machine| machine.config.limits.counter_end);
-        let oracles = oracles.counting_to(counter_end);
+        let never_used_ms = world.machines.first().map_or(0, |machine| machine.config.fading.never_used_ms);
+        let oracles = oracles.counting_to(counter_end).sparing(never_used_ms);
         let (recorder, choosy) = (Recorder::new(HISTORY_EVENTS), !heeded.is_empty());
         Judge { oracles, recorder, applied: Vec::new(), choosy, history: None }
+    }
+
+    /// In a world whose time is true time, by clocks that are this fast at the start.
+    pub fn with_clock(mut self, drift_ppm: &[i32]) -> Judge {
+        self.oracles = self.oracles.with_clock();
+        for (index, ppm) in drift_ppm.iter().enumerate() {
+            self.drifts(ServerId(index as u8 + 1), *ppm);
+        }
+        self
+    }
+
+    /// A server's clock is this fast from now on.
+    pub fn drifts(&mut self, server: ServerId, ppm: i32) {
+        self.oracles.drifts(server, ppm);
+    }
+
+    /// What is about to arrive at a server tells it of sessions.
+    pub fn hears(&mut self, now: Micros, server: ServerId, item: &Item<Packet>) {
+        if let Item::Carry(Packet::Ping { sessions, .. }) = item {
+            sessions.iter().for_each(|(session, _)| self.oracles.heard(now, server, *session));
+        }
     }
 
     /// The run has more events than are kept, so that its histories cannot be judged.

@@ -80,6 +80,7 @@ impl Explorer<'_> {
             Fault::ClientReset { client } => self.reset_client(client),
             Fault::Drift { server, ppm, for_us } => {
                 self.side(ServerId(server)).drift_ppm = ppm;
+                self.judge.drifts(ServerId(server), ppm);
                 self.agenda.push(self.now + for_us, Due::FaultEnds { index });
             }
             Fault::Jump { server, ms } => self.side(ServerId(server)).jumped_ms += ms,
