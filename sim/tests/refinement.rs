@@ -112,7 +112,11 @@ fn random_script(seed: u64) -> u64 {
                 let cut = floor + dice.below(pair.position() - floor + 1);
                 let image: Recovered = pair.crash(cut, strict, &mut |bound| dice.below(bound), true);
                 let told = || pair::tell(&image, &allowed);
-                assert!(pair::is_one_of(&image, &allowed), "seed {seed}, {act:?} cut at {cut} (strict: {strict}): {}", told());
+                assert!(
+                    pair::is_one_of(&image, &allowed),
+                    "seed {seed}, {act:?} cut at {cut} (strict: {strict}): {}",
+                    told()
+                );
                 assert!(image.history_end() >= acknowledged, "seed {seed}: an acknowledged record is lost");
             }
             _ => {}

@@ -6,11 +6,11 @@
 use super::{Facts, Oracle, Sight, Verdict, Violation};
 use super::{
     ack_durability::AckDurability, atomic::Atomic, commit_matching::CommitMatching, commit_safety::CommitSafety,
-    contiguity::Contiguity, digest::OneState, early_expiry::EarlyExpiry, election::Election, epochs::Epochs, exactly_once::ExactlyOnce,
-    fifo::Fifo, fresh_sync::FreshSync, leader_completeness::LeaderCompleteness, log_matching::LogMatching,
-    ownership::Ownership, prediction::Prediction, primary::OnePrimary, quorum::QuorumIsReal, quotas::Quotas,
-    session_order::SessionOrder, sessions::Sessions, step_down::StepDown, stops::Stops, storage_order::StorageOrder,
-    vote::VoteIsTrue, zxid::FreshZxids,
+    contiguity::Contiguity, digest::OneState, early_expiry::EarlyExpiry, election::Election, epochs::Epochs,
+    exactly_once::ExactlyOnce, fifo::Fifo, fresh_sync::FreshSync, leader_completeness::LeaderCompleteness,
+    log_matching::LogMatching, ownership::Ownership, prediction::Prediction, primary::OnePrimary, quorum::QuorumIsReal,
+    quotas::Quotas, session_order::SessionOrder, sessions::Sessions, step_down::StepDown, stops::Stops,
+    storage_order::StorageOrder, vote::VoteIsTrue, zxid::FreshZxids,
 };
 use crate::time::Micros;
 use zabra_core::config::Ensemble;

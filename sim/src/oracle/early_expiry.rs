@@ -86,7 +86,8 @@ impl EarlyExpiry {
             return Ok(());
         }
         let expires = format!("server {} expires session {session} at {}", sight.server, sight.now);
-        let heard = format!("it heard of it at {last}; the timeout is {timeout_ms} ms, its clock {fast} ppm fast at most");
+        let heard =
+            format!("it heard of it at {last}; the timeout is {timeout_ms} ms, its clock {fast} ppm fast at most");
         Err(sight.breaks(Self::ID, "a session is expired before its timeout", expires, heard).of(session))
     }
 }

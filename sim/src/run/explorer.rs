@@ -616,7 +616,10 @@ mod tests {
     fn sessions_that_expire_early_in_a_run_are_caught() {
         let failed = failed(|explorer| explorer.servers.iter_mut().for_each(|server| server.drift_ppm = 750_000));
         let found = failed.and_then(|report| report.finding).expect("a session expires");
-        assert_eq!((found.oracle.as_str(), found.sentence.as_str()), ("early_expiry", "a session is expired before its timeout"));
+        assert_eq!(
+            (found.oracle.as_str(), found.sentence.as_str()),
+            ("early_expiry", "a session is expired before its timeout")
+        );
     }
 
     #[test]
@@ -624,6 +627,9 @@ mod tests {
         let report = failed(|explorer| explorer.judge.recorder = Recorder::new(20)).expect("it has more events");
         assert_eq!((report.verdict.as_str(), report.exit_code), ("inconclusive", 24));
         let sentence = report.finding.expect("it says why").sentence;
-        assert!(sentence.starts_with("the history is too long to judge: it has more than 20 events, at "), "{sentence}");
+        assert!(
+            sentence.starts_with("the history is too long to judge: it has more than 20 events, at "),
+            "{sentence}"
+        );
     }
 }

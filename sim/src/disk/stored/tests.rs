@@ -6,8 +6,6 @@ use zabra_core::wire::records::{Acl, Id};
 use zabra_core::wire::txn::{CreateTxn, TxnHeader};
 use zabra_core::wire::{Jute, Op};
 
-const LEAST: fn(u64) -> u64 = |_| 0;
-
 /// Always the same share of what there is to choose from, in hundredths.
 fn share(hundredths: u64) -> impl FnMut(u64) -> u64 {
     move |bound| (bound - 1) * hundredths / 100
@@ -55,7 +53,7 @@ fn a_crash_comes_between_any_two_operations_of_a_recovery_and_the_next_one_finds
     for hundredths in 0..=100 {
         let mut disk = new();
         write(&mut disk, &mut Database::new());
-        disk.crash(&mut LEAST);
+        disk.crash(&mut |bound| bound - 1);
         disk.falter(&mut share(hundredths)).expect("it starts");
         seen += u32::from(disk.interrupted() == [Work::Recovery]);
         disk.falter(&mut share(100 - hundredths)).expect("it starts");
