@@ -149,7 +149,7 @@ impl Oracles {
         self.early_expiry.drifts(server, ppm);
     }
 
-    /// A learner's answer to a PING, which names this session, arrives at a server.
+    /// A learner's word of this session arrives at a server.
     pub fn heard(&mut self, now: Micros, server: ServerId, session: SessionId) {
         self.early_expiry.heard(now, server, session);
     }

@@ -1,8 +1,9 @@
 //! A leader gives a session its whole timeout, counted from when it last heard of it.
 //!
 //! It hears of a session when it is established (it may have been used a moment before), when the
-//! session's creation is applied there, when the session is opened over it or over one of its learners,
-//! when a request arrives on a connection of its own, and when a learner's answer to a PING names it.
+//! session's creation is applied there, when a connection of its own is attached to it or brings a
+//! request, and when a learner asks whether it may be attached, or names it in its answer to a PING. A
+//! request that a learner forwards is no such word, in ZooKeeper as here: the answer to a PING follows.
 //! What counts is true time: a clock that runs fast makes a timeout shorter by so much, and no more.
 //!
 //! Only a world with a clock can be judged: where time is a count of steps, timers fire when somebody
@@ -50,7 +51,7 @@ impl EarlyExpiry {
         *fastest = (*fastest).max(u32::try_from(ppm).unwrap_or(0));
     }
 
-    /// A server heard of a session: a learner's answer to a PING arrives.
+    /// A server heard of a session: a learner's word of it arrives.
     pub fn heard(&mut self, now: Micros, server: ServerId, session: SessionId) {
         if let Some(reign) = self.reigns.get_mut(&server) {
             reign.heard.insert(session, now);
@@ -109,7 +110,7 @@ impl Oracle for EarlyExpiry {
                 self.reigns.remove(&sight.server);
             }
             Fact::Reported(Event::Applied { record, .. }) => self.applied(sight, record),
-            Fact::Reported(Event::SessionOwned { session, .. } | Event::Requested { session, .. }) => {
+            Fact::Reported(Event::SessionAttached { session, .. } | Event::Requested { session, .. }) => {
                 self.heard(sight.now, sight.server, *session);
             }
             Fact::Reported(Event::SessionExpiring { session }) => return self.expiring(sight, *session),
@@ -121,9 +122,8 @@ impl Oracle for EarlyExpiry {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stage::{Stage, applied, s, set, txn, z};
+    use super::super::stage::{Stage, applied, attached, s, set, txn, z};
     use super::*;
-    use zabra_core::contract::RequestOrigin;
     use zabra_core::id::Epoch;
 
     const SESSION: SessionId = SessionId(7);
@@ -157,7 +157,7 @@ mod tests {
         let mut stage = stage();
         stage.now = Micros::from_ms(500);
         let mut opened = stage.clone();
-        opened.ok(1, Event::SessionOwned { session: SESSION, origin: RequestOrigin::Local });
+        opened.ok(1, attached(0, z(1, 1)));
         let mut pinged = stage.clone();
         pinged.oracle.heard(Micros::from_ms(500), s(1), SESSION);
         let mut elsewhere = stage;

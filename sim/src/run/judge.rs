@@ -55,8 +55,11 @@ impl Judge {
 
     /// What is about to arrive at a server tells it of sessions.
     pub fn hears(&mut self, now: Micros, server: ServerId, item: &Item<Packet>) {
-        if let Item::Carry(Packet::Ping { sessions, .. }) = item {
+        let Item::Carry(packet) = item else { return };
+        if let Packet::Ping { sessions, .. } = packet {
             sessions.iter().for_each(|(session, _)| self.oracles.heard(now, server, *session));
+        } else if let Packet::Revalidate { session, .. } = packet {
+            self.oracles.heard(now, server, *session);
         }
     }
 
