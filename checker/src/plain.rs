@@ -1,7 +1,7 @@
 //! The models as `stateright` sees them, over whole states: complete replicas, every order of what can
 //! happen. Slow and plain, the reference that the interned explorer must agree with.
 
-use crate::election::elect;
+use crate::election::{elect, looking};
 use crate::interned::fail;
 use crate::moves::{self, Move};
 use crate::scope::{Bound, Glance};
@@ -16,6 +16,7 @@ use zabra_core::contract::StorageError;
 use zabra_core::id::{Epoch, ServerId, ServerSet, Zxid};
 use zabra_core::log::{Record, Recovered};
 use zabra_core::quorum::Quorum;
+use zabra_core::zab::ServerState;
 use zabra_sim::client::{Client, ClientStep};
 use zabra_sim::disk::RecordDisk;
 use zabra_sim::link::{Item, Side};
@@ -173,19 +174,28 @@ impl Plain {
 
     /// Makes a move; `None` if a budget forbids it. False if it does not apply.
     fn make(&self, state: &mut State, action: &Move) -> Option<bool> {
+        if self.bound.kind.talks() {
+            return self.make_uncounted(state, action);
+        }
+        let (reached, looked) = (accepted(state), looking(state));
+        if matches!(action, Move::Elect(_)) && state.budget.elections == 0 {
+            return None;
+        }
+        let applied = self.make_uncounted(state, action)?;
+        // With its writes a server's votes of others may be enough: then a completion is its election.
+        let has_led = |server| state.world.machine(server).view().is_some_and(|v| v.state() != ServerState::Looking);
+        let elected: ServerSet = looked.iter().filter(|s| has_led(*s)).collect();
+        if matches!(action, Move::Elect(_)) || !elected.is_empty() {
+            let leads = |server| state.world.machine(server).view().is_some_and(|v| v.leader() == Some(server));
+            let leads = elected.iter().any(leads);
+            state.budget.elections = state.budget.after_election(reached, leads)?;
+        }
+        Some(applied)
+    }
+
+    fn make_uncounted(&self, state: &mut State, action: &Move) -> Option<bool> {
         match action {
-            Move::Elect(_) if state.budget.elections == 0 => None,
-            Move::Elect(who) => {
-                let Some(last) = state.budget.last_epoch() else {
-                    state.budget.elections -= 1;
-                    return Some(elect(state, *who));
-                };
-                let reached = accepted(state);
-                let left = elect(state, *who);
-                let leads = |server| state.world.machine(server).view().is_some_and(|v| v.leader() == Some(server));
-                let beyond = left && reached >= Epoch(u32::from(last)) && who.iter().any(leads);
-                (!beyond).then_some(left)
-            }
+            Move::Elect(who) => Some(elect(state, *who)),
             Move::Write(leader) => {
                 state.budget.writes -= 1;
                 Some(write(state, *leader))

@@ -3,7 +3,7 @@
 //! Both explorers, the plain and the interned one, ask here, so that they mean the same.
 
 use crate::service::Scripts;
-use zabra_core::id::ServerId;
+use zabra_core::id::{Epoch, ServerId};
 use zabra_core::replica::View;
 
 /// The models.
@@ -201,6 +201,15 @@ impl Budget {
     /// The epoch that bounds the elections, if their number does not.
     pub fn last_epoch(self) -> Option<u8> {
         self.elections.checked_sub(Budget::ELECTIONS_MOST + 1)
+    }
+
+    /// How many elections are left after one more, which did or did not make a leader, where this was the newest
+    /// epoch that somebody had accepted. `None` if it goes beyond the bound.
+    pub fn after_election(self, accepted: Epoch, leads: bool) -> Option<u8> {
+        match self.last_epoch() {
+            None => self.elections.checked_sub(1),
+            Some(last) => (!leads || accepted < Epoch(u32::from(last))).then_some(self.elections),
+        }
     }
 
     /// As one word; different budgets are different words.

@@ -11,6 +11,7 @@ use crate::role::{Peer, Role};
 use crate::rule::{Rule, Rules};
 use crate::tree::Database;
 use crate::wire::Op;
+use crate::zab::election::Looking;
 use crate::zab::{Effect, Next, Packet, Request, ServerState, Vote, Write};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -114,6 +115,24 @@ impl Replica {
             Role::Following(_) | Role::Leading(_) | Role::Observing(_) if stays => self.peer.ledger.early.clear(),
             Role::Following(_) | Role::Leading(_) | Role::Observing(_) => {}
         }
+    }
+
+    /// For explorers where nobody is elected any more: forgets what was said in elections, rounds included. Whether
+    /// the first vote is due again.
+    pub fn forget_elections(&mut self) -> bool {
+        let ledger = &mut self.peer.ledger;
+        ledger.round = 0;
+        ledger.early.clear();
+        if let Role::Looking(looking) = &mut self.peer.role {
+            let again = looking.has_begun();
+            ledger.elected = None;
+            *looking = Looking::new(self.config.notification_min_ms);
+            return again;
+        }
+        if let Some(vote) = &mut ledger.elected {
+            vote.zxid = Zxid::ZERO;
+        }
+        false
     }
 
     #[expect(clippy::unit_arg, reason = "one line per arm: a handler that cannot change the role returns nothing")]

@@ -9,6 +9,7 @@ use super::faults::{self, Choice};
 use super::guests;
 use super::index::Id;
 use super::parts::{Asker, Ghost, Known, Learner, Memory, Miss, Parts, Sizes};
+use super::spent;
 use super::store::{Batch, Shard, place};
 use super::walk::{Act, Came, Now, Shape, WORDS_MAX};
 use crate::moves::Move;
@@ -208,7 +209,10 @@ pub fn search_under(key: Option<u64>, model: &Plain, how: Search, mut watch: imp
     let threads = how.threads.max(1);
     let mut parts = Parts::new();
     let start = model.init_states().pop().expect("a model has an initial state");
-    let shape = Shape::of(&model.bound);
+    let mut shape = Shape::of(&model.bound);
+    if how.reduce {
+        shape.silence = spent::silence(model, &start, &mut parts);
+    }
     let first = intern(shape, &start, &mut parts);
     #[expect(clippy::disallowed_types, reason = "see its import")]
     let parts = Mutex::new(parts);
@@ -240,7 +244,7 @@ pub fn search_under(key: Option<u64>, model: &Plain, how: Search, mut watch: imp
         counterexample,
         sizes: parts.sizes(),
         local: parts.local_states(),
-        unequal: parts.unequal_reactions() + parts.unequal_forgotten(),
+        unequal: parts.unequal_reactions() + parts.unequal_forgotten() + parts.unequal_spent(),
         clashes: parts.clashes(),
     }
 }

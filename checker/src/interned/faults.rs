@@ -113,6 +113,11 @@ pub fn moved<K: Known>(before: &Now, act: Act, after: &Now, known: &K) -> u8 {
     if before.bundles() != after.bundles() {
         return ALL;
     }
+    // Who was elected by what it had kept counts as an election.
+    let looks = |now: &Now, s| known.parts().machine(now.machine(s)).looking;
+    if before.servers().any(|s| looks(before, s) && !looks(after, s)) {
+        return ALL;
+    }
     let changed = before.servers().filter(|s| before.machine(*s) != after.machine(*s));
     changed.fold(bit(server), |set, server| set | bit(server))
 }

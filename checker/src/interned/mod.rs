@@ -17,6 +17,7 @@ mod parts;
 mod plain;
 mod react;
 mod seats;
+mod spent;
 mod store;
 mod walk;
 mod wander;

@@ -15,10 +15,11 @@ use super::forget::{self, Ears};
 use super::index::{Id, Memo, Table, hash_of};
 use super::react::{Fact, Letters, Machine, Out, Reaction, Stimulus, react};
 use super::seats::{self, SeatFacts};
+use super::spent;
 use crate::scope::Glance;
 use crate::service::{Notes, Scripts};
 use std::sync::Arc;
-use zabra_core::contract::Timer;
+use zabra_core::contract::{Event, Timer};
 use zabra_core::id::{Epoch, ServerId, ServerSet};
 use zabra_core::rule::Rule;
 use zabra_core::zab::{Packet, ServerState};
@@ -178,6 +179,8 @@ pub struct Parts {
     elect: Memo<(Box<[Id]>, ServerSet)>,
     forget_machine: Memo<(Id, bool)>,
     forget_pair: Memo<(Id, Ears)>,
+    spent_machine: Memo<Id>,
+    spent_ghost: Memo<Id>,
     seats: Table<Client>,
     seat: Memo<(Id, SeatOp)>,
     notes: Table<Notes>,
@@ -204,6 +207,8 @@ impl Parts {
             elect: Memo::new(),
             forget_machine: Memo::new(),
             forget_pair: Memo::new(),
+            spent_machine: Memo::new(),
+            spent_ghost: Memo::new(),
             seats: Table::new(),
             seat: Memo::new(),
             notes: Table::new(),
@@ -403,6 +408,49 @@ impl Parts {
         unequal
     }
 
+    /// The same of elections that were used up: how often a machine that had not forgotten them does something else,
+    /// but for what is said in elections, on everything that happened to the one that had.
+    pub fn unequal_spent(&mut self) -> usize {
+        let entries = self.spent_machine.entries();
+        let mut todo: Vec<Id> = entries.iter().filter(|(from, to)| from != to).map(|(from, _)| *from).collect();
+        if todo.is_empty() {
+            return 0;
+        }
+        let mut happened = vec![Vec::new(); self.machines.len()];
+        for &((machine, stimulus), _) in self.react.entries() {
+            happened[machine as usize].push(stimulus);
+        }
+        let (mut unequal, mut seen) = (0, Memo::new());
+        while let Some(machine) = todo.pop() {
+            let kept = self.spent(machine);
+            for stimulus in happened.get(kept as usize).cloned().unwrap_or_default() {
+                // An election's own, from before the last one was used up.
+                if matches!(stimulus, Stimulus::Notified { .. } | Stimulus::Fired(Timer::Notification | Timer::FinalizeWait)) {
+                    continue;
+                }
+                let (after, one) = react(self.machines.get(machine), stimulus, &mut self.letters);
+                // It would be elected by what it had kept: that is cut off.
+                if one.events.iter().any(|event| matches!(event, Event::Elected { .. })) {
+                    continue;
+                }
+                let (other_after, other) = react(self.machines.get(kept), stimulus, &mut self.letters);
+                let (after, other_after) = (self.intern_machine(after), self.intern_machine(other_after));
+                let same = self.spent(after) == self.spent(other_after);
+                unequal += usize::from(!same || !spent::alike(&one, &other));
+                if seen.get(&after).is_none() {
+                    seen.insert(after, 0);
+                    todo.push(after);
+                }
+            }
+        }
+        unequal
+    }
+
+    fn spent(&mut self, machine: Id) -> Id {
+        let mut learner = Learner(self);
+        learner.spent_machine(machine).expect("a learner knows everything")
+    }
+
     fn forgotten(&mut self, machine: Id, stays: bool) -> Id {
         let mut learner = Learner(self);
         learner.forget_machine(machine, stays).expect("a learner knows everything")
@@ -421,6 +469,20 @@ impl Parts {
             ears.answers().map(|answer| answer.map(|id| Arc::clone(self.letters.notifications.get(id).as_ref())));
         let after = self.pairs.get(pairs).iter().map(|pair| forget::pair(pair, ears, answers.each_ref())).collect();
         self.intern_pairs(after)
+    }
+
+    fn work_spent_machine(&mut self, machine: Id) -> Id {
+        let mut machine = Machine::clone(self.machines.get(machine));
+        spent::machine(&mut machine);
+        self.intern_machine(machine)
+    }
+
+    fn work_spent_ghost(&mut self, ghost: Id) -> Id {
+        let (after, new) = self.ghosts.forget_rounds(ghost);
+        if new {
+            self.facts.violated.push(self.ghosts.objected(after));
+        }
+        after
     }
 
     fn work_react(&mut self, machine: Id, stimulus: Stimulus) -> Id {

@@ -18,7 +18,7 @@ use zabra_sim::link::{End, Side};
 use zabra_sim::world::Pair;
 
 /// More servers than any bound has, and more connections than any of its states.
-const SERVERS_MAX: usize = 7;
+pub const SERVERS_MAX: usize = 7;
 const CABLES_MAX: usize = 22;
 /// Election pairs stand in a state together, or each alone where messages travel: of five servers.
 const BUNDLES_MAX: usize = 10;
@@ -33,12 +33,14 @@ pub struct Shape {
     servers: usize,
     /// How many operations each client has.
     pub todo: [u32; SEATS_MAX],
+    /// The election pairs when nothing was said, if elections are forgotten when none is left (decision 0030).
+    pub silence: Option<Id>,
 }
 
 impl Shape {
     pub fn of(bound: &Bound) -> Shape {
         let todo = [0, 1].map(|client| bound.kind.script().map_or(0, |script| script.count(client)));
-        let shape = Shape { kind: bound.kind, servers: usize::from(bound.servers), todo };
+        let shape = Shape { kind: bound.kind, servers: usize::from(bound.servers), todo, silence: None };
         assert!(shape.servers <= SERVERS_MAX && shape.bundle_count() <= BUNDLES_MAX, "more servers than fit");
         shape
     }
@@ -409,17 +411,22 @@ impl Now {
         Ok(true)
     }
 
-    /// The same as far as the budget goes: nothing if an election goes beyond it.
-    fn elect_within<K: Known>(&mut self, who: ServerSet, known: &mut K) -> Result<Option<bool>, Miss> {
-        let Some(last) = self.budget.last_epoch() else {
-            self.budget.elections -= 1;
-            return self.elect(who, known).map(Some);
-        };
-        let reached = self.machines().iter().map(|id| known.parts().machine(*id).accepted).max();
-        let left = self.elect(who, known)?;
-        let leads = |server| known.parts().machine(self.machine(server)).glance.leads;
-        let beyond = left && reached >= Some(Epoch(u32::from(last))) && who.iter().any(leads);
-        Ok((!beyond).then_some(left))
+    /// Whether a move is within the budget of elections: it is one if it is called so, or if somebody has left LOOKING.
+    fn is_within<K: Known>(&mut self, act: Act, before: [Id; SERVERS_MAX], known: &K) -> bool {
+        let facts = |id| known.parts().machine(id);
+        let (mut elected, mut leads) = (matches!(act, Act::Elect(_)), false);
+        for (id, _) in self.machines().iter().zip(before).filter(|(id, old)| **id != *old && facts(*old).looking) {
+            let now = facts(*id);
+            elected |= now.up && !now.looking;
+            leads |= now.up && !now.looking && now.glance.leads;
+        }
+        if !elected {
+            return true;
+        }
+        let accepted = before[..self.shape.servers].iter().map(|id| facts(*id).accepted).max().unwrap_or(Epoch::ZERO);
+        let left = self.budget.after_election(accepted, leads);
+        self.budget.elections = left.unwrap_or(self.budget.elections);
+        left.is_some()
     }
 
     /// Connections open at once: between a dial and its acceptance nothing else can be told apart.
@@ -483,12 +490,21 @@ impl Now {
 
     /// Makes a move.
     pub fn make<K: Known>(&mut self, act: Act, known: &mut K) -> Result<Came, Miss> {
+        let before = (self.machines, self.budget.elections);
+        let came = self.make_as_it_is(act, known)?;
+        if came == Came::State && !self.shape.kind.talks() && !self.is_within(act, before.0, known) {
+            return Ok(Came::Cut);
+        }
+        if let (Some(silence), Came::State, 0) = (self.shape.silence, came, self.budget.elections) {
+            self.forget_elections(before, silence, known)?;
+        }
+        Ok(came)
+    }
+
+    fn make_as_it_is<K: Known>(&mut self, act: Act, known: &mut K) -> Result<Came, Miss> {
         let applied = match act {
             Act::Elect(_) if self.budget.elections == 0 => return Ok(Came::Cut),
-            Act::Elect(who) => match self.elect_within(who, known)? {
-                Some(left) => left,
-                None => return Ok(Came::Cut),
-            },
+            Act::Elect(who) => self.elect(who, known)?,
             Act::Notify { from, to } => {
                 self.notify(from, to, known)?;
                 true

@@ -53,6 +53,20 @@ macro_rules! oracles {
             }
         }
 
+        impl OneOracle {
+            /// See [`VoteIsTrue::forget_rounds`].
+            pub fn forget_rounds(&mut self) {
+                if let OneOracle::VoteIsTrue(vote) = self {
+                    vote.forget_rounds();
+                }
+            }
+
+            /// Whether it remembers a round.
+            pub fn remembers_rounds(&self) -> bool {
+                matches!(self, OneOracle::VoteIsTrue(vote) if vote.remembers_rounds())
+            }
+        }
+
         impl Oracles {
             /// Each alone, in order.
             pub fn apart(&self) -> Vec<OneOracle> {

@@ -35,6 +35,15 @@ impl VoteIsTrue {
         }
     }
 
+    /// For explorers where nobody is elected any more: no vote of an earlier round is compared with.
+    pub fn forget_rounds(&mut self) {
+        self.last.clear();
+    }
+
+    pub fn remembers_rounds(&self) -> bool {
+        !self.last.is_empty()
+    }
+
     /// What this disk held of the history is about to go, or gone.
     fn withdraws(&mut self, server: ServerId, held: DurableState) {
         let best = Vote { epoch: held.current, zxid: held.history_end, leader: server };

@@ -112,6 +112,11 @@ impl Pair {
         }
     }
 
+    /// For explorers: nothing was ever said here.
+    pub fn silence(&mut self) {
+        *self = Pair { up: false, ..self.quiet() };
+    }
+
     /// For explorers: forgets last messages that nothing will ask for again; where no connection
     /// `ends` any more, those are all of one that is up.
     pub fn forget_last(&mut self, ends: bool) {

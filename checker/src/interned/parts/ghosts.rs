@@ -105,6 +105,23 @@ impl Ghosts {
         self.all.intern(after)
     }
 
+    /// The same ghost where no vote of an earlier round is remembered; and whether its number is new.
+    pub fn forget_rounds(&mut self, ghost: Id) -> (Id, bool) {
+        let mut after = Split::clone(self.all.get(ghost));
+        for (group, few) in after.each.iter_mut().enumerate() {
+            let mut ones = Box::clone(self.groups[group].get(*few));
+            for (one, at) in ones.iter_mut().zip(group * GROUP..) {
+                if self.alone[at].get(*one).remembers_rounds() {
+                    let mut oracle = OneOracle::clone(self.alone[at].get(*one));
+                    oracle.forget_rounds();
+                    *one = self.alone[at].intern(oracle).0;
+                }
+            }
+            *few = self.groups[group].intern(ones).0;
+        }
+        self.all.intern(after)
+    }
+
     /// What a group makes of a reaction.
     fn agree(&mut self, group: usize, few: Id, id: Id, reaction: &Reaction, machine: &Machine) -> Id {
         let mut after = Box::clone(self.groups[group].get(few));

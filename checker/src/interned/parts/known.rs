@@ -30,6 +30,9 @@ pub trait Known {
     /// The machine without what it will not need, if it `stays` in its role or not.
     fn forget_machine(&mut self, machine: Id, stays: bool) -> Result<Id, Miss>;
     fn forget_pair(&mut self, pairs: Id, ears: Ears) -> Result<Id, Miss>;
+    /// The machine and the ghost without what was said in elections.
+    fn spent_machine(&mut self, machine: Id) -> Result<Id, Miss>;
+    fn spent_ghost(&mut self, ghost: Id) -> Result<Id, Miss>;
     fn seat(&mut self, seat: Id, op: SeatOp) -> Result<Id, Miss>;
     fn note(&mut self, notes: Id, noted: Noted) -> Result<Id, Miss>;
 }
@@ -119,6 +122,22 @@ impl Known for Learner<'_> {
         }))
     }
 
+    fn spent_machine(&mut self, machine: Id) -> Result<Id, Miss> {
+        Ok(self.0.spent_machine.get(&machine).unwrap_or_else(|| {
+            let after = self.0.work_spent_machine(machine);
+            self.0.spent_machine.insert(machine, after);
+            after
+        }))
+    }
+
+    fn spent_ghost(&mut self, ghost: Id) -> Result<Id, Miss> {
+        Ok(self.0.spent_ghost.get(&ghost).unwrap_or_else(|| {
+            let after = self.0.work_spent_ghost(ghost);
+            self.0.spent_ghost.insert(ghost, after);
+            after
+        }))
+    }
+
     fn seat(&mut self, seat: Id, op: SeatOp) -> Result<Id, Miss> {
         Ok(self.0.seat.get(&(seat, op)).unwrap_or_else(|| {
             let seated = self.0.work_seat(seat, op);
@@ -152,6 +171,8 @@ pub struct Memory {
     elect: Lately<([Id; ELECTORS_MAX], ServerSet), Id>,
     forget_machine: Lately<(Id, bool), Id>,
     forget_pair: Lately<(Id, Ears), Id>,
+    spent_machine: Lately<Id, Id>,
+    spent_ghost: Lately<Id, Id>,
     seat: Lately<(Id, SeatOp), Id>,
     note: Lately<(Id, Noted), Id>,
 }
@@ -170,6 +191,8 @@ impl Default for Memory {
             elect: Lately::of(0),
             forget_machine: Lately::of(0),
             forget_pair: Lately::of(0),
+            spent_machine: Lately::of(0),
+            spent_ghost: Lately::of(0),
             seat: Lately::of(0),
             note: Lately::of(0),
         }
@@ -189,6 +212,8 @@ impl Memory {
             elect: Lately::of(1 << 14),
             forget_machine: Lately::of(1 << 14),
             forget_pair: Lately::of(1 << 15),
+            spent_machine: Lately::of(1 << 16),
+            spent_ghost: Lately::of(1 << 14),
             seat: Lately::of(1 << 12),
             note: Lately::of(1 << 16),
         }
@@ -314,6 +339,24 @@ impl Known for Asker<'_> {
         }
         let after = self.ask(|learner| learner.forget_pair(pairs, ears))?;
         self.memory.forget_pair.put(key, after);
+        Ok(after)
+    }
+
+    fn spent_machine(&mut self, machine: Id) -> Result<Id, Miss> {
+        if let Some(known) = self.memory.spent_machine.get(&machine) {
+            return Ok(known);
+        }
+        let after = self.ask(|learner| learner.spent_machine(machine))?;
+        self.memory.spent_machine.put(machine, after);
+        Ok(after)
+    }
+
+    fn spent_ghost(&mut self, ghost: Id) -> Result<Id, Miss> {
+        if let Some(known) = self.memory.spent_ghost.get(&ghost) {
+            return Ok(known);
+        }
+        let after = self.ask(|learner| learner.spent_ghost(ghost))?;
+        self.memory.spent_ghost.put(ghost, after);
         Ok(after)
     }
 

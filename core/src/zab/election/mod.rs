@@ -62,6 +62,11 @@ impl Looking {
         self.vote
     }
 
+    /// For explorers: whether it has said its vote.
+    pub fn has_begun(&self) -> bool {
+        self.stage != Stage::Waiting
+    }
+
     /// For explorers: forgets the votes that will never count, for the own vote only gets better
     /// while they are kept.
     pub fn forget_worse(&mut self) {
