@@ -37,12 +37,12 @@ fn a_write_has_the_same_local_states() {
 
 #[test]
 fn a_crash_has_the_same_local_states() {
-    agrees(budget(0, 1, 0, 3), 62_629, 117_929);
+    agrees(budget(0, 1, 0, 3), 44_912, 86_184);
 }
 
 #[test]
 fn a_break_has_the_same_local_states() {
-    agrees(budget(0, 0, 1, 3), 27_905, 55_103);
+    agrees(budget(0, 0, 1, 3), 22_813, 46_364);
 }
 
 /// Elections bounded by epochs instead of by number.
@@ -57,7 +57,7 @@ fn fingerprints_find_what_states_find() {
     let how = Search { threads: 2, reduce: true };
     for key in [1, 0x5eed_5eed_5eed_5eed] {
         let found = search_under(Some(key), &model(budget(0, 0, 1, 3), &[]), how, |_| Go::On);
-        assert_eq!((found.end, found.progress.states, found.progress.transitions), (End::Exhausted, 27_905, 55_103));
+        assert_eq!((found.end, found.progress.states, found.progress.transitions), (End::Exhausted, 22_813, 46_364));
         let found = search_under(Some(key), &model(budget(1, 0, 0, 3), &[Rule::AckAfterDurable]), how, |_| Go::On);
         assert_eq!(found.counterexample.map(|c| (c.violation.oracle, c.moves.len())), Some(("ack_durability", 14)));
     }

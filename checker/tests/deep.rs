@@ -52,8 +52,8 @@ fn a_write_a_crash_and_a_broken_connection_lose_nothing_in_the_orders_that_diffe
     exhausts(
         Budget { writes: 1, crashes: 1, breaks: 1, elections: 2, ..Budget::NONE },
         true,
-        1_746_152,
-        6_609_206,
-        920_686,
+        890_447,
+        2_323_888,
+        487_030,
     );
 }

@@ -43,10 +43,10 @@ fn a_write_has_the_plain_models_states() {
 
 #[test]
 fn a_crash_has_the_plain_models_states() {
-    agrees(CRASH, 147_448, 278_268, 8023);
+    agrees(CRASH, 142_613, 268_004, 9104);
 }
 
 #[test]
 fn a_break_has_the_plain_models_states() {
-    agrees(BREAK, 62_402, 126_793, 4197);
+    agrees(BREAK, 61_613, 125_096, 4405);
 }

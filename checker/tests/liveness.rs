@@ -27,12 +27,12 @@ fn nothing_is_a_trap_after_a_write() {
 
 #[test]
 fn nothing_is_a_trap_after_a_break() {
-    lives(Kind::Broadcast, 3, Budget { breaks: 1, elections: 3, ..NONE }, 62_402);
+    lives(Kind::Broadcast, 3, Budget { breaks: 1, elections: 3, ..NONE }, 61_613);
 }
 
 #[test]
 fn nothing_is_a_trap_after_a_crash() {
-    lives(Kind::Broadcast, 3, Budget { crashes: 1, elections: 3, ..NONE }, 147_448);
+    lives(Kind::Broadcast, 3, Budget { crashes: 1, elections: 3, ..NONE }, 142_613);
 }
 
 #[test]

@@ -425,7 +425,10 @@ impl Parts {
             let kept = self.spent(machine);
             for stimulus in happened.get(kept as usize).cloned().unwrap_or_default() {
                 // An election's own, from before the last one was used up.
-                if matches!(stimulus, Stimulus::Notified { .. } | Stimulus::Fired(Timer::Notification | Timer::FinalizeWait)) {
+                if matches!(
+                    stimulus,
+                    Stimulus::Notified { .. } | Stimulus::Fired(Timer::Notification | Timer::FinalizeWait)
+                ) {
                     continue;
                 }
                 let (after, one) = react(self.machines.get(machine), stimulus, &mut self.letters);

@@ -37,23 +37,35 @@ pub fn bounds(model: Option<&str>, preset: Preset, changes: &[String]) -> Result
 /// Which bounds a name stands for.
 fn bounds_of(kind: Kind, preset: Preset) -> Vec<Bound> {
     let bound = |servers, budget| Bound { kind, servers, budget };
-    let counted = |writes, crashes, breaks| Budget { writes, crashes, breaks, elections: 3, ..Budget::NONE };
+    let counted = |writes, crashes, breaks, elections| Budget { writes, crashes, breaks, elections, ..Budget::NONE };
     let epochs = Budget::up_to_epoch(3);
     let broadcast = |writes, crashes, breaks| Budget { writes, crashes, breaks, elections: epochs, ..Budget::NONE };
     let election = |crashes, breaks, timeouts| Budget { crashes, breaks, timeouts, ..Budget::NONE };
     match (kind, preset) {
-        (Kind::Broadcast, Preset::Small) => vec![bound(3, counted(1, 0, 0))],
-        (Kind::Broadcast, Preset::Quick) => vec![bound(3, broadcast(1, 0, 1)), bound(3, broadcast(1, 1, 0))],
-        (Kind::Broadcast, Preset::Deep) => vec![bound(3, counted(1, 1, 1)), bound(3, broadcast(2, 1, 0))],
+        (Kind::Broadcast, Preset::Small) => vec![bound(3, counted(1, 0, 0, 3))],
+        (Kind::Broadcast, Preset::Quick) => {
+            vec![bound(3, broadcast(1, 0, 1)), bound(3, broadcast(1, 1, 0)), bound(3, counted(1, 1, 1, 2))]
+        }
+        (Kind::Broadcast, Preset::Deep) => {
+            let second = Budget { elections: Budget::up_to_epoch(2), ..broadcast(1, 1, 1) };
+            vec![
+                bound(3, counted(1, 1, 1, 3)),
+                bound(3, second),
+                bound(3, broadcast(2, 0, 1)),
+                bound(3, broadcast(2, 1, 0)),
+            ]
+        }
         (Kind::Broadcast, Preset::Huge) => vec![bound(3, broadcast(2, 1, 1)), bound(3, broadcast(2, 2, 2))],
         (Kind::Election, Preset::Small) => vec![bound(3, election(0, 0, 0))],
         (Kind::Election, Preset::Quick) => {
             vec![bound(3, election(1, 1, 0)), bound(3, election(0, 1, 1))]
         }
         (Kind::Election, Preset::Deep) => {
-            vec![bound(3, election(1, 1, 1)), bound(3, election(0, 0, 2)), bound(4, election(0, 0, 0))]
+            vec![bound(3, election(1, 0, 1)), bound(3, election(0, 0, 2))]
         }
-        (Kind::Election, Preset::Huge) => vec![bound(3, election(1, 1, 2)), bound(5, election(0, 0, 0))],
+        (Kind::Election, Preset::Huge) => {
+            vec![bound(4, election(0, 0, 0)), bound(3, election(1, 1, 2)), bound(5, election(0, 0, 0))]
+        }
         (Kind::Full, Preset::Small) => vec![bound(2, Budget { writes: 1, timeouts: 1, ..Budget::NONE })],
         (Kind::Full, Preset::Quick) => {
             vec![bound(2, Budget { writes: 1, breaks: 1, timeouts: 1, ..Budget::NONE }), bound(3, Budget::NONE)]
