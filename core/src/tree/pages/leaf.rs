@@ -55,8 +55,19 @@ impl Leaf {
         records + parents.iter().map(parent_len).sum::<usize>()
     }
 
-    pub(super) fn search(&self, key: Parts<'_>) -> Result<usize, usize> {
-        self.slots.binary_search_by(|&start| self.key_at(start as usize).cmp(&key))
+    /// Records of one parent share the place of its path, so that it is read and compared once.
+    pub(super) fn search(&self, (parent, name): Parts<'_>) -> Result<usize, usize> {
+        let mut compared = None;
+        self.slots.binary_search_by(|&start| {
+            let mut at = start as usize + 2;
+            let parent_at = read_varint(&self.bytes, &mut at) as usize;
+            let order = match compared {
+                Some((place, order)) if place == parent_at => order,
+                _ => self.span_at(parent_at).cmp(parent),
+            };
+            compared = Some((parent_at, order));
+            order.then_with(|| self.span_at(at).cmp(name))
+        })
     }
 
     pub(super) fn key(&self, slot: usize) -> Parts<'_> {
@@ -65,10 +76,14 @@ impl Leaf {
 
     fn key_at(&self, start: usize) -> Parts<'_> {
         let mut at = start + 2;
-        let mut parent_at = read_varint(&self.bytes, &mut at) as usize;
-        let name_len = read_varint(&self.bytes, &mut at) as usize;
-        let parent_len = read_varint(&self.bytes, &mut parent_at) as usize;
-        (&self.bytes[parent_at..parent_at + parent_len], &self.bytes[at..at + name_len])
+        let parent_at = read_varint(&self.bytes, &mut at) as usize;
+        (self.span_at(parent_at), self.span_at(at))
+    }
+
+    /// The bytes that stand behind their length.
+    fn span_at(&self, mut at: usize) -> &[u8] {
+        let len = read_varint(&self.bytes, &mut at) as usize;
+        &self.bytes[at..at + len]
     }
 
     pub(super) fn record(&self, slot: usize) -> Record<'_> {
