@@ -12,6 +12,12 @@ use zabra::exit::Exit;
 use zabra::offline::{self, SnapshotVerb, TxnlogVerb};
 use zabra::serve;
 
+/// A write allocates on one thread and is freed on another, some dozens of times: a fifth of its CPU with the system's
+/// allocator (docs/decisions/0032-allocator.md).
+#[cfg(not(madsim))]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A ZooKeeper-compatible server.
 #[derive(Parser)]
 #[command(version, max_term_width = 100)]
