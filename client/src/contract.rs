@@ -19,11 +19,13 @@ pub struct Config {
     pub retry_ms: u32,
     /// The longest frame taken from a server; the Java client's limit unless told otherwise.
     pub frame_bytes: u32,
+    /// Whether identities and the watches of addWatch are given again on every new connection.
+    pub remembers: bool,
 }
 
 impl Config {
     pub fn new(servers: Vec<u32>, timeout_ms: u32) -> Config {
-        Config { servers, timeout_ms, read_only: Some(false), retry_ms: 1000, frame_bytes: 0xf_ffff }
+        Config { servers, timeout_ms, read_only: Some(false), retry_ms: 1000, frame_bytes: 0xf_ffff, remembers: false }
     }
 }
 

@@ -21,6 +21,7 @@
 mod contract;
 mod deframe;
 mod handshake;
+mod memory;
 #[cfg(feature = "tokio")]
 pub mod net;
 mod operation;

@@ -2,8 +2,8 @@
 //!
 //! A [`Request`] travels as [`Operation::Raw`], and [`Request::answer`] reads what came back. The
 //! session treats it as one request among the others: it is answered in order and never sent twice.
-//! It does not repeat what a connection knew and a new one does not: identities given by `auth`, and
-//! watches of `addWatch`, are the caller's to give again.
+//! What a connection knew and a new one does not, identities given by `auth` and watches of
+//! `addWatch`, is the caller's to give again, unless [`Config::remembers`](crate::Config) says so.
 
 use crate::operation::{Grant, Operation, acl_of};
 use zabra_core::wire::multi::{self, PartResult};

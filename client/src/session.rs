@@ -14,6 +14,7 @@
 use crate::contract::{Config, Ended, Handle, Input, Outcome, Output, SessionEvent, Timer, Wrong};
 use crate::deframe::{Deframer, frame};
 use crate::handshake::{Answer, PASSWORD_LEN, Welcome, read_answer};
+use crate::memory::Memory;
 use crate::operation::{Code, Operation, code_from_wire};
 use crate::watches::{WatchEvent, WatchKind, WatchTable};
 use std::collections::VecDeque;
@@ -36,13 +37,20 @@ enum Phase {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Sent {
     SetWatches,
-    Request { handle: Handle, xid: i32, operation: Operation },
+    /// With the body of its packet.
+    Auth(Vec<u8>),
+    Request {
+        handle: Handle,
+        xid: i32,
+        operation: Operation,
+    },
 }
 
 impl Sent {
     fn xid(&self) -> i32 {
         match self {
             Sent::SetWatches => ReservedXid::SET_WATCHES,
+            Sent::Auth(_) => ReservedXid::AUTH,
             Sent::Request { xid, .. } => *xid,
         }
     }
@@ -73,6 +81,7 @@ pub struct Session {
     sent: VecDeque<Sent>,
     closing: bool,
     watches: WatchTable,
+    memory: Memory,
     bytes: Deframer,
 }
 
@@ -94,6 +103,7 @@ impl Session {
             sent: VecDeque::new(),
             closing: false,
             watches: WatchTable::default(),
+            memory: Memory::default(),
             bytes: Deframer::default(),
         }
     }
@@ -256,6 +266,10 @@ impl Session {
             fresh,
         }));
         out.push(Output::Arm { timer: Timer::Ping, after_ms: self.ping_ms() });
+        for (packet, body) in self.memory.packets() {
+            self.sent.push_back(Sent::Auth(body));
+            self.send(packet, out);
+        }
         for rearm in self.watches.rearm(self.last_zxid) {
             self.sent.push_back(Sent::SetWatches);
             self.send(rearm, out);
@@ -298,7 +312,7 @@ impl Session {
         let code = code_from_wire(header.err).ok_or(Wrong::ErrorCode(header.err))?;
         let answer = match (self.sent.front(), code) {
             (Some(Sent::Request { operation, .. }), Code::Ok) => Some(operation.decode_reply(body)?),
-            (Some(Sent::SetWatches), Code::Ok) | (None, _) => None,
+            (Some(Sent::SetWatches), Code::Ok) | (Some(Sent::Auth(_)) | None, _) => None,
             (Some(Sent::SetWatches), _) => return Err(Wrong::ErrorCode(header.err)),
             (Some(Sent::Request { .. }), _) => None,
         };
@@ -314,10 +328,18 @@ impl Session {
             let zxid = Zxid::from_wire(header.zxid);
             out.push(Output::Session(SessionEvent::WatchesRearmed { zxid, last }));
         }
+        if let Some(Sent::Auth(body)) = &answered
+            && code != Code::Ok
+        {
+            self.memory.forget(body);
+        }
         let Some(Sent::Request { handle, xid, operation }) = answered else {
             return Ok(());
         };
         self.register(&operation, code);
+        if self.config.remembers {
+            self.memory.note(&operation, code, &mut self.watches);
+        }
         out.push(Output::Completed {
             handle,
             session: self.id,
@@ -432,6 +454,7 @@ impl Session {
         }
         self.phase = Phase::Ended;
         self.watches = WatchTable::default();
+        self.memory = Memory::default();
         out.push(Output::Session(SessionEvent::Ended(why)));
     }
 

@@ -1,19 +1,19 @@
-//! The one-shot watches that a session holds, and their re-arming after a reconnection.
+//! The watches that a session holds, and their re-arming after a reconnection.
 //!
 //! A watch enters the table when the reply of the read that asked for it arrives, and leaves it when
-//! its event arrives. On a new connection the table is sent by setWatches, so that the server
+//! its event arrives; those of addWatch stay until they are removed. On a new connection the table is sent by setWatches, so that the server
 //! registers each watch again or sends the event that was missed (section 1.9).
 
 use crate::deframe::frame;
 use std::collections::BTreeSet;
 use zabra_core::id::Zxid;
-use zabra_core::wire::records::{RequestHeader, SetWatches};
+use zabra_core::wire::records::{RequestHeader, SetWatches, SetWatches2};
 use zabra_core::wire::{Jute, Op, ReservedXid};
 
 /// setWatches packets are at most so long, unless one path alone is longer (ZOOKEEPER-706).
 pub const SET_WATCHES_MAX_BYTES: usize = 128 * 1024;
 
-/// The length prefix, the request header, the relative zxid and three counts.
+/// The length prefix, the request header, the relative zxid and three counts; two more of a setWatches2 do not matter.
 const EMPTY_PACKET_BYTES: usize = 4 + 8 + 8 + 12;
 
 /// What happened to a watched path.
@@ -63,11 +63,31 @@ pub struct WatchTable {
     /// Nodes that did not exist when `exists` asked.
     pub exist: BTreeSet<Vec<u8>>,
     pub child: BTreeSet<Vec<u8>>,
+    /// Of addWatch, where the session remembers them.
+    pub persistent: BTreeSet<Vec<u8>>,
+    pub recursive: BTreeSet<Vec<u8>>,
 }
 
 impl WatchTable {
     pub fn is_empty(&self) -> bool {
-        self.data.is_empty() && self.exist.is_empty() && self.child.is_empty()
+        let tables = [&self.data, &self.exist, &self.child, &self.persistent, &self.recursive];
+        tables.iter().all(|table| table.is_empty())
+    }
+
+    /// The watches of a removeWatches are gone: 1 children, 2 data, 3 any, 4 persistent, 5 recursive.
+    pub fn remove(&mut self, path: &[u8], kind: i32) {
+        let of = |kinds: [i32; 2]| kinds.contains(&kind);
+        for (table, is_meant) in [
+            (&mut self.child, of([1, 3])),
+            (&mut self.data, of([2, 3])),
+            (&mut self.exist, of([2, 3])),
+            (&mut self.persistent, of([3, 4])),
+            (&mut self.recursive, of([3, 5])),
+        ] {
+            if is_meant {
+                table.remove(path);
+            }
+        }
     }
 
     /// An event arrived: the watches that it used up are gone.
@@ -93,7 +113,9 @@ impl WatchTable {
     pub fn rearm(&self, relative_zxid: i64) -> Vec<Vec<u8>> {
         let all = (self.data.iter().map(|p| (Table::Data, p)))
             .chain(self.exist.iter().map(|p| (Table::Exist, p)))
-            .chain(self.child.iter().map(|p| (Table::Child, p)));
+            .chain(self.child.iter().map(|p| (Table::Child, p)))
+            .chain(self.persistent.iter().map(|p| (Table::Persistent, p)))
+            .chain(self.recursive.iter().map(|p| (Table::Recursive, p)));
         let mut frames = Vec::new();
         let mut batch = Batch::default();
         for (table, path) in all {
@@ -114,6 +136,8 @@ enum Table {
     Data,
     Exist,
     Child,
+    Persistent,
+    Recursive,
 }
 
 #[derive(Default)]
@@ -121,6 +145,8 @@ struct Batch<'a> {
     data: Vec<&'a [u8]>,
     exist: Vec<&'a [u8]>,
     child: Vec<&'a [u8]>,
+    persistent: Vec<&'a [u8]>,
+    recursive: Vec<&'a [u8]>,
     path_bytes: usize,
 }
 
@@ -139,13 +165,24 @@ impl<'a> Batch<'a> {
             Table::Data => self.data.push(path),
             Table::Exist => self.exist.push(path),
             Table::Child => self.child.push(path),
+            Table::Persistent => self.persistent.push(path),
+            Table::Recursive => self.recursive.push(path),
         }
     }
 
+    /// Servers before 3.6 know only the first kind: the second is sent where it is needed.
     fn frame(self, relative_zxid: i64) -> Vec<u8> {
+        let Batch { data, exist, child, persistent, recursive, .. } = self;
+        let xid = ReservedXid::SET_WATCHES;
         frame(|out| {
-            RequestHeader { xid: ReservedXid::SET_WATCHES, op: Op::SET_WATCHES }.encode(out);
-            SetWatches { relative_zxid, data: self.data, exist: self.exist, child: self.child }.encode(out);
+            if persistent.is_empty() && recursive.is_empty() {
+                RequestHeader { xid, op: Op::SET_WATCHES }.encode(out);
+                SetWatches { relative_zxid, data, exist, child }.encode(out);
+            } else {
+                RequestHeader { xid, op: Op::SET_WATCHES2 }.encode(out);
+                SetWatches2 { relative_zxid, data, exist, child, persistent, persistent_recursive: recursive }
+                    .encode(out);
+            }
         })
     }
 }

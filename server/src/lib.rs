@@ -17,6 +17,8 @@ mod notify;
 pub mod offline;
 mod process;
 #[cfg(not(madsim))]
+pub mod prompt;
+#[cfg(not(madsim))]
 pub mod serve;
 pub mod shell;
 pub mod storage;

@@ -10,7 +10,7 @@ use zabra::bench;
 use zabra::config::{self, Problem, Settings, Severity};
 use zabra::exit::Exit;
 use zabra::offline::{self, SnapshotVerb, TxnlogVerb};
-use zabra::serve;
+use zabra::{prompt, serve};
 
 /// A write allocates on one thread and is freed on another, some dozens of times: a fifth of its CPU with the system's
 /// allocator (docs/decisions/0032-allocator.md).
@@ -50,6 +50,8 @@ enum Verb {
         #[command(subcommand)]
         verb: SnapshotVerb,
     },
+    /// Asks servers what zkCli.sh asks them, in its words.
+    Shell(prompt::Arguments),
     /// Looks at configurations.
     Config {
         #[command(subcommand)]
@@ -75,11 +77,12 @@ enum LogFormat {
 }
 
 fn main() -> ExitCode {
-    match Command::parse().verb {
+    match Command::parse_from(prompt::as_zkcli(std::env::args())).verb {
         Verb::Serve { config, log_format, log } => serve(config, log_format, &log),
         Verb::Bench(arguments) => bench::run(&arguments),
         Verb::Txnlog { verb } => offline::run_txnlog(&verb),
         Verb::Snapshot { verb } => offline::run_snapshot(&verb),
+        Verb::Shell(arguments) => prompt::run(&arguments),
         Verb::Config { verb: ConfigVerb::Check { config, strict } } => check(&config, strict),
     }
     .into()

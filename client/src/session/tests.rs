@@ -1,7 +1,8 @@
 use super::*;
 use crate::operation::{CreateMode, Reply};
+use crate::request::Request;
 use proptest::prelude::*;
-use zabra_core::wire::records::{GetDataReply, PathReply, Stat};
+use zabra_core::wire::records::{GetDataReply, PathReply, SetWatches2, Stat};
 
 const OK: i32 = 0;
 const NO_NODE: i32 = -101;
@@ -405,4 +406,47 @@ proptest! {
         }
         prop_assert_eq!(done.len() + session.pending(), submitted as usize);
     }
+}
+
+#[test]
+fn a_session_that_remembers_gives_identities_and_lasting_watches_to_every_connection() {
+    let raw = |request: Request| request.operation();
+    let auth = Request::Auth { scheme: b"digest".to_vec(), auth: b"alice:secret".to_vec() };
+    let lasting = |recursive| Request::AddWatch { path: b"/a".to_vec(), recursive };
+    let again = |remembers: bool| {
+        let config = Config { remembers, ..Config::new(vec![1], 6000) };
+        let mut session = Session::new(Arc::new(config));
+        step(&mut session, Input::Start);
+        step(&mut session, Input::Connected);
+        step(&mut session, Input::Received(&connect_response(4000, 7)));
+        let gone = Request::RemoveWatches { path: b"/a".to_vec(), kind: 4 };
+        for (xid, request) in (1..).zip([auth.clone(), lasting(false), lasting(true), gone]) {
+            let body = if matches!(request, Request::AddWatch { .. }) { 0i32.to_bytes() } else { Vec::new() };
+            submit(&mut session, 0, raw(request));
+            step(&mut session, Input::Received(&reply(xid, 5, OK, &body)));
+        }
+        step(&mut session, Input::Disconnected);
+        step(&mut session, Input::Fired(Timer::Retry));
+        step(&mut session, Input::Connected);
+        let out = step(&mut session, Input::Received(&connect_response(4000, 7)));
+        (session, sends(&out))
+    };
+    assert!(again(false).1.is_empty(), "it is the caller's to give them again");
+    let (mut session, sent) = again(true);
+    let [identity, watches] = sent.as_slice() else { panic!("{sent:?}") };
+    assert_eq!(identity[4..12], [ReservedXid::AUTH.to_bytes(), Op::AUTH.to_bytes()].concat());
+    assert_eq!(
+        identity[12..],
+        [0i32.to_bytes(), b"digest".as_slice().to_bytes(), b"alice:secret".as_slice().to_bytes()].concat()
+    );
+    assert_eq!(watches[8..12], Op::SET_WATCHES2.to_bytes());
+    let set = SetWatches2::from_bytes(&watches[12..]).expect("a setWatches2 record");
+    assert_eq!((set.relative_zxid, set.persistent.len(), set.persistent_recursive), (5, 0, vec![b"/a".as_slice()]));
+
+    let answers = [reply(ReservedXid::AUTH, 0, OK, b""), reply(ReservedXid::SET_WATCHES, 6, OK, b"")].concat();
+    let out = step(&mut session, Input::Received(&answers));
+    let rearmed = SessionEvent::WatchesRearmed { zxid: Zxid::from_wire(6), last: true };
+    assert_eq!(news(&out), [&Output::Session(rearmed)]);
+    step(&mut session, Input::Received(&event(7, 3, b"/a/b")));
+    assert_eq!(session.watches().recursive.len(), 1, "an event does not use it up");
 }

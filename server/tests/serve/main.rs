@@ -16,6 +16,7 @@ mod notify;
 mod process;
 mod raw;
 mod tls;
+mod shell;
 
 use client::Client;
 use process::{PATIENCE, Scratch, Server, ensemble, free_ports, leader};

@@ -1,0 +1,218 @@
+//! `zabra shell`: the verbs of `zkCli.sh`, for people, for scripts and for one command.
+//!
+//! The session is `zabra_client`'s: it comes back to other servers, tells them who it is, and arms its
+//! watches again. A command that a server refuses ends the shell with 1, one that makes no sense with 2;
+//! of a script, the worst counts.
+
+mod input;
+mod link;
+mod print;
+mod quota;
+mod verbs;
+mod words;
+
+use crate::exit::Exit;
+use clap::Args;
+use input::Input;
+use link::{Link, Telling};
+use print::Said;
+use serde_json::json;
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use words::{Command, VERBS};
+use zabra_client::Target;
+
+#[derive(Args, Clone, Debug)]
+pub struct Arguments {
+    /// Where the servers are, and the path under which the shell lives: host:port,host:port/path.
+    #[arg(long, short, default_value = "127.0.0.1:2181")]
+    server: String,
+    /// The session timeout asked for, and how long an answer is waited for, in milliseconds.
+    #[arg(long, short, default_value_t = 30_000)]
+    timeout: u32,
+    /// Takes a server that only reads, where no other is reached.
+    #[arg(long, short)]
+    readonly: bool,
+    /// Prints one JSON object per command.
+    #[arg(long)]
+    json: bool,
+    /// One command; without it, lines are read.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<String>,
+}
+
+/// Why a command did not do what it should.
+#[derive(Debug)]
+struct Failure {
+    message: String,
+    exit: Exit,
+}
+
+type Outcome<T> = Result<T, Failure>;
+
+impl Failure {
+    fn invocation(message: impl Into<String>) -> Failure {
+        Failure { message: message.into(), exit: Exit::Invocation }
+    }
+
+    fn refused(message: impl Into<String>) -> Failure {
+        Failure { message: message.into(), exit: Exit::Unexpected }
+    }
+
+    fn is_no_node(&self) -> bool {
+        self.message.starts_with("Node does not exist")
+    }
+}
+
+/// `zkCli.sh`'s options have one dash: before the command, `-server` is `--server`.
+pub fn as_zkcli(arguments: impl Iterator<Item = String>) -> Vec<String> {
+    let mut arguments: Vec<String> = arguments.collect();
+    if arguments.get(1).is_some_and(|verb| verb == "shell") {
+        let mut at = 2;
+        while let Some(option) = arguments.get_mut(at).filter(|word| word.starts_with('-')) {
+            let has_value = ["-server", "-timeout"].contains(&option.as_str());
+            if has_value {
+                option.insert(0, '-');
+            }
+            at += 1 + usize::from(has_value || ["--server", "--timeout", "-s", "-t"].contains(&option.as_str()));
+        }
+    }
+    arguments
+}
+
+/// Runs the shell.
+pub fn run(arguments: &Arguments) -> Exit {
+    let target = match Target::parse(&arguments.server) {
+        Ok(target) => target,
+        Err(wrong) => {
+            eprintln!("--server: {wrong}");
+            return Exit::Invocation;
+        }
+    };
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(Shell::new(arguments, &target).run()),
+        Err(error) => {
+            eprintln!("no runtime: {error}");
+            Exit::Unexpected
+        }
+    }
+}
+
+struct Shell<'a> {
+    arguments: &'a Arguments,
+    telling: Telling,
+    link: Link,
+    history: Vec<String>,
+}
+
+impl<'a> Shell<'a> {
+    fn new(arguments: &'a Arguments, target: &Target) -> Shell<'a> {
+        let sessions = arguments.command.is_empty() && std::io::stdin().is_terminal();
+        let telling = Telling { json: arguments.json, sessions, watches: Arc::new(AtomicBool::new(true)) };
+        let link = Link::open(target, arguments, telling.clone());
+        Shell { arguments, telling, link, history: Vec::new() }
+    }
+
+    async fn run(mut self) -> Exit {
+        let mut worst = Exit::Finished;
+        if self.arguments.command.is_empty() {
+            let mut input = Input::new();
+            while let Some(line) = input.next(&format!("[zk: {} {}] ", self.arguments.server, self.history.len())).await
+            {
+                let words = words::split(&line);
+                let Some(first) = words.first() else { continue };
+                if first == "quit" || first == "exit" {
+                    break;
+                }
+                if first.starts_with('#') {
+                    continue;
+                }
+                self.history.push(line);
+                worst = worst.max(self.obey(&words).await);
+            }
+        } else {
+            worst = self.obey(&self.arguments.command.clone()).await;
+        }
+        self.link.close().await;
+        worst
+    }
+
+    async fn obey(&mut self, words: &[String]) -> Exit {
+        let said = match Command::parse(words) {
+            Ok(command) => self.perform(&command).await,
+            Err(failure) => Err(failure),
+        };
+        match said {
+            Ok(said) if self.arguments.json => println!("{}", said.json),
+            Ok(said) if said.text.is_empty() => {}
+            Ok(said) => println!("{}", said.text),
+            Err(failure) => {
+                if self.arguments.json {
+                    println!("{}", json!({ "error": failure.message }));
+                } else {
+                    eprintln!("{}", failure.message);
+                }
+                return failure.exit;
+            }
+        }
+        Exit::Finished
+    }
+
+    /// The verbs that are about the shell itself, then the others.
+    async fn perform(&mut self, command: &Command) -> Outcome<Said> {
+        match command.verb {
+            "help" => {
+                let lines: Vec<String> = VERBS.iter().map(|verb| format!("\t{} {}", verb.name, verb.usage)).collect();
+                Ok(Said::new(lines.join("\n"), json!({ "verbs": VERBS.map(|verb| verb.name) })))
+            }
+            "version" => {
+                let version = env!("CARGO_PKG_VERSION");
+                Ok(Said::new(format!("zabra {version}"), json!({ "version": version })))
+            }
+            "history" => {
+                let lines: Vec<String> =
+                    self.history.iter().enumerate().map(|(at, line)| format!("{at} - {line}")).collect();
+                Ok(Said::new(lines.join("\n"), json!({ "history": self.history })))
+            }
+            "printwatches" => {
+                if let Some(word) = command.word(0) {
+                    self.telling.watches.store(word == "on", Ordering::Relaxed);
+                    return Ok(Said::nothing());
+                }
+                let is_on = self.telling.watches.load(Ordering::Relaxed);
+                Ok(Said::new(
+                    format!("printwatches is {}", if is_on { "on" } else { "off" }),
+                    json!({ "printwatches": is_on }),
+                ))
+            }
+            "close" => {
+                self.link.close().await;
+                Ok(Said::nothing())
+            }
+            "connect" => {
+                let target =
+                    Target::parse(command.word(0).unwrap_or(&self.arguments.server)).map_err(Failure::invocation)?;
+                self.link.close().await;
+                self.link = Link::open(&target, self.arguments, self.telling.clone());
+                Ok(Said::nothing())
+            }
+            _ => verbs::perform(&self.link, command).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_options_of_zkcli_are_taken_with_one_dash() {
+        let of = |line: &str| as_zkcli(line.split(' ').map(str::to_owned)).join(" ");
+        assert_eq!(
+            of("zabra shell -timeout 5 -r -server a:1/x ls -server"),
+            "zabra shell --timeout 5 -r --server a:1/x ls -server"
+        );
+        assert_eq!(of("zabra serve -server"), "zabra serve -server");
+    }
+}

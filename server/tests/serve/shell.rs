@@ -1,0 +1,84 @@
+//! `zabra shell` against a server, and the scripts that stand where `zkCli.sh` and `zkServer.sh` stood.
+
+use crate::process::{PATIENCE, Scratch, Server, free_ports};
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Instant;
+
+const ZABRA: &str = env!("CARGO_BIN_EXE_zabra");
+
+fn shell(arguments: &[&str], script: &str) -> Output {
+    let mut command = Command::new(ZABRA);
+    command.arg("shell").args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the shell starts");
+    child.stdin.take().expect("a pipe").write_all(script.as_bytes()).expect("it reads");
+    child.wait_with_output().expect("it ends")
+}
+
+/// What was said and, behind it, what went wrong; without clocks and sessions.
+fn said(output: &Output) -> String {
+    let text = format!("{}---\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let plain = |line: &str| match line.split_once(" = ") {
+        Some((name @ ("ctime" | "mtime"), _)) => format!("{name} = TIME"),
+        Some((name @ "ephemeralOwner", owner)) if owner != "0x0" => format!("{name} = OWNER"),
+        Some(_) | None => line.to_owned(),
+    };
+    text.lines().map(plain).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_shell_speaks_as_zkcli_does() {
+    let scratch = Scratch::new("shell");
+    let server = Server::start(&scratch, "1", free_ports(1)[0], "");
+    server.until_it_serves();
+    let at = server.client.to_string();
+    let script = "create /app \"some data\"\ncreate -s /app/row- x\ncreate -e /app/e e\nls -s /app\nget -s /app/e\n\
+                  create /app\nget /none\nset -v 7 /app x\ndelete /app\nget -w /app\nset /app new\n\
+                  addauth digest alice:secret\nwhoami\nsetAcl /app auth::cdrwa,world:anyone:r\ngetAcl /app\n\
+                  setquota -n 5 /app\nlistquota /app\ndelquota /app\nlistquota /app\ngetEphemerals\n\
+                  getAllChildrenNumber /app\naddWatch /app\ncreate /app/w\nsync /app\nnonsense\nget /app/\n";
+    let output = shell(&["-server", &at], script);
+    assert_eq!(output.status.code(), Some(2), "the worst of all: a line that makes no sense");
+    insta::assert_snapshot!(said(&output));
+
+    let json = shell(&["--json", "-server", &format!("{at}/app"), "get", "/row-0000000000"], "");
+    assert_eq!(said(&json), "{\"data\":\"x\",\"path\":\"/row-0000000000\"}\n---");
+    let chroot = format!("{at}/app");
+    for (line, code) in [("stat /", 0), ("get /app", 1), ("stat nowhere", 2), ("create -s /c- c", 0)] {
+        let words: Vec<&str> = ["-server", &chroot].into_iter().chain(line.split(' ')).collect();
+        assert_eq!(shell(&words, "").status.code(), Some(code), "{line}");
+    }
+    let below = shell(&["-server", &chroot], "ls /\nget -w /row-0000000000\nset /row-0000000000 y\n");
+    assert!(said(&below).contains("path:/row-0000000000 "), "an event's path is the shell's: {}", said(&below));
+    assert!(said(&below).contains("[c-0000000003, row-0000000000, w]"), "{}", said(&below));
+}
+
+#[test]
+fn the_scripts_of_apaches_names_start_ask_and_stop_a_server() {
+    let scratch = Scratch::new("scripts");
+    let (port, data, config) = (free_ports(1)[0], scratch.join("data"), scratch.join("zoo.cfg"));
+    std::fs::create_dir_all(&data).expect("a directory");
+    let text = format!("dataDir={}\nclientPort={port}\nclientPortAddress=127.0.0.1\n", data.display());
+    std::fs::write(&config, text).expect("a configuration");
+    let run = |script: &str, arguments: &[&str]| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("bin").join(script);
+        let output = Command::new("sh").arg(path).args(arguments).env("ZABRA", ZABRA).stdin(Stdio::null()).output();
+        let output = output.expect("sh runs");
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let config = config.display().to_string();
+    assert_eq!(run("zkServer.sh", &["start", &config]), (Some(0), "STARTED\n".into()));
+    assert_eq!(run("zkServer.sh", &["start", &config]).0, Some(1), "it runs already");
+    let begun = Instant::now();
+    while run("zkServer.sh", &["status", &config]).0 != Some(0) {
+        assert!(begun.elapsed() < PATIENCE, "it does not come up");
+    }
+    let server = format!("127.0.0.1:{port}");
+    assert_eq!(run("zkCli.sh", &["-timeout", "5000", "-server", &server, "create", "/a", "b"]).1, "Created /a\n");
+    assert_eq!(run("zkCli.sh", &["-r", "-server", &server, "get", "/a"]), (Some(0), "b\n".into()));
+    assert_eq!(run("zkServer.sh", &["stop", &config]), (Some(0), "STOPPED\n".into()));
+    assert_eq!(run("zkServer.sh", &["status", &config]).0, Some(1));
+    assert!(run("zkServer.sh", &["version"]).1.starts_with("zabra "));
+    assert_eq!(run("zkServer.sh", &["dance"]).0, Some(2));
+}
