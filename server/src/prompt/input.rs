@@ -1,5 +1,6 @@
-//! Lines: of a person, with history and completion of verbs; of a script, as they are.
+//! Lines: of a person, with history and completion of verbs and paths; of a script, as they are.
 
+use super::link::Names;
 use super::words::VERBS;
 use rustyline::completion::Completer;
 use rustyline::error::ReadlineError;
@@ -9,26 +10,32 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use tokio::task::spawn_blocking;
 
-/// Completes the verb at the beginning of a line.
+/// Completes the verb at the beginning of a line, and a path behind it.
 #[derive(Helper, Highlighter, Hinter, Validator)]
-pub(super) struct Verbs;
+pub(super) struct Words {
+    names: Names,
+}
 
-impl Completer for Verbs {
+impl Completer for Words {
     type Candidate = String;
 
     fn complete(&self, line: &str, at: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<String>)> {
-        let begun = line.get(..at).unwrap_or_default();
-        if begun.contains(' ') {
-            return Ok((at, Vec::new()));
-        }
-        let names = VERBS.iter().map(|verb| verb.name).filter(|name| name.starts_with(begun));
-        Ok((0, names.map(|name| format!("{name} ")).collect()))
+        let line = line.get(..at).unwrap_or_default();
+        let Some((_, word)) = line.rsplit_once(' ') else {
+            let names = VERBS.iter().map(|verb| verb.name).filter(|name| name.starts_with(line));
+            return Ok((0, names.map(|name| format!("{name} ")).collect()));
+        };
+        let Some((parent, begun)) = word.rsplit_once('/') else { return Ok((at, Vec::new())) };
+        let mut names = self.names.of(if parent.is_empty() { "/" } else { parent });
+        names.retain(|name| name.starts_with(begun));
+        names.sort();
+        Ok((at - begun.len(), names))
     }
 }
 
 /// Where lines come from. Reading blocks a thread of its own: the session goes on meanwhile.
 pub(super) enum Input {
-    Person(Option<Box<Editor<Verbs, DefaultHistory>>>),
+    Person(Option<Box<Editor<Words, DefaultHistory>>>),
     Script,
 }
 
@@ -37,8 +44,7 @@ impl Input {
         if !std::io::stdin().is_terminal() {
             return Input::Script;
         }
-        let Ok(mut editor) = Editor::<Verbs, DefaultHistory>::new() else { return Input::Script };
-        editor.set_helper(Some(Verbs));
+        let Ok(mut editor) = Editor::<Words, DefaultHistory>::new() else { return Input::Script };
         if let Some(file) = file() {
             // The first time there is none.
             drop(editor.load_history(&file));
@@ -46,7 +52,7 @@ impl Input {
         Input::Person(Some(Box::new(editor)))
     }
 
-    pub async fn next(&mut self, prompt: &str) -> Option<String> {
+    pub async fn next(&mut self, prompt: &str, names: Names) -> Option<String> {
         match self {
             Input::Script => spawn_blocking(|| {
                 let mut line = String::new();
@@ -57,6 +63,7 @@ impl Input {
             .ok()?,
             Input::Person(held) => {
                 let (mut editor, prompt) = (held.take()?, prompt.to_owned());
+                editor.set_helper(Some(Words { names }));
                 let (editor, line) = spawn_blocking(move || {
                     let line = editor.readline(&prompt);
                     if let Ok(line) = &line {

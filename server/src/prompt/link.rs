@@ -5,6 +5,7 @@ use super::{Arguments, Failure, Outcome};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::runtime::Handle;
 use zabra_client::net::{Client, Completion};
 use zabra_client::request::{Answer, Request};
 use zabra_client::{Code, Config, Operation, Output, Reply, SessionEvent, Target, WatchEvent, WatchKind};
@@ -14,6 +15,25 @@ pub(super) struct Link {
     client: Client,
     chroot: String,
     patience: Duration,
+}
+
+/// Asks for children from a thread that may block: what completes a path.
+pub(super) struct Names {
+    client: Client,
+    chroot: String,
+    runtime: Handle,
+}
+
+impl Names {
+    pub fn of(&self, path: &str) -> Vec<String> {
+        let children = Operation::GetChildren { path: above(&self.chroot, path), watch: false };
+        let submitted = self.client.submit(children);
+        let answer = self.runtime.block_on(async { tokio::time::timeout(Duration::from_secs(1), submitted).await });
+        match answer.map(|completion| completion.outcome) {
+            Ok(zabra_client::Outcome::Done(Reply::Children(names))) => names.iter().map(|name| text(name)).collect(),
+            Ok(_) | Err(_) => Vec::new(),
+        }
+    }
 }
 
 /// How events are told.
@@ -38,8 +58,11 @@ impl Link {
 
     /// The path as the server knows it.
     pub fn full(&self, path: &str) -> Vec<u8> {
-        let path = if path == "/" && !self.chroot.is_empty() { "" } else { path };
-        format!("{}{path}", self.chroot).into_bytes()
+        above(&self.chroot, path)
+    }
+
+    pub fn names(&self) -> Names {
+        Names { client: self.client.clone(), chroot: self.chroot.clone(), runtime: Handle::current() }
     }
 
     /// The path as the shell knows it.
@@ -62,12 +85,10 @@ impl Link {
     }
 
     pub async fn ask(&self, request: Request, path: &str) -> Outcome<Answer> {
-        match self.run(request.operation(), path).await? {
-            Reply::Raw(body) => request
-                .answer(&body)
-                .map_err(|wrong| Failure::refused(format!("unreadable answer for {path}: {wrong:?}"))),
-            other => Err(Failure::refused(format!("unexpected answer for {path}: {other:?}"))),
-        }
+        let Reply::Raw(body) = self.run(request.operation(), path).await? else {
+            return Err(Failure::refused(format!("unexpected answer for {path}")));
+        };
+        request.answer(&body).map_err(|wrong| Failure::refused(format!("unreadable answer for {path}: {wrong:?}")))
     }
 
     /// The data of a znode outside of any chroot; none where there is no znode.
@@ -108,6 +129,11 @@ impl Link {
     }
 }
 
+fn above(chroot: &str, path: &str) -> Vec<u8> {
+    let path = if path == "/" && !chroot.is_empty() { "" } else { path };
+    format!("{chroot}{path}").into_bytes()
+}
+
 fn below(chroot: &str, path: &[u8]) -> String {
     let path = text(path);
     match path.strip_prefix(chroot) {
@@ -119,39 +145,48 @@ fn below(chroot: &str, path: &[u8]) -> String {
 
 /// An error as `zkCli.sh` says it.
 fn words(code: Code, path: &str) -> String {
-    let known = match code {
-        Code::NoNode => "Node does not exist",
-        Code::NoChildrenForEphemerals => "Ephemerals cannot have children",
-        Code::NodeExists => "Node already exists",
-        Code::NotEmpty => "Node not empty",
-        Code::NotReadOnly => "Not a read-only call",
-        Code::InvalidAcl => "Acl is not valid ",
-        Code::NoAuth => "Insufficient permission ",
-        Code::BadArguments => "Arguments are not valid ",
-        Code::BadVersion => "version No is not valid ",
-        Code::QuotaExceeded => "Quota has exceeded ",
-        Code::NoWatcher => return format!("KeeperErrorCode = No such watcher for {path}"),
-        Code::ReconfigDisabled => return "KeeperErrorCode = Reconfig is disabled".into(),
-        other => return format!("KeeperErrorCode = {other:?} for {path}"),
-    };
-    format!("{known}: {path}")
+    const KNOWN: [(Code, &str); 10] = [
+        (Code::NoNode, "Node does not exist"),
+        (Code::NoChildrenForEphemerals, "Ephemerals cannot have children"),
+        (Code::NodeExists, "Node already exists"),
+        (Code::NotEmpty, "Node not empty"),
+        (Code::NotReadOnly, "Not a read-only call"),
+        (Code::InvalidAcl, "Acl is not valid "),
+        (Code::NoAuth, "Insufficient permission "),
+        (Code::BadArguments, "Arguments are not valid "),
+        (Code::BadVersion, "version No is not valid "),
+        (Code::QuotaExceeded, "Quota has exceeded "),
+    ];
+    if code == Code::NoWatcher {
+        return format!("KeeperErrorCode = No such watcher for {path}");
+    }
+    if code == Code::ReconfigDisabled {
+        return "KeeperErrorCode = Reconfig is disabled".into();
+    }
+    match KNOWN.iter().find(|(known, _)| *known == code) {
+        Some((_, words)) => format!("{words}: {path}"),
+        None => format!("KeeperErrorCode = {code:?} for {path}"),
+    }
 }
 
 impl Telling {
     fn tell(&self, output: &Output, root: &str) {
-        let (kind, path, zxid) = match output {
-            Output::Watch(WatchEvent { path, kind, zxid }) if self.watches.load(Ordering::Relaxed) => {
-                let kind = match kind {
-                    WatchKind::Created => "NodeCreated",
-                    WatchKind::Deleted => "NodeDeleted",
-                    WatchKind::DataChanged => "NodeDataChanged",
-                    WatchKind::ChildrenChanged => "NodeChildrenChanged",
-                };
-                (kind, below(root, path), zxid.map(|zxid| zxid.to_wire()))
-            }
-            Output::Session(event) if self.sessions => return self.tell_state(event),
-            _ => return,
+        if let Output::Session(event) = output
+            && self.sessions
+        {
+            return self.tell_state(event);
+        }
+        let Output::Watch(WatchEvent { path, kind, zxid }) = output else { return };
+        if !self.watches.load(Ordering::Relaxed) {
+            return;
+        }
+        let kind = match kind {
+            WatchKind::Created => "NodeCreated",
+            WatchKind::Deleted => "NodeDeleted",
+            WatchKind::DataChanged => "NodeDataChanged",
+            WatchKind::ChildrenChanged => "NodeChildrenChanged",
         };
+        let (path, zxid) = (below(root, path), zxid.map(|zxid| zxid.to_wire()));
         if self.json {
             println!("{}", serde_json::json!({ "event": kind, "path": path, "zxid": zxid }));
         } else {

@@ -91,7 +91,7 @@ pub fn run(arguments: &Arguments) -> Exit {
         }
     };
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(Shell::new(arguments, &target).run()),
+        Ok(runtime) => runtime.block_on(async { Shell::new(arguments, &target).run().await }),
         Err(error) => {
             eprintln!("no runtime: {error}");
             Exit::Unexpected
@@ -118,8 +118,9 @@ impl<'a> Shell<'a> {
         let mut worst = Exit::Finished;
         if self.arguments.command.is_empty() {
             let mut input = Input::new();
-            while let Some(line) = input.next(&format!("[zk: {} {}] ", self.arguments.server, self.history.len())).await
-            {
+            loop {
+                let prompt = format!("[zk: {} {}] ", self.arguments.server, self.history.len());
+                let Some(line) = input.next(&prompt, self.link.names()).await else { break };
                 let words = words::split(&line);
                 let Some(first) = words.first() else { continue };
                 if first == "quit" || first == "exit" {
@@ -134,6 +135,8 @@ impl<'a> Shell<'a> {
         } else {
             worst = self.obey(&self.arguments.command.clone()).await;
         }
+        // What the session's own end changes is no news.
+        self.telling.watches.store(false, Ordering::Relaxed);
         self.link.close().await;
         worst
     }

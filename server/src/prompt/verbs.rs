@@ -120,26 +120,18 @@ async fn create(link: &Link, command: &Command) -> Outcome<Said> {
     };
     let acl = command.word(2).map_or_else(|| Ok(Grant::open()), acl).map_err(Failure::invocation)?;
     let data = command.word(1).map(|data| data.as_bytes().to_vec());
-    match link.ask(Request::Create { path: link.full(path), data, acl, kind }, path).await? {
-        Answer::Created { path, stat } => {
-            let path = link.local(&path);
-            let mut said = Said::new(format!("Created {path}"), json!({ "created": path })).with(None);
-            said.json["czxid"] = stat.czxid.into();
-            Ok(said)
-        }
-        _ => Ok(Said::nothing()),
-    }
+    let request = Request::Create { path: link.full(path), data, acl, kind };
+    let Answer::Created { path, stat } = link.ask(request, path).await? else { return Ok(Said::nothing()) };
+    let path = link.local(&path);
+    Ok(Said::new(format!("Created {path}"), json!({ "created": path, "czxid": stat.czxid })))
 }
 
 async fn get(link: &Link, path: Vec<u8>, shown: &str, command: &Command) -> Outcome<Said> {
-    match link.run(Operation::GetData { path, watch: command.has("w") }, shown).await? {
-        Reply::Data { data, stat } => {
-            let data = data.map(|data| text(&data));
-            let said = Said::new(data.as_deref().unwrap_or("null"), json!({ "path": shown, "data": data }));
-            Ok(said.with(command.has("s").then_some(&stat)))
-        }
-        _ => Ok(Said::nothing()),
-    }
+    let read = Operation::GetData { path, watch: command.has("w") };
+    let Reply::Data { data, stat } = link.run(read, shown).await? else { return Ok(Said::nothing()) };
+    let data = data.map(|data| text(&data));
+    let said = Said::new(data.as_deref().unwrap_or("null"), json!({ "path": shown, "data": data }));
+    Ok(said.with(command.has("s").then_some(&stat)))
 }
 
 async fn ls(link: &Link, command: &Command) -> Outcome<Said> {
@@ -148,15 +140,12 @@ async fn ls(link: &Link, command: &Command) -> Outcome<Said> {
         let paths: Vec<String> = link.subtree(link.full(path)).await?.iter().map(|path| link.local(path)).collect();
         return Ok(Said::new(paths.join("\n"), json!({ "paths": paths })));
     }
-    match link.run(Operation::GetChildren2 { path: link.full(path), watch: command.has("w") }, path).await? {
-        Reply::Children2 { children, stat } => {
-            let mut names: Vec<String> = children.iter().map(|name| text(name)).collect();
-            names.sort();
-            let said = Said::new(format!("[{}]", names.join(", ")), json!({ "path": path, "children": names }));
-            Ok(said.with(command.has("s").then_some(&stat)))
-        }
-        _ => Ok(Said::nothing()),
-    }
+    let read = Operation::GetChildren2 { path: link.full(path), watch: command.has("w") };
+    let Reply::Children2 { children, stat } = link.run(read, path).await? else { return Ok(Said::nothing()) };
+    let mut names: Vec<String> = children.iter().map(|name| text(name)).collect();
+    names.sort();
+    let said = Said::new(format!("[{}]", names.join(", ")), json!({ "path": path, "children": names }));
+    Ok(said.with(command.has("s").then_some(&stat)))
 }
 
 async fn delete_all(link: &Link, path: &str) -> Outcome<Said> {
@@ -203,8 +192,6 @@ async fn set_acl(link: &Link, command: &Command) -> Outcome<Said> {
 }
 
 fn stat_of(reply: Reply, is_wanted: bool) -> Said {
-    match reply {
-        Reply::Stat(stat) => Said::nothing().with(is_wanted.then_some(&stat)),
-        _ => Said::nothing(),
-    }
+    let stat = if let Reply::Stat(stat) = &reply { Some(stat) } else { None };
+    Said::nothing().with(stat.filter(|_| is_wanted))
 }

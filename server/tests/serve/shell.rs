@@ -35,7 +35,7 @@ fn the_shell_speaks_as_zkcli_does() {
     let at = server.client.to_string();
     let script = "create /app \"some data\"\ncreate -s /app/row- x\ncreate -e /app/e e\nls -s /app\nget -s /app/e\n\
                   create /app\nget /none\nset -v 7 /app x\ndelete /app\nget -w /app\nset /app new\n\
-                  addauth digest alice:secret\nwhoami\nsetAcl /app auth::cdrwa,world:anyone:r\ngetAcl /app\n\
+                  addauth digest alice:secret\nwhoami\nsetAcl /app auth::cdrwa,world:anyone:cr\ngetAcl /app\n\
                   setquota -n 5 /app\nlistquota /app\ndelquota /app\nlistquota /app\ngetEphemerals\n\
                   getAllChildrenNumber /app\naddWatch /app\ncreate /app/w\nsync /app\nnonsense\nget /app/\n";
     let output = shell(&["-server", &at], script);
@@ -54,6 +54,17 @@ fn the_shell_speaks_as_zkcli_does() {
     assert!(said(&below).contains("[c-0000000003, row-0000000000, w]"), "{}", said(&below));
 }
 
+type Run<'a> = &'a dyn Fn(&str, &[&str]) -> (Option<i32>, String);
+
+/// No server is left behind by a test that fails.
+struct Stop<'a>(Run<'a>, &'a str);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        (self.0)("zkServer.sh", &["stop", self.1]);
+    }
+}
+
 #[test]
 fn the_scripts_of_apaches_names_start_ask_and_stop_a_server() {
     let scratch = Scratch::new("scripts");
@@ -68,7 +79,9 @@ fn the_scripts_of_apaches_names_start_ask_and_stop_a_server() {
         (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
     };
     let config = config.display().to_string();
-    assert_eq!(run("zkServer.sh", &["start", &config]), (Some(0), "STARTED\n".into()));
+    let started = run("zkServer.sh", &["start", &config]);
+    let _stopped = Stop(&run, &config);
+    assert_eq!(started, (Some(0), "STARTED\n".into()));
     assert_eq!(run("zkServer.sh", &["start", &config]).0, Some(1), "it runs already");
     let begun = Instant::now();
     while run("zkServer.sh", &["status", &config]).0 != Some(0) {
