@@ -15,8 +15,8 @@ mod java;
 mod notify;
 mod process;
 mod raw;
-mod tls;
 mod shell;
+mod tls;
 
 use client::Client;
 use process::{PATIENCE, Scratch, Server, ensemble, free_ports, leader};
