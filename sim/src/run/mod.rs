@@ -8,6 +8,7 @@ mod board;
 mod explorer;
 mod judge;
 mod load;
+mod observe;
 mod phases;
 mod raw;
 mod report;

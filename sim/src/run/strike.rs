@@ -26,17 +26,7 @@ impl Explorer<'_> {
         match fault {
             Fault::Crash { target, for_us, patient_us, silent } => {
                 let server = self.target(target);
-                if silent {
-                    self.silenced.insert(index, server);
-                    self.cut_off(server, true);
-                    self.agenda.push(self.now + patient_us + for_us, Due::FaultEnds { index });
-                }
-                if patient_us == 0 || self.world.machine(server).storage.completable() {
-                    self.crash_for(server, for_us);
-                } else {
-                    self.side(server).doomed = Some(index);
-                    self.agenda.push(self.now + patient_us, Due::Patience { server: server.0, index });
-                }
+                self.crash_begins(index, server, for_us, patient_us, silent);
             }
             Fault::CrashCheckpoint { target, patient_us, .. } => {
                 let server = self.target(target);
@@ -93,6 +83,21 @@ impl Explorer<'_> {
                 self.side(ServerId(server)).failing = Some(error);
             }
             Fault::Interrupt { image } => self.ambush = Some(image),
+        }
+    }
+
+    /// A patient crash waits for a write to fall into; a silent one cuts the server off before and behind it.
+    fn crash_begins(&mut self, index: u32, server: ServerId, for_us: u64, patient_us: u64, silent: bool) {
+        if silent {
+            self.silenced.insert(index, server);
+            self.cut_off(server, true);
+            self.agenda.push(self.now + patient_us + for_us, Due::FaultEnds { index });
+        }
+        if patient_us == 0 || self.world.machine(server).storage.completable() {
+            self.crash_for(server, for_us);
+        } else {
+            self.side(server).doomed = Some(index);
+            self.agenda.push(self.now + patient_us, Due::Patience { server: server.0, index });
         }
     }
 
