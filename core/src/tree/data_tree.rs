@@ -52,6 +52,38 @@ pub struct Create<'a> {
     pub time: i64,
 }
 
+/// What a tree counts of its znodes, to be changed while one is inserted.
+struct Tally<'a> {
+    acls: &'a mut Arc<AclTable>,
+    ephemerals: &'a mut Arc<BTreeMap<SessionId, Arc<BTreeSet<Path>>>>,
+    fading: &'a mut Arc<BTreeSet<Path>>,
+    quotas: &'a mut u32,
+    digests: &'a mut Digests,
+    len: &'a mut usize,
+    bytes: &'a mut u64,
+}
+
+impl Tally<'_> {
+    fn count_in(&mut self, key: Parts<'_>, data: Option<&[u8]>, acl: RawAcl<'_>, stat: StatPersisted) -> Meta {
+        let id = Arc::make_mut(self.acls).acquire(acl);
+        self.digests.add(parts(key, data, self.acls.list(id), &stat));
+        match Owner::from_stored(stat.ephemeral_owner) {
+            Owner::Session(session) => {
+                let paths = Arc::make_mut(self.ephemerals).entry(session).or_default();
+                Arc::make_mut(paths).insert(Path::join(key.0, key.1));
+            }
+            Owner::Container | Owner::Ttl { .. } => {
+                Arc::make_mut(self.fading).insert(Path::join(key.0, key.1));
+            }
+            Owner::Nobody => {}
+        }
+        *self.quotas += u32::from(is_limit(key));
+        *self.len += 1;
+        *self.bytes += entry_bytes(key, data);
+        Meta { stat, acl: id, children: 0 }
+    }
+}
+
 impl DataTree {
     /// The size of a page on a server: larger ones cost more per change, smaller ones more memory.
     pub const PAGE_BYTES: usize = 4096;
@@ -207,20 +239,18 @@ impl DataTree {
         if key == ROOT {
             return Err(Code::NodeExists);
         }
-        let exists = self.nodes.contains(key);
         let parent = self.change(key.0, |meta| {
             stat::child_created(&mut meta.stat, parent_cversion, zxid);
-            meta.children += u32::from(!exists);
+            meta.children += 1;
         });
         parent.ok_or(Code::NoNode)?;
-        if exists {
+        let stat = stat::created(zxid, time, owner);
+        let seen = stat::wire(&stat, len(data), 0);
+        if !self.insert_new(key, data, acl, stat) {
+            self.count_children(key.0, |children| children - 1);
             self.change_acl(key, acl, |_| {});
             return Err(Code::NodeExists);
         }
-        let stat = stat::created(zxid, time, owner);
-        let seen = stat::wire(&stat, len(data), 0);
-        let meta = self.count_in(key, data, acl, stat);
-        self.nodes.insert(key, &meta, data);
         self.count_for_quota(path, 1, len(data) as i64);
         Ok(seen)
     }
@@ -315,15 +345,27 @@ impl DataTree {
         stat: StatPersisted,
     ) -> Result<(), Code> {
         let key = split(path).ok_or(Code::NoNode)?;
-        if self.nodes.contains(key) {
+        if key != ROOT {
+            self.count_children(key.0, |children| children + 1).ok_or(Code::NoNode)?;
+        }
+        if !self.insert_new(key, data, acl.raw(), stat) {
+            if key != ROOT {
+                self.count_children(key.0, |children| children - 1);
+            }
             return Err(Code::NodeExists);
         }
-        if key != ROOT {
-            self.change(key.0, |meta| meta.children += 1).ok_or(Code::NoNode)?;
-        }
-        let meta = self.count_in(key, data, acl.raw(), stat);
-        self.nodes.insert(key, &meta, data);
         Ok(())
+    }
+
+    /// Inserts a znode and counts it in, if it is not there; its parent's count is the caller's.
+    fn insert_new(&mut self, key: Parts<'_>, data: Option<&[u8]>, acl: RawAcl<'_>, stat: StatPersisted) -> bool {
+        let (nodes, mut tally) = self.apart();
+        nodes.insert(key, data, || tally.count_in(key, data, acl, stat))
+    }
+
+    /// Changes a znode's child count, which no digest holds.
+    fn count_children(&mut self, path: &[u8], with: impl FnOnce(u32) -> u32) -> Option<()> {
+        self.nodes.update(split(path)?, DataEdit::Keep, |meta, _| meta.children = with(meta.children))
     }
 
     /// Changes the stat, but not the ACL, or the child count of the znode at `path`, if it is there.
@@ -360,22 +402,13 @@ impl DataTree {
         acl: RawAcl<'_>,
         stat: StatPersisted,
     ) -> Meta {
-        let id = Arc::make_mut(&mut self.acls).acquire(acl);
-        self.digests.add(parts(key, data, self.acls.list(id), &stat));
-        match Owner::from_stored(stat.ephemeral_owner) {
-            Owner::Session(session) => {
-                let paths = Arc::make_mut(&mut self.ephemerals).entry(session).or_default();
-                Arc::make_mut(paths).insert(Path::join(key.0, key.1));
-            }
-            Owner::Container | Owner::Ttl { .. } => {
-                Arc::make_mut(&mut self.fading).insert(Path::join(key.0, key.1));
-            }
-            Owner::Nobody => {}
-        }
-        self.quotas += u32::from(is_limit(key));
-        self.len += 1;
-        self.bytes += entry_bytes(key, data);
-        Meta { stat, acl: id, children: 0 }
+        self.apart().1.count_in(key, data, acl, stat)
+    }
+
+    /// The znodes, and what is counted of them.
+    fn apart(&mut self) -> (&mut Store, Tally<'_>) {
+        let DataTree { nodes, acls, ephemerals, fading, quotas, digests, len, bytes } = self;
+        (nodes, Tally { acls, ephemerals, fading, quotas, digests, len, bytes })
     }
 
     /// Gives a tree that counted its znodes in their records.

@@ -13,8 +13,8 @@ use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// Reads the records that the server needs, cuts a torn tail, removes files at the end that have no
-/// record. `segments` is ascending; what is removed leaves it.
+/// Reads the records that the server needs, each file once; cuts a torn tail, removes files at the end
+/// that have no record. `segments` is ascending; what is removed leaves it.
 pub(super) fn read<V: Vfs>(
     vfs: &mut V,
     segments: &mut Vec<Zxid>,
@@ -25,10 +25,16 @@ pub(super) fn read<V: Vfs>(
     let first = segments.iter().rposition(|name| *name <= image).unwrap_or(0);
     let mut records = Collected::new(image, limits.window_bytes);
     let mut at = first;
-    cut_tail(vfs, segments, limits, notes)?;
+    remove_empty(vfs, segments, limits)?;
     while at < segments.len() {
         let last = at + 1 == segments.len();
-        read_segment(vfs, segments[at], last, limits, |file, at, zxid, bytes| records.add(file, at, zxid, bytes))?;
+        let add = |file: &str, at, zxid, bytes: &[u8]| records.add(file, at, zxid, bytes);
+        let end = read_segment(vfs, segments[at], last, limits, add)?;
+        if end.torn {
+            let path = FileName::Log(segments[at]).path();
+            notes.push(Note::TornTail { file: path.clone(), offset: end.at });
+            replace::cut_file(vfs, &path, end.at)?;
+        }
         at += 1;
     }
     records.drop_disconnected();
@@ -40,33 +46,28 @@ pub(super) fn read<V: Vfs>(
     Ok(records.list.into())
 }
 
-/// The last file that has a record may end in a torn batch, which goes; files behind it that have
-/// none were being created.
-fn cut_tail<V: Vfs>(
-    vfs: &mut V,
-    segments: &mut Vec<Zxid>,
-    limits: &StoreLimits,
-    notes: &mut Vec<Note>,
-) -> Result<(), LoadError> {
+/// Files behind the last one that has a record were being created: they go.
+fn remove_empty<V: Vfs>(vfs: &mut V, segments: &mut Vec<Zxid>, limits: &StoreLimits) -> Result<(), LoadError> {
     while let Some(&last) = segments.last() {
         let path = FileName::Log(last).path();
-        let mut any = false;
-        let end = read_segment(vfs, last, true, limits, |_, _, _, _| {
-            any = true;
-            Ok(())
-        })?;
-        if end.torn && any {
-            notes.push(Note::TornTail { file: path.clone(), offset: end.at });
-            replace::cut_file(vfs, &path, end.at)?;
-        }
-        if any {
+        if begins_with_record(vfs, &path, limits)? {
             return Ok(());
         }
+        // Without a record, and nothing that was acknowledged may have stood there.
+        read_segment(vfs, last, true, limits, |_, _, _, _| Ok(()))?;
         super::remove_if_there(vfs, &path)?;
         vfs.sync_dir(DIR).map_err(StoreError::at(DIR, "sync"))?;
         segments.pop();
     }
     Ok(())
+}
+
+fn begins_with_record<V: Vfs>(vfs: &mut V, path: &str, limits: &StoreLimits) -> Result<bool, LoadError> {
+    let file = vfs.open(path).map_err(StoreError::at(path, "open"))?;
+    let mut scanner = Scanner::new(FileSource { vfs: &mut *vfs, file }, limits.record_bytes);
+    let begins = (|| Ok(scanner.header()? && matches!(scanner.read_item()?, Item::Record { .. })))();
+    vfs.close(file);
+    Ok(begins.map_err(StoreError::at(path, "read"))?)
 }
 
 /// Where a log's data ends.

@@ -174,7 +174,7 @@ impl SnapshotDecoder {
             at: 0,
             adler: Adler32::new(),
             sessions: BTreeMap::new(),
-            acls: BTreeMap::new(),
+            acls: BTreeMap::from([(OPEN_ACL, AclList::open())]),
             builder: Builder::new(),
             digest: None,
             last_processed: None,
@@ -294,7 +294,10 @@ impl SnapshotDecoder {
             Stage::AclCount => acls_left(count(r, "ACL count")?),
             Stage::Acls { left } => {
                 let id = i64::decode(r)?;
-                self.acls.insert(id, AclList::decode(r)?);
+                let list = AclList::decode(r)?;
+                if id != OPEN_ACL {
+                    self.acls.insert(id, list);
+                }
                 acls_left(left - 1)
             }
             Stage::Znodes => self.znode(r)?,
@@ -331,13 +334,8 @@ impl SnapshotDecoder {
         let data = <Option<&[u8]>>::decode(r)?;
         let acl = i64::decode(r)?;
         let stat = StatPersisted::decode(r)?;
-        let open = AclList::open();
-        let list = match acl {
-            OPEN_ACL => &open,
-            id => match self.acls.get(&id) {
-                Some(list) => list,
-                None => return Err(start.malformed("ACL id of a znode", Problem::Value(id)).into()),
-            },
+        let Some(list) = self.acls.get(&acl) else {
+            return Err(start.malformed("ACL id of a znode", Problem::Value(acl)).into());
         };
         let at = self.at;
         self.builder.push(path, data, list, stat).map_err(|error| DecodeError::Tree { at, error })?;

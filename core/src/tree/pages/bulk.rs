@@ -27,11 +27,13 @@ impl Bulk {
 
     pub(in crate::tree) fn push(&mut self, key: Parts<'_>, meta: &Meta, data: Option<&[u8]>) {
         assert!(self.takes(key), "records come in key order");
-        self.last.insert(self.last.len(), key, meta, data, self.sizes.large);
+        let slot = self.last.len();
+        self.last.insert(slot, key, meta, data, self.sizes.large);
         // An eighth stays free: the first change of a record makes it longer.
-        if let Some(next) = self.last.split_if_over(self.sizes.page / 8 * 7, true) {
+        if let Some(next) = self.last.split_if_over(self.sizes.page / 8 * 7, Some(slot)) {
             self.close_last();
-            self.last = next;
+            // In the memory of the page before: it has grown to a page's size already.
+            (0..next.len()).for_each(|slot| self.last.push_copy(&next, slot));
         }
     }
 
@@ -70,8 +72,7 @@ impl Bulk {
     }
 
     fn close_last(&mut self) {
-        let mut leaf = core::mem::take(&mut self.last);
-        leaf.shrink();
+        let leaf = self.last.drain();
         self.full.push((Key::of(leaf.key(0)), leaf));
     }
 }

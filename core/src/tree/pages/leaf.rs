@@ -178,12 +178,14 @@ impl Leaf {
         }
     }
 
-    /// What does not fit into a page of this size: the upper half by bytes, or only the last
-    /// record if that is what was added, so that ascending keys fill their pages.
-    pub(super) fn split_if_over(&mut self, page: usize, at_end: bool) -> Option<Leaf> {
+    /// What does not fit into a page of this size: the upper half by bytes. But where the record that
+    /// was added at `added` is the last one of its parent's, more are likely to follow it, as counters
+    /// and times ascend: then it is the first of the right page, so that the left one stays full.
+    pub(super) fn split_if_over(&mut self, page: usize, added: Option<usize>) -> Option<Leaf> {
         if self.bytes.len() <= page {
             return None;
         }
+        let at_end = added.is_some_and(|slot| slot + 1 == self.len());
         // In key order and without garbage: what stands last in the order stands last in the page.
         if self.live < self.bytes.len() || at_end && self.slots.last() != self.slots.iter().max() {
             *self = self.copied(0..self.len());
@@ -200,8 +202,9 @@ impl Leaf {
             return Some(right);
         }
         let half = self.half();
-        let right = self.copied(half..self.len());
-        *self = self.copied(0..half);
+        let cut = added.filter(|&slot| slot > half && self.key(slot).0 != self.key(slot + 1).0).unwrap_or(half);
+        let right = self.copied(cut..self.len());
+        *self = self.copied(0..cut);
         Some(right)
     }
 
@@ -238,7 +241,7 @@ impl Leaf {
         copy
     }
 
-    fn push_copy(&mut self, other: &Leaf, slot: usize) {
+    pub(super) fn push_copy(&mut self, other: &Leaf, slot: usize) {
         let spans = other.spans(slot);
         let (mut data_at, end) = other.data_span(&spans);
         let parent_at = self.parent_at(self.len(), other.key(slot).0);
@@ -334,10 +337,14 @@ impl Leaf {
         (data_at, end)
     }
 
-    /// Gives back what was reserved.
-    pub(super) fn shrink(&mut self) {
-        self.bytes.shrink_to_fit();
-        self.slots.shrink_to_fit();
+    /// A copy that takes as much memory as it needs; this page is empty then, and keeps its memory.
+    pub(super) fn drain(&mut self) -> Leaf {
+        let drained = self.clone();
+        self.bytes.clear();
+        self.slots.clear();
+        self.large.clear();
+        self.live = 0;
+        drained
     }
 
     /// Room for more bytes, with a little to spare: pages stay close to their size.

@@ -96,13 +96,14 @@ impl Store {
         }
     }
 
-    /// Adds a record whose key is not there.
-    pub(super) fn insert(&mut self, key: Parts<'_>, meta: &Meta, data: Option<&[u8]>) {
+    /// Adds a record if its key is not there, which it answers; only then `meta` is asked.
+    pub(super) fn insert(&mut self, key: Parts<'_>, data: Option<&[u8]>, meta: impl FnOnce() -> Meta) -> bool {
         let large = self.sizes.large;
         self.edit(key, |leaf, found| {
-            let slot = found.expect_err("a key is inserted once");
-            leaf.insert(slot, key, meta, data, large);
-        });
+            let Err(slot) = found else { return false };
+            leaf.insert(slot, key, &meta(), data, large);
+            true
+        })
     }
 
     /// Changes a record, if it is there; `with` sees its data as they were.
@@ -186,9 +187,10 @@ fn edit<R>(
     match Arc::make_mut(node) {
         Node::Leaf(leaf) => {
             let found = leaf.search(key);
-            let at_end = found == Err(leaf.len());
+            let before = leaf.len();
             let result = change(leaf, found);
-            let right = leaf.split_if_over(sizes.page, at_end);
+            let added = found.err().filter(|_| leaf.len() > before);
+            let right = leaf.split_if_over(sizes.page, added);
             (result, right.map(|right| (inner::Key::of(right.key(0)), Arc::new(Node::Leaf(right)))))
         }
         Node::Inner(inner) => {

@@ -77,7 +77,7 @@ fn put(store: &mut Store, model: &mut Model, key: (Vec<u8>, Vec<u8>), meta: &Met
     });
     assert_eq!(old.as_ref(), model.get(&key));
     if old.is_none() {
-        store.insert(parts, meta, data.as_deref());
+        assert!(store.insert(parts, data.as_deref(), || meta.clone()), "the key is new");
     }
     model.insert(key, (meta.clone(), data));
 }
@@ -221,7 +221,7 @@ fn filled(names: impl Iterator<Item = u32>) -> Store {
     let mut store = Store::new(1024);
     let meta = Meta { stat: ZERO, acl: AclId(0), children: 0 };
     for name in names {
-        store.insert((b"/a", format!("{name:06}").as_bytes()), &meta, Some(b"0123456789"));
+        store.insert((b"/a", format!("{name:06}").as_bytes()), Some(b"0123456789"), || meta.clone());
     }
     store
 }
@@ -237,11 +237,24 @@ fn pages_stay_full_when_keys_ascend_and_half_full_otherwise() {
 }
 
 #[test]
+fn pages_stay_full_when_the_keys_below_each_of_many_parents_ascend() {
+    let mut store = Store::new(1024);
+    let meta = Meta { stat: ZERO, acl: AclId(0), children: 0 };
+    for (name, parent) in (0..400u32).flat_map(|name| (0..20u32).map(move |parent| (name, parent))) {
+        let key = (format!("/{parent:02}"), format!("{name:06}"));
+        assert!(store.insert((key.0.as_bytes(), key.1.as_bytes()), Some(b"0123456789"), || meta.clone()));
+    }
+    check_structure(&store);
+    let per_page = 8000 / store.into_pages().count();
+    assert!(per_page * 26 > 1024 * 8 / 10, "{per_page} records of 25 bytes in a page of 1024");
+}
+
+#[test]
 fn a_queue_keeps_no_pages_of_what_was_taken() {
     let mut store = Store::new(256);
     let meta = Meta { stat: ZERO, acl: AclId(0), children: 0 };
     for i in 0..3000u32 {
-        store.insert((b"/queue", format!("{i:010}").as_bytes()), &meta, Some(b"work"));
+        store.insert((b"/queue", format!("{i:010}").as_bytes()), Some(b"work"), || meta.clone());
         if i >= 10 {
             let taken = format!("{:010}", i - 10);
             store.remove((b"/queue", taken.as_bytes()), |_| ()).expect("it stood there");
