@@ -151,6 +151,9 @@ pub struct Limits {
     /// Connections of learners that may wait until a server knows that it leads: each of the at most
     /// 64 servers, and once more after a connection whose end is not known yet.
     pub lobby: usize,
+    /// Syncs of one learner that wait at its leader; a connection of a client waits for one at a time. A
+    /// learner that asks for more is given up.
+    pub syncs: usize,
     /// Bytes of committed records kept in memory for synchronization (contract section 2).
     pub window_bytes: u64,
     /// Records (or bytes) of log after which a checkpoint is taken (contract section 3).
@@ -174,6 +177,7 @@ impl Default for Limits {
             step_bytes: 1 << 30,
             reply_bytes: 16 << 20,
             lobby: 128,
+            syncs: 1 << 16,
             window_bytes: 16 << 20,
             checkpoint_records: 200_000,
             checkpoint_bytes: 64 << 20,

@@ -47,6 +47,8 @@ struct Net {
     shapes: Vec<(ServerId, String)>,
     /// Whether servers answer reads without a quorum.
     read_only: bool,
+    /// How many syncs of a learner may wait.
+    syncs: usize,
 }
 
 fn ensemble(voters: u8, observers: u8) -> Arc<Ensemble> {
@@ -76,13 +78,16 @@ impl Net {
             at: Stamp(1),
             shapes: Vec::new(),
             read_only: false,
+            syncs: 1000,
         }
     }
 
     /// A server starts whose disk holds no record, and this accepted epoch.
     fn start(&mut self, id: u8, ensemble: &Arc<Ensemble>, accepted: Epoch) {
         let config = Config::new(ServerId(id), Arc::clone(ensemble));
-        let config = Arc::new(Config { read_only: self.read_only, ..config });
+        let mut config = Config { read_only: self.read_only, ..config };
+        config.limits.syncs = self.syncs;
+        let config = Arc::new(config);
         let recovered = Recovered {
             accepted,
             current: Epoch::ZERO,

@@ -1,8 +1,8 @@
 //! One server of three hears whatever its peers may say, as leader or as learner: it does not panic. (It may stop: a
 //! packet that contradicts what is durable ends it, with an error.)
 //!
-//! The first byte says what it hears first: the votes that make it lead, or follow server 3. Behind it come packets, cut
-//! as a stream is.
+//! The first byte says what it hears first: the votes that make it lead, or follow server 3; or nothing. Behind it come
+//! packets, cut as a stream is; or what another server says on the election port.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -14,7 +14,8 @@ use zabra_core::log::Recovered;
 use zabra_core::quorum::Quorum;
 use zabra_core::replica::Replica;
 use zabra_core::rule::AllRules;
-use zabra_core::zab::codec::{PacketReader, Side};
+use zabra_core::wire::election::End;
+use zabra_core::zab::codec::{ElectionItem, ElectionReader, PacketReader, Side};
 use zabra_core::zab::{Notification, ServerState, Vote};
 
 const PACKET_BYTES_MAX: u32 = 1 << 20;
@@ -98,6 +99,9 @@ fuzz_target!(|bytes: &[u8]| {
     let [first, rest @ ..] = bytes else { return };
     let mut member = Member::of_three();
     let leads = first & 1 == 0;
+    if first & 4 == 4 {
+        return listen(member, first & 8 == 8, rest);
+    }
     member.elect(ServerId(if leads { 2 } else { 3 }));
     let conn = ConnId(7);
     let origin = if leads { Origin::Accepted } else { Origin::Dialed(ServerId(3)) };
@@ -113,3 +117,19 @@ fuzz_target!(|bytes: &[u8]| {
     member.step(Input::Broken { conn });
     member.fire();
 });
+
+/// Notifications, to a server that looks or that follows.
+fn listen(mut member: Member, follows: bool, mut piece: &[u8]) {
+    if follows {
+        member.elect(ServerId(3));
+    }
+    let mut reader = ElectionReader::new(End::Initiator);
+    let mut from = 1;
+    while let Ok(Some(item)) = reader.next(&mut piece) {
+        if let ElectionItem::Notification(notification) = item {
+            member.step(Input::Notified { from: ServerId(from), notification: Arc::new(notification) });
+            member.fire();
+            from = 4 - from;
+        }
+    }
+}

@@ -1,12 +1,14 @@
 //! A lone server that serves two clients which say anything: it neither panics nor stops, and whatever it answers is whole frames.
 //!
-//! The input is pieces: who (its lowest bit) and what (an operation, or a raw frame), a length, and so many bytes.
+//! The input is pieces: who (its lowest bit) and what (an operation, an operator's question, or a raw frame), a length,
+//! and so many bytes.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use zabra_core::config::{Config, Ensemble};
+use zabra_core::admin::{Command, Configuration, Latency, Sizes, Surroundings, Whitelist, answer};
+use zabra_core::config::{Config, Ensemble, Password, Sasl};
 use zabra_core::contract::{Action, Actions, ClientOrigin, Input, Timer};
 use zabra_core::id::{ClientId, ServerId, ServerSet, SessionId, Stamp};
 use zabra_core::log::Recovered;
@@ -36,7 +38,13 @@ impl Lone {
         let quorum = Quorum::majority([me].into_iter().collect()).expect("one voter is a quorum");
         let text = Arc::from(&b"version=0"[..]);
         let ensemble = Arc::new(Ensemble { quorum, observers: ServerSet::EMPTY, version: 0, text });
-        let config = Arc::new(Config::new(me, ensemble));
+        let mut config = Config::new(me, ensemble);
+        let users = [("a".into(), Password::new("b"))].into();
+        config.access.sasl =
+            Some(Arc::new(Sasl { users, superusers: ["a".into()].into(), lets_failed_stay: true, secret: [7; 32] }));
+        config.access.super_digest = Some(Arc::from(&b"super:D/InIHSb7yEEbrWz8b9l71RjZJU="[..]));
+        config.access.x509 = true;
+        let config = Arc::new(config);
         let mut out = Actions::new();
         let replica = Replica::restore(config, Recovered::empty(), SessionId(1 << 56), Stamp(1), &mut out);
         let mut lone = Lone { replica, out, at: 1, due: Vec::new(), xid: 0 };
@@ -85,8 +93,46 @@ impl Lone {
         }
     }
 
+    /// An operator's question: a four-letter word with a mask, or a command of the admin server.
+    fn ask(&self, question: &[u8]) {
+        let configuration = Configuration::default();
+        let around = Surroundings {
+            version: "",
+            alone: true,
+            now_ms: self.at,
+            latency: Latency::default(),
+            received: 0,
+            sent: 0,
+            proposals: Sizes::default(),
+            responses: Sizes::default(),
+            connections: &[],
+            configuration: &configuration,
+            environment: &[],
+            data_bytes: 0,
+            log_bytes: 0,
+            trace_mask: 0,
+            expiries: &[],
+            digests: &[],
+            measures: &[],
+            snapshot: None,
+        };
+        let server = self.replica.view().admin();
+        if let Some((word, mask)) = question.split_first_chunk::<4>() {
+            let mask = mask.first_chunk().map(|mask| i64::from_be_bytes(*mask));
+            drop(answer(*word, mask, &Whitelist::parse("*"), &server, &around));
+        }
+        let Ok(text) = std::str::from_utf8(question) else { return };
+        let (name, mask) = text.split_once('=').map_or((text, None), |(name, mask)| (name, Some(mask)));
+        let response = match Command::named(name) {
+            Some(command) => command.answer(mask, &server, &around),
+            None => Command::unknown(name),
+        };
+        response.body.to_json();
+    }
+
     fn connect(&mut self, client: ClientId) {
-        let from = ClientOrigin { address: IpAddr::V4(Ipv4Addr::LOCALHOST), subject: None };
+        let subject = (client == ClientId(2)).then(|| Arc::from(&b"CN=ann"[..]));
+        let from = ClientOrigin { address: IpAddr::V4(Ipv4Addr::LOCALHOST), subject };
         self.step(Input::ClientOpened { client, from });
         let hello = ConnectRequest {
             protocol: 0,
@@ -119,6 +165,7 @@ fuzz_target!(|bytes: &[u8]| {
         }
         frame.extend_from_slice(body);
         match op {
+            59 => lone.ask(body),
             60 => lone.fire(),
             61 => {
                 lone.step(Input::ClientClosed { client });

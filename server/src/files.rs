@@ -19,7 +19,8 @@ const ZEROS_BYTES: usize = 1 << 20;
 pub struct Directory {
     data: PathBuf,
     logs: PathBuf,
-    open: Vec<Option<File>>,
+    /// With their places, for what goes wrong.
+    open: Vec<Option<(File, PathBuf)>>,
     /// Held as long as this process uses the directory.
     _lock: Vec<File>,
 }
@@ -121,18 +122,19 @@ impl Directory {
         if is_log { self.logs.join(path) } else { self.data.join(path) }
     }
 
-    fn insert(&mut self, file: File) -> FileId {
+    fn insert(&mut self, file: File, place: PathBuf) -> FileId {
         let free = self.open.iter().position(Option::is_none);
         let slot = free.unwrap_or_else(|| {
             self.open.push(None);
             self.open.len() - 1
         });
-        self.open[slot] = Some(file);
+        self.open[slot] = Some((file, place));
         FileId(slot as u32)
     }
 
-    fn file(&self, file: FileId) -> &File {
-        self.open[file.0 as usize].as_ref().expect("the store uses files that it has open")
+    fn file(&self, file: FileId) -> (&File, &Path) {
+        let (file, place) = self.open[file.0 as usize].as_ref().expect("the store uses files that it has open");
+        (file, place)
     }
 
     fn names(dir: &Path) -> io::Result<Vec<String>> {
@@ -179,7 +181,8 @@ impl Vfs for Directory {
     fn create(&mut self, path: &str) -> Result<FileId, VfsError> {
         let place = self.place(path);
         let opened = OpenOptions::new().read(true).write(true).create_new(true).open(&place);
-        Ok(self.insert(opened.map_err(|error| told(&place, "create", &error))?))
+        let file = opened.map_err(|error| told(&place, "create", &error))?;
+        Ok(self.insert(file, place))
     }
 
     fn open(&mut self, path: &str) -> Result<FileId, VfsError> {
@@ -189,7 +192,8 @@ impl Vfs for Directory {
             return Err(VfsError::Io);
         }
         let opened = OpenOptions::new().read(true).write(true).open(&place);
-        Ok(self.insert(opened.map_err(|error| told(&place, "open", &error))?))
+        let file = opened.map_err(|error| told(&place, "open", &error))?;
+        Ok(self.insert(file, place))
     }
 
     fn close(&mut self, file: FileId) {
@@ -197,20 +201,23 @@ impl Vfs for Directory {
     }
 
     fn len(&mut self, file: FileId) -> Result<u64, VfsError> {
-        Ok(self.file(file).metadata().map_err(|error| told(Path::new(""), "measure", &error))?.len())
+        let (file, place) = self.file(file);
+        Ok(file.metadata().map_err(|error| told(place, "measure", &error))?.len())
     }
 
     fn read_at(&mut self, file: FileId, offset: u64, into: &mut [u8]) -> Result<usize, VfsError> {
+        let (file, place) = self.file(file);
         loop {
-            match self.file(file).read_at(into, offset) {
+            match file.read_at(into, offset) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                other => return other.map_err(|error| told(Path::new(""), "read", &error)),
+                other => return other.map_err(|error| told(place, "read", &error)),
             }
         }
     }
 
     fn write_at(&mut self, file: FileId, offset: u64, bytes: &[u8]) -> Result<(), VfsError> {
-        self.file(file).write_all_at(bytes, offset).map_err(|error| told(Path::new(""), "write", &error))
+        let (file, place) = self.file(file);
+        file.write_all_at(bytes, offset).map_err(|error| told(place, "write", &error))
     }
 
     fn allocate(&mut self, file: FileId, len: u64) -> Result<(), VfsError> {
@@ -225,11 +232,13 @@ impl Vfs for Directory {
     }
 
     fn set_len(&mut self, file: FileId, len: u64) -> Result<(), VfsError> {
-        self.file(file).set_len(len).map_err(|error| told(Path::new(""), "cut", &error))
+        let (file, place) = self.file(file);
+        file.set_len(len).map_err(|error| told(place, "cut", &error))
     }
 
     fn sync(&mut self, file: FileId) -> Result<(), VfsError> {
-        self.file(file).sync_data().map_err(|error| told(Path::new(""), "sync", &error))
+        let (file, place) = self.file(file);
+        file.sync_data().map_err(|error| told(place, "sync", &error))
     }
 
     fn sync_dir(&mut self, dir: &str) -> Result<(), VfsError> {

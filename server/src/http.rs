@@ -6,7 +6,7 @@
 
 use crate::config::{Admin, Host};
 use crate::measure::exposition;
-use crate::shell::Shell;
+use crate::shell::{Shell, bind};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
@@ -17,7 +17,6 @@ use std::convert::Infallible;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use zabra_core::admin::{Command, Need, Refusal};
 
@@ -43,7 +42,7 @@ pub async fn serve(shell: Arc<Shell>, host: Host, pages: Pages) {
         Pages::Admin(_) => "admin",
         Pages::Metrics => "metrics",
     };
-    let listener = match TcpListener::bind((host.name.as_str(), host.port)).await {
+    let listener = match bind(&host, false).await {
         Ok(listener) => listener,
         Err(error) => return tracing::error!("{what} port {host} cannot be bound: {error}"),
     };

@@ -23,4 +23,4 @@ pub mod serve;
 pub mod shell;
 pub mod storage;
 #[cfg(not(madsim))]
-mod tls;
+pub mod tls;

@@ -1,6 +1,8 @@
 //! What comes from outside the ensemble, to its ports: connections of nobody, rounds of nowhere.
 
 use super::*;
+use zabra_core::id::Xid;
+use zabra_core::zab::Request;
 
 /// A quorum connection of a stranger to a server, and its first packets.
 fn stranger(net: &mut Net, server: u8, conn: u32, packets: &[Packet]) {
@@ -66,4 +68,37 @@ fn who_waits_at_the_door_of_a_server_that_looks_can_only_introduce_itself_and_no
     // One of three connections before is still there.
     let turned_away = refusals(&net).iter().filter(|why| why.contains("too many")).count();
     assert_eq!(turned_away, 1000 - 3 - (128 - 1));
+}
+
+#[test]
+fn a_learner_whose_syncs_wait_in_any_number_is_given_up() {
+    let mut net = Net::empty();
+    net.syncs = 4;
+    for id in 1..=3 {
+        net.start(id, &ensemble(3, 0), Epoch::ZERO);
+    }
+    net.settle();
+    let (leader, learner) = (ServerId(3), ServerId(1));
+    let wire = net.wires.iter().find(|((at, _), (peer, _))| (*at, *peer) == (leader, learner));
+    let conn = wire.map(|((_, conn), _)| *conn).expect("the learner is connected");
+    let request = |cxid| {
+        Packet::Request(Request {
+            session: SessionId(1),
+            cxid: Xid(cxid),
+            op: Op::SYNC,
+            body: PathRequest { path: b"/" }.to_bytes().into(),
+            auth: Vec::new(),
+        })
+    };
+    // No PING is answered meanwhile.
+    let refused =
+        |net: &Net| net.events.iter().any(|(_, e)| matches!(e, Event::PeerRefused { why } if why.contains("syncs")));
+    for cxid in 1..=4 {
+        net.step(leader, Input::Packet { conn, packet: request(cxid) });
+        assert!(!refused(&net));
+    }
+    net.step(leader, Input::Packet { conn, packet: request(5) });
+    assert!(refused(&net));
+    net.settle();
+    assert!(net.all_serve(), "it comes back");
 }

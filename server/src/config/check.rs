@@ -156,7 +156,8 @@ impl Check {
         }
     }
 
-    /// Every `server.N` line that can be read. One alone makes no ensemble, as for Apache.
+    /// Every `server.N` line that can be read. One alone makes no ensemble unless `standaloneEnabled` is
+    /// false, as for Apache.
     fn members(&mut self) -> BTreeMap<ServerId, Member> {
         let mut members = BTreeMap::new();
         for (id, entry) in self.family("server.") {
@@ -165,7 +166,12 @@ impl Check {
                 Err(expected) => self.error(Some(entry.line), format!("{}: expected {expected}", entry.key)),
             }
         }
-        if members.len() == 1 {
+        let may_be_alone = self.flag("standaloneEnabled").unwrap_or(true);
+        if members.is_empty() && !may_be_alone && !self.entries.keys().any(|key| key.starts_with("server.")) {
+            let line = self.entries.get("standaloneEnabled").map(|entry| entry.line);
+            self.error(line, "standaloneEnabled: expected true, or at least one server line".into());
+        }
+        if members.len() == 1 && may_be_alone {
             let line = self.entries.iter().find(|(key, _)| key.starts_with("server.")).map(|(_, entry)| entry.line);
             let text = "one server line makes no ensemble: the server is alone".into();
             self.problems.push(Problem { severity: Severity::Warning, file: self.file.clone(), line, text });
@@ -330,7 +336,7 @@ impl Check {
         let address = self.entries.get("clientPortAddress").cloned();
         match (self.number("clientPort", 1, 65_535), address) {
             (Some(port), address) => {
-                let name = address.map_or("0.0.0.0".into(), |entry| entry.value);
+                let name = address.map_or("0.0.0.0".into(), |entry| Host::plain(&entry.value));
                 Some(Host { name, port: u16::try_from(port).expect("the range was looked at") })
             }
             (None, Some(entry)) if !self.entries.contains_key("clientPort") => {

@@ -61,6 +61,7 @@ const OBEYED: &[&str] = &[
     "znode.container.maxPerMinute",
     "znode.container.maxNeverUsedIntervalMs",
     "peerType",
+    "standaloneEnabled",
     "electionAlg",
     "autopurge.snapRetainCount",
     "autopurge.purgeInterval",
@@ -99,7 +100,6 @@ const OBEYED_FAMILIES: &[&str] = &["server.", "group.", "weight.", "authProvider
 
 /// Apache's, without effect here yet.
 const WITHOUT: &[&str] = &[
-    "standaloneEnabled",
     "reconfigEnabled",
     "metricsProvider.httpsPort",
     "metricsProvider.exportJvmInfo",

@@ -1,12 +1,25 @@
 //! `server.N` lines: where a member of the ensemble listens, and whether it votes.
 
 use std::fmt;
+use std::net::IpAddr;
 
 /// A host and a port, unresolved: names are resolved when they are dialled.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Host {
     pub name: String,
     pub port: u16,
+}
+
+impl Host {
+    /// A name without the brackets that an IPv6 address may have.
+    pub fn plain(name: &str) -> String {
+        name.trim_start_matches('[').trim_end_matches(']').into()
+    }
+
+    /// Whether it stands for every address of the machine, of IPv4 and IPv6.
+    pub fn is_everywhere(&self) -> bool {
+        self.name.parse::<IpAddr>().is_ok_and(|address| address.is_unspecified())
+    }
 }
 
 /// Whether a member votes.
@@ -85,10 +98,10 @@ fn port(text: Option<&str>, what: &str) -> Result<u16, String> {
 fn parse_client(text: &str) -> Result<Host, String> {
     let text = text.trim();
     let (name, digits) = match text.rsplit_once(':') {
-        Some((name, digits)) => (name.trim_start_matches('[').trim_end_matches(']'), digits),
-        None => (EVERYWHERE, text),
+        Some((name, digits)) => (Host::plain(name), digits),
+        None => (EVERYWHERE.into(), text),
     };
-    Ok(Host { name: name.into(), port: port(Some(digits), "a client port")? })
+    Ok(Host { name, port: port(Some(digits), "a client port")? })
 }
 
 impl fmt::Display for Host {

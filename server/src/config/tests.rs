@@ -170,3 +170,24 @@ zoo.cfg:10: warning: client.certReload has no effect in this server yet
     assert!(settings.initial.contains("ssl.keyStore.password=***\n") && !settings.initial.contains("hush"));
     assert!(settings.access.x509);
 }
+
+#[test]
+fn one_server_is_an_ensemble_where_no_server_may_be_alone() {
+    let text = "dataDir=data\nclientPort=1\ninitLimit=5\nsyncLimit=2\nstandaloneEnabled=false\n";
+    let expected = "zoo.cfg:5: error: standaloneEnabled: expected true, or at least one server line\n";
+    assert_eq!(check(text, Some("1")), expected);
+    let settings = |text: &str| parse("zoo.cfg", text, |_| Some("4".into())).unwrap();
+    let (alone, problems) = settings(&format!("{}server.4=a:1:2\n", text.replace("false", "true")));
+    assert!(alone.is_alone() && problems.len() == 1, "{problems:?}");
+    let (one, problems) = settings(&format!("{text}server.4=a:1:2\n"));
+    assert!(!one.is_alone() && one.me == ServerId(4) && problems.is_empty(), "{problems:?}");
+}
+
+#[test]
+fn an_address_may_be_of_ipv6() {
+    for (value, shown) in [("[::1]", "[::1]:5"), ("::", "[::]:5"), ("10.0.0.1", "10.0.0.1:5")] {
+        let text = format!("dataDir=data\nclientPort=5\nclientPortAddress={value}\n");
+        let (settings, _) = parse("zoo.cfg", &text, |_| None).unwrap();
+        assert_eq!(settings.client.unwrap().to_string(), shown);
+    }
+}

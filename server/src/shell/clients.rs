@@ -306,7 +306,8 @@ impl State {
         let Some(outlet) = self.outlets.get_mut(&token) else { return };
         outlet.bytes().extend_from_slice(self.actions.bytes(frame));
         if outlet.waiting() > WAITING_BYTES_MAX {
-            tracing::warn!("a client that does not read is given up");
+            let (waiting, address) = (outlet.waiting(), self.clients.get(&token).map(|client| client.address));
+            tracing::warn!(?address, waiting, "a client that does not read is given up");
             outlet.close();
         }
         self.mark_dirty(token);

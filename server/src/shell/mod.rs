@@ -27,8 +27,11 @@ mod slots;
 mod stream;
 mod throttle;
 mod timers;
+mod unblocked;
 mod words;
 
+#[cfg(not(madsim))]
+pub(crate) use run::bind;
 pub use run::run;
 
 use crate::config::Settings;
@@ -49,6 +52,7 @@ use throttle::Throttle;
 use timers::Timers;
 use tokio::sync::Notify;
 use tokio::time::Instant;
+use unblocked::Unblocked;
 use words::Known;
 use zabra_core::config::Limits;
 use zabra_core::contract::{Action, Actions, Input};
@@ -98,6 +102,7 @@ pub struct State {
     dirty_servers: VecDeque<Token>,
     dirty_clients: VecDeque<Token>,
     flusher: Option<Waker>,
+    unblocked: Arc<Unblocked>,
     errands: Vec<Errand>,
     stats: Stats,
     began: Instant,
@@ -274,6 +279,13 @@ impl State {
     fn poll_flush(&mut self, cx: &mut Context<'_>) {
         self.moment = None;
         self.flusher = Some(cx.waker().clone());
+        for token in self.unblocked.take(cx.waker()) {
+            if let Some(outlet) = self.outlets.get_mut(&token).filter(|outlet| outlet.is_blocked) {
+                outlet.is_blocked = false;
+                outlet.queued = false;
+                self.mark_dirty(token);
+            }
+        }
         for _ in 0..self.dirty_servers.len() {
             let Some(token) = self.dirty_servers.pop_front() else { break };
             self.flush_one(token, cx);
@@ -297,11 +309,11 @@ impl State {
         let Some(outlet) = self.outlets.get_mut(&token) else { return };
         outlet.queued = false;
         let was_full = clients::is_full(outlet);
-        match outlet.poll_flush(cx) {
+        match outlet.flush() {
             Poll::Ready(()) if outlet.port == Port::Election => self.election_drained(token, cx),
             Poll::Ready(()) => {}
-            // Its socket wakes the flusher, which looks at everything in its lists.
-            Poll::Pending => self.mark_dirty(token),
+            // Its socket wakes the flusher: until then it stands in no list, and comes into none.
+            Poll::Pending => outlet.queued = true,
         }
         if let Some(outlet) = self.outlets.get(&token)
             && was_full

@@ -4,7 +4,7 @@
 use super::stream::Stream;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use tokio::io::{AsyncWrite, WriteHalf};
 use tokio::sync::Notify;
 use zabra_core::log::snapshot::SnapshotEncoder;
@@ -38,6 +38,9 @@ pub struct Outlet {
     pub wake: Arc<Notify>,
     /// Whether it stands in a list of the flusher.
     pub queued: bool,
+    /// Whether its socket takes no more for now; it wakes the flusher.
+    pub is_blocked: bool,
+    waker: Waker,
     write: WriteHalf<Stream>,
     bytes: Vec<u8>,
     /// How many of them are written.
@@ -48,12 +51,14 @@ pub struct Outlet {
 }
 
 impl Outlet {
-    pub fn new(port: Port, write: WriteHalf<Stream>) -> Outlet {
+    pub fn new(port: Port, write: WriteHalf<Stream>, waker: Waker) -> Outlet {
         Outlet {
             port,
             phase: Phase::Open,
             wake: Arc::new(Notify::new()),
             queued: false,
+            is_blocked: false,
+            waker,
             write,
             bytes: Vec::new(),
             written: 0,
@@ -82,7 +87,14 @@ impl Outlet {
     }
 
     /// Writes what can be written. `Ready`: everything is written, or the connection is at its end.
-    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub fn flush(&mut self) -> Poll<()> {
+        let waker = self.waker.clone();
+        let flushed = self.poll_flush(&mut Context::from_waker(&waker));
+        self.is_blocked = flushed.is_pending();
+        flushed
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while self.phase != Phase::Closed {
             if self.written == self.bytes.len() {
                 if !self.refill() {

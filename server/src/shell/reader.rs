@@ -51,7 +51,8 @@ impl Shell {
         let (read, write) = tokio::io::split(stream);
         let token = self.turn(|state| {
             let token = state.next_token();
-            state.outlets.insert(token, Outlet::new(port, write));
+            let waker = state.unblocked.waker(token);
+            state.outlets.insert(token, Outlet::new(port, write, waker));
             let is_welcome = begin(state, token);
             if !is_welcome {
                 state.outlets.remove(&token);

@@ -19,7 +19,8 @@ use crate::storage::{Disk, Done};
 use crate::tls;
 use std::collections::{BTreeMap, VecDeque};
 use std::future::{pending, poll_fn};
-use std::io;
+use std::io::{self, ErrorKind};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use tokio::net::TcpListener;
@@ -109,6 +110,7 @@ fn start(settings: &Arc<Settings>, recovered: Recovered, disk: Box<dyn Disk>) ->
         dirty_servers: VecDeque::new(),
         dirty_clients: VecDeque::new(),
         flusher: None,
+        unblocked: Arc::default(),
         errands: Vec::new(),
         stats: Stats::new(now),
         began: now,
@@ -185,13 +187,26 @@ async fn bind_secure(settings: &Settings) -> Result<Option<(TcpListener, TlsAcce
 }
 
 async fn listen(port: &str, host: &Host, everywhere: bool) -> io::Result<TcpListener> {
-    let name = if everywhere { "0.0.0.0" } else { host.name.as_str() };
-    let listener = TcpListener::bind((name, host.port)).await;
+    let listener = bind(host, everywhere).await;
     match &listener {
         Ok(_) => tracing::info!("{port} port: {host}"),
         Err(error) => tracing::error!("{port} port {host} cannot be bound: {error}"),
     }
     listener
+}
+
+/// Everywhere means IPv6 and, through the same socket, IPv4, as for Apache's servers.
+pub(crate) async fn bind(host: &Host, everywhere: bool) -> io::Result<TcpListener> {
+    if !everywhere && !host.is_everywhere() {
+        return TcpListener::bind((host.name.as_str(), host.port)).await;
+    }
+    match TcpListener::bind((Ipv6Addr::UNSPECIFIED, host.port)).await {
+        Err(error) if ![ErrorKind::AddrInUse, ErrorKind::PermissionDenied].contains(&error.kind()) => {
+            // A machine without IPv6.
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, host.port)).await
+        }
+        bound => bound,
+    }
 }
 
 /// The ports for operators, if there are to be any.

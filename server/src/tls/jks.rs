@@ -43,7 +43,8 @@ pub fn is_store(bytes: &[u8]) -> bool {
 pub fn entries(bytes: &[u8], password: &str) -> Result<Vec<Entry>, Unread> {
     let password: Vec<u8> = password.encode_utf16().flat_map(u16::to_be_bytes).collect();
     let (body, digest) = bytes.split_last_chunk::<DIGEST_BYTES>().ok_or(Unread::Malformed)?;
-    if sha1(&[&password, SPICE, body]) != *digest {
+    // No fuzzer would ever come behind it.
+    if !cfg!(fuzzing) && sha1(&[&password, SPICE, body]) != *digest {
         return Err(Unread::Password);
     }
     let mut rest = Cursor(body);

@@ -9,17 +9,18 @@ mod verify;
 
 pub use subject::subject;
 
-use crate::config::{ClientAuth, Secure, Store};
+use crate::config::{ClientAuth, Secure, Store, StoreKind};
 use der::{BITS, INTEGER, OCTETS, SEQUENCE, element, take};
 use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::{TLS12, TLS13};
 use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 use std::fmt;
 use std::sync::Arc;
-use store::Content;
+use std::time::Duration;
 use verify::IssuedClients;
 
 /// What is wrong with a store, and the line that names it.
@@ -59,6 +60,21 @@ pub fn load(secure: &Secure) -> Result<Arc<ServerConfig>, Wrong> {
     Ok(Arc::new(config))
 }
 
+/// Reads a store's bytes as servers do, and what is in it as far as nobody has to be trusted for it. For fuzzing.
+#[doc(hidden)]
+pub fn examine(bytes: &[u8], kind: StoreKind, password: &str) -> Result<(), String> {
+    let content = store::decode(bytes, kind, password, "ssl.keyStore")?;
+    for certificate in &content.trusted {
+        drop(subject(certificate));
+    }
+    if let Ok(roots) = verifier_of(content.trusted.clone(), ClientAuth::Need, Arc::new(ring::default_provider())) {
+        for leaf in &content.trusted {
+            drop(roots.verify_client_cert(leaf, &content.trusted, UnixTime::since_unix_epoch(Duration::ZERO)));
+        }
+    }
+    certified(content.identities, &ring::default_provider()).map(drop)
+}
+
 /// The suites that are wanted, in the order of preference that the library has.
 fn provider(wanted: &[String]) -> Result<CryptoProvider, Wrong> {
     let mut provider = ring::default_provider();
@@ -77,24 +93,26 @@ fn provider(wanted: &[String]) -> Result<CryptoProvider, Wrong> {
 
 /// The key, and the certificates that say whose it is.
 fn identity(store: &Store, provider: &CryptoProvider) -> Result<CertifiedKey, Wrong> {
-    let wrong = |text: &str| wrong(store, text);
-    let Content { mut identities, .. } = store::read(store)?;
+    certified(store::read(store)?.identities, provider).map_err(|text| wrong(store, &text))
+}
+
+fn certified(mut identities: Vec<Identity>, provider: &CryptoProvider) -> Result<CertifiedKey, String> {
     let identity = match identities.len() {
-        0 => return Err(wrong("it has no private key: expected this server's")),
+        0 => return Err("it has no private key: expected this server's".into()),
         _ => identities.swap_remove(0),
     };
-    let leaf = identity.chain.first().ok_or_else(|| wrong("its private key has no certificate: expected one"))?;
+    let leaf = identity.chain.first().ok_or("its private key has no certificate: expected one")?;
     let Some(public) = subject::public_key(leaf) else {
-        return Err(wrong("its certificate cannot be read: expected one by X.509"));
+        return Err("its certificate cannot be read: expected one by X.509".into());
     };
     let loaded = provider.key_provider.load_private_key(identity.key.clone_key());
     let key = loaded.or_else(|error| {
         let whole = with_public_key(&identity.key, &public).ok_or(error)?;
         provider.key_provider.load_private_key(whole)
     });
-    let key = key.map_err(|error| wrong(&format!("its private key cannot be used: {error}")))?;
+    let key = key.map_err(|error| format!("its private key cannot be used: {error}"))?;
     if key.public_key().is_some_and(|of_key| *of_key != *public) {
-        return Err(wrong("its certificate is of another key: expected the certificate of its private key first"));
+        return Err("its certificate is of another key: expected the certificate of its private key first".into());
     }
     Ok(CertifiedKey::new(identity.chain, key))
 }
@@ -120,21 +138,31 @@ fn with_public_key(key: &PrivateKeyDer<'_>, public: &[u8]) -> Option<PrivateKeyD
 }
 
 fn verifier(store: &Store, wanted: ClientAuth, provider: Arc<CryptoProvider>) -> Result<IssuedClients, Wrong> {
-    let wrong = |text: &str| wrong(store, text);
-    let Content { trusted, .. } = store::read(store)?;
+    verifier_of(store::read(store)?.trusted, wanted, provider).map_err(|text| wrong(store, &text))
+}
+
+fn verifier_of(
+    trusted: Vec<CertificateDer<'static>>,
+    wanted: ClientAuth,
+    provider: Arc<CryptoProvider>,
+) -> Result<IssuedClients, String> {
     if trusted.is_empty() {
-        return Err(wrong("it has no trusted certificate: expected those of who issues clients' certificates"));
-    }
-    let mut roots = RootCertStore::empty();
-    for certificate in &trusted {
-        let added = roots.add(certificate.clone());
-        added.map_err(|error| wrong(&format!("one of its certificates cannot be used: {error}")))?;
+        return Err("it has no trusted certificate: expected those of who issues clients' certificates".into());
     }
     let algorithms = provider.signature_verification_algorithms;
-    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots(&trusted)?), provider);
     let builder = if wanted == ClientAuth::Want { builder.allow_unauthenticated() } else { builder };
-    let inner = builder.build().map_err(|error| wrong(&error.to_string()))?;
+    let inner = builder.build().map_err(|error| error.to_string())?;
     Ok(IssuedClients::new(inner, trusted, algorithms))
+}
+
+fn roots(trusted: &[CertificateDer<'static>]) -> Result<RootCertStore, String> {
+    let mut roots = RootCertStore::empty();
+    for certificate in trusted {
+        let added = roots.add(certificate.clone());
+        added.map_err(|error| format!("one of its certificates cannot be used: {error}"))?;
+    }
+    Ok(roots)
 }
 
 fn wrong(store: &Store, text: &str) -> Wrong {

@@ -19,16 +19,20 @@ pub struct Content {
 #[expect(clippy::disallowed_methods, reason = "stores are read before anything runs, like the configuration")]
 pub fn read(store: &Store) -> Result<Content, Wrong> {
     let bytes = std::fs::read(&store.path).map_err(|error| wrong(store, &format!("it cannot be read: {error}")))?;
-    let password = store.password.reveal();
-    let content = match store.kind {
-        StoreKind::Pem => of_pem(&bytes, password),
-        StoreKind::Pkcs12 => of_pkcs12(&bytes, password, store.key),
-        StoreKind::Jks if jks::is_store(&bytes) => of_jks(&bytes, password, store.key),
-        // As Java's, whose tools have written PKCS#12 into files of this name for years.
-        StoreKind::Jks if bytes.first() == Some(&super::der::SEQUENCE) => of_pkcs12(&bytes, password, store.key),
-        StoreKind::Jks => Err(format!("it is no key store of Java's: expected one, or {}.type", store.key)),
-    };
+    let content = decode(&bytes, store.kind, store.password.reveal(), store.key);
     content.map_err(|text| wrong(store, &text))
+}
+
+/// What these bytes hold; `key` is the beginning of the keys that name the store.
+pub fn decode(bytes: &[u8], kind: StoreKind, password: &str, key: &str) -> Result<Content, String> {
+    match kind {
+        StoreKind::Pem => of_pem(bytes, password),
+        StoreKind::Pkcs12 => of_pkcs12(bytes, password, key),
+        StoreKind::Jks if jks::is_store(bytes) => of_jks(bytes, password, key),
+        // As Java's, whose tools have written PKCS#12 into files of this name for years.
+        StoreKind::Jks if bytes.first() == Some(&super::der::SEQUENCE) => of_pkcs12(bytes, password, key),
+        StoreKind::Jks => Err(format!("it is no key store of Java's: expected one, or {key}.type")),
+    }
 }
 
 fn of_jks(bytes: &[u8], password: &str, key: &str) -> Result<Content, String> {

@@ -96,6 +96,13 @@ fn parse<'a>(bytes: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, Certi
     }
 }
 
+/// The key of a certificate of the first version; that of others is the library's business.
+fn key_of_v1<'a>(certificate: &'a CertificateDer<'_>) -> Result<Option<SubjectPublicKeyInfoDer<'a>>, CertificateError> {
+    let leaf = parse(certificate)?;
+    let key = leaf.tbs_certificate.subject_pki.raw;
+    Ok((leaf.tbs_certificate.version == X509Version::V1).then(|| SubjectPublicKeyInfoDer::from(key)))
+}
+
 fn is_in_time(certificate: &X509Certificate<'_>, now: UnixTime) -> Result<(), CertificateError> {
     let now = i64::try_from(now.as_secs()).map_err(|_| CertificateError::BadEncoding)?;
     let validity = certificate.validity();
@@ -145,11 +152,9 @@ impl ClientCertVerifier for IssuedClients {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let leaf = parse(certificate)?;
-        if leaf.version() != X509Version::V1 {
+        let Some(key) = key_of_v1(certificate)? else {
             return self.inner.verify_tls12_signature(message, certificate, signed);
-        }
-        let key = SubjectPublicKeyInfoDer::from(leaf.public_key().raw);
+        };
         let key = RawPublicKeyEntity::try_from(&key).map_err(|_| CertificateError::BadEncoding)?;
         let known = self.algorithms.mapping.iter().find(|(scheme, _)| *scheme == signed.scheme);
         let (_, known) = known.ok_or(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme)?;
@@ -165,11 +170,9 @@ impl ClientCertVerifier for IssuedClients {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let leaf = parse(certificate)?;
-        if leaf.version() != X509Version::V1 {
+        let Some(key) = key_of_v1(certificate)? else {
             return self.inner.verify_tls13_signature(message, certificate, signed);
-        }
-        let key = SubjectPublicKeyInfoDer::from(leaf.public_key().raw);
+        };
         verify_tls13_signature_with_raw_key(message, &key, signed, &self.algorithms)
     }
 
@@ -177,3 +180,6 @@ impl ClientCertVerifier for IssuedClients {
         self.inner.supported_verify_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests;

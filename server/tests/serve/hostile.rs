@@ -5,9 +5,11 @@ use crate::client::Client;
 use crate::process::{PATIENCE, Scratch, Server, free_ports};
 use std::fs;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 use zabra_client::CreateMode;
+use zabra_core::wire::records::{AddWatchRequest, ConnectRequest, ReadRequest, RequestHeader};
+use zabra_core::wire::{Jute, Op};
 
 /// A lone server that takes any number of connections, and a client of it.
 fn open_house(scratch: &Scratch, more: &str) -> (Server, Client) {
@@ -64,14 +66,107 @@ fn a_length_of_two_gibibytes_takes_no_memory() {
     client.demand(Client::set("/h", b"x"));
 }
 
-/// `ZABRA_CONNECTIONS=1000000` for more of them.
+/// Requests of one client that reads no answer: a session, and its reads.
+fn greedy(path: &str, reads: i32) -> Vec<u8> {
+    let password = Some(&[0; 16][..]);
+    let hello = ConnectRequest {
+        protocol: 0,
+        last_zxid_seen: 0,
+        timeout_ms: 60_000,
+        session: 0,
+        password,
+        read_only: Some(false),
+    };
+    let mut frames = vec![hello.to_bytes()];
+    for xid in 1..=reads {
+        let mut frame = RequestHeader { xid, op: Op::GET_DATA }.to_bytes();
+        ReadRequest { path: path.as_bytes(), watch: false }.encode(&mut frame);
+        frames.push(frame);
+    }
+    frames.iter().flat_map(|frame| [&u32::try_from(frame.len()).unwrap().to_be_bytes()[..], frame].concat()).collect()
+}
+
+/// More of them than the flusher writes to in one turn.
+#[test]
+fn clients_that_never_read_cost_a_bounded_amount_and_no_time() {
+    const CLIENTS: u64 = 300;
+    let scratch = Scratch::new("deaf");
+    let (server, mut client) = open_house(&scratch, "maxClientCnxns=0\n");
+    client.create("/large", &[7; 200_000], CreateMode::Persistent);
+    let before = server.resident_kib();
+    let requests = greedy("/large", 100);
+    let deaf: Vec<TcpStream> = (0..CLIENTS).map(|_| TcpStream::connect(server.client).unwrap()).collect();
+    for mut stream in &deaf {
+        // What the server does not take, the kernel keeps.
+        stream.set_nonblocking(true).unwrap();
+        assert!(stream.write(&requests).unwrap() > 0);
+        client.demand(Client::set("/h", b"others are served"));
+    }
+    let deadline = Instant::now() + PATIENCE;
+    while log(&scratch).matches("a client does not read: its requests wait").count() < CLIENTS as usize {
+        assert!(Instant::now() < deadline, "{}", log(&scratch));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let grown = server.resident_kib().saturating_sub(before);
+    // So much waits for each, and one answer more; the turn of a buffer takes as much again.
+    assert!(grown < CLIENTS * 2 * (1200 + 200), "{grown} KiB more for {CLIENTS} clients");
+    let spent = server.cpu_ticks();
+    std::thread::sleep(Duration::from_secs(2));
+    let spent = server.cpu_ticks() - spent;
+    assert!(spent < 40, "{spent} hundredths of a second for clients that wait");
+    client.demand(Client::set("/h", b"still"));
+    drop(deaf);
+    assert_eq!(client.attached, 1);
+}
+
+/// What others are told of goes to a client that does not read as well, and is not asked for by it.
+#[test]
+fn a_client_that_reads_no_event_is_given_up() {
+    let scratch = Scratch::new("events");
+    let (server, mut client) = open_house(&scratch, "maxClientCnxns=0\n");
+    // Each event carries the path, which is as long as may be.
+    let path = format!("/{}", "x".repeat(200_000));
+    let mut deaf = TcpStream::connect(server.client).unwrap();
+    let mut frames = greedy("/h", 1);
+    let mut watch = RequestHeader { xid: 2, op: Op::ADD_WATCH }.to_bytes();
+    AddWatchRequest { path: path.as_bytes(), mode: 0 }.encode(&mut watch);
+    frames.extend_from_slice(&u32::try_from(watch.len()).unwrap().to_be_bytes());
+    frames.extend_from_slice(&watch);
+    deaf.write_all(&frames).unwrap();
+    client.create(&path, b"", CreateMode::Persistent);
+    let deadline = Instant::now() + PATIENCE;
+    while !log(&scratch).contains("a client that does not read is given up") {
+        assert!(Instant::now() < deadline, "{}", log(&scratch));
+        client.demand(Client::set(&path, b"another event"));
+    }
+    assert!(server.resident_kib() < 400 << 10, "{} KiB", server.resident_kib());
+    assert_eq!(client.attached, 1);
+}
+
+#[test]
+fn a_server_that_listens_everywhere_is_reached_by_ipv4_and_by_ipv6() {
+    let scratch = Scratch::new("both");
+    let (server, mut client) = open_house(&scratch, "clientPortAddress=0.0.0.0\n");
+    client.demand(Client::set("/h", b"by IPv4"));
+    if TcpListener::bind("[::1]:0").is_err() {
+        return;
+    }
+    let mut stream = TcpStream::connect(("::1", server.client.port())).unwrap();
+    stream.write_all(b"ruok").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert_eq!(answer, "imok");
+}
+
+/// `ZABRA_CONNECTIONS=1000000` for more of them: to several addresses of the loopback, for one has too few ports.
 #[test]
 fn very_many_short_connections_leave_nothing_behind() {
     let scratch = Scratch::new("tiny");
-    let (server, mut client) = open_house(&scratch, "maxClientCnxns=0\n");
+    let (server, mut client) = open_house(&scratch, "maxClientCnxns=0\nclientPortAddress=0.0.0.0\n");
+    let port = server.client.port();
     let asked = std::env::var("ZABRA_CONNECTIONS").map_or(10_000, |text| text.parse().unwrap());
     let short = |n: u32| {
-        let mut stream = TcpStream::connect(server.client).unwrap();
+        let mut stream = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1 + (n / 2 % 32) as u8], port))).unwrap();
         if n.is_multiple_of(2) {
             stream.write_all(b"ruok").unwrap();
             stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -80,13 +175,21 @@ fn very_many_short_connections_leave_nothing_behind() {
     };
     (0..1000).for_each(short);
     let before = server.resident_kib();
+    let (mut peak, mut slowest, began) = (before, Duration::ZERO, Instant::now());
     for n in 0..asked {
         short(n);
         if n % 1000 == 0 {
+            let asked = Instant::now();
             client.demand(Client::set("/h", b"others are served"));
+            slowest = slowest.max(asked.elapsed());
+            peak = peak.max(server.resident_kib());
         }
     }
     let grown = server.resident_kib().saturating_sub(before);
+    println!(
+        "{asked} connections in {:?}: {before} KiB before, {peak} at most; others' slowest write {slowest:?}",
+        began.elapsed()
+    );
     assert!(grown < 16 << 10, "{grown} KiB more after {asked} connections");
     assert_eq!(client.attached, 1);
 }

@@ -4,6 +4,7 @@ use crate::contract::{Action, Cx, Event, Resigned, Timer};
 use crate::id::{ConnId, SessionId, Zxid};
 use crate::log::Record;
 use crate::rule::{Rule, Rules};
+use crate::wire::Op;
 use crate::zab::effect::{Effect, Next};
 use crate::zab::leader::{Kind, Leading, LearnerStage};
 use crate::zab::ledger::Ledger;
@@ -201,6 +202,9 @@ impl Leading {
         if !self.is_established() || !self.learners[&conn].stage.is_synced() {
             cx.report(Event::PacketIgnored { packet: "REQUEST" });
             return Next::Stay;
+        }
+        if request.op == Op::SYNC && self.syncs_of(conn) >= cx.config.limits.syncs {
+            return self.refuse(cx, conn, "more syncs of a learner than may wait", effects);
         }
         effects.push(Effect::Forwarded { conn, request });
         Next::Stay

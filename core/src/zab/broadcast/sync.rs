@@ -53,6 +53,11 @@ impl Leading {
         self.answer_syncs(cx, effects);
     }
 
+    /// How many of a learner wait.
+    pub(super) fn syncs_of(&self, conn: ConnId) -> usize {
+        self.syncs.iter().filter(|sync| sync.origin == Some(conn)).count()
+    }
+
     /// Everything up to `committed` is committed, and its delivery stands in `effects`.
     pub(in crate::zab) fn note_commit_in_syncs<R: Rules>(
         &mut self,

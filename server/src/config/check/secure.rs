@@ -54,7 +54,8 @@ impl Check {
             }
             return None;
         };
-        let name = self.entries.get("secureClientPortAddress").map_or("0.0.0.0".into(), |entry| entry.value.clone());
+        let name =
+            self.entries.get("secureClientPortAddress").map_or("0.0.0.0".into(), |entry| Host::plain(&entry.value));
         let client_auth = self.client_auth();
         let key_store = self.store("ssl.keyStore", &open);
         if key_store.is_none() && !self.entries.contains_key("ssl.keyStore.location") {
