@@ -1,6 +1,6 @@
 //! Which moves a state of the plain model has, in an order that the interned explorer keeps too.
 
-use crate::election::looking;
+use crate::election::{elect, looking};
 use crate::scope::{Kind, Meddling};
 use crate::service;
 use crate::state::State;
@@ -163,19 +163,28 @@ fn concerns(coming: &Move, server: ServerId) -> bool {
 /// Where nothing else can happen a vote is said again, and the wait for a leader ends; where messages travel, at any time, as
 /// a budget has it. An election ends in discovery: there it is only the budget's.
 fn limits(kind: Kind, state: &State, moves: &mut Vec<Move>) {
-    let waiting = || state.world.servers().filter(|s| state.world.machine(*s).armed(Timer::InitLimit).is_some());
-    let nothing = moves.is_empty();
-    if kind.talks() && nothing {
-        let fire = |server| Move::Step(Step::Fire { server, timer: Timer::Notification });
-        moves.extend(state.world.servers().filter(|s| could_repeat(state, *s)).map(fire));
+    let waiting: Vec<ServerId> =
+        state.world.servers().filter(|s| state.world.machine(*s).armed(Timer::InitLimit).is_some()).collect();
+    if kind.talks() {
+        let nothing = moves.is_empty();
+        if nothing {
+            let fire = |server| Move::Step(Step::Fire { server, timer: Timer::Notification });
+            moves.extend(state.world.servers().filter(|s| could_repeat(state, *s)).map(fire));
+        }
+        if (nothing && kind.connects()) || state.budget.timeouts > 0 {
+            moves.extend(waiting.into_iter().map(|server| Move::Early(server, Timer::InitLimit)));
+        }
+    } else if !waiting.is_empty() && is_stuck(state, moves) {
+        let fire = |server| Move::Step(Step::Fire { server, timer: Timer::InitLimit });
+        moves.extend(waiting.into_iter().map(fire));
     }
-    let stuck = nothing && kind.connects();
-    if !kind.talks() && stuck {
-        moves.extend(waiting().map(|server| Move::Step(Step::Fire { server, timer: Timer::InitLimit })));
-    }
-    if kind.talks() && (stuck || state.budget.timeouts > 0) {
-        moves.extend(waiting().map(|server| Move::Early(server, Timer::InitLimit)));
-    }
+}
+
+/// Whether nothing comes of any of these moves: they are elections in which everybody goes on looking. Of one that no
+/// budget allows that is not known.
+fn is_stuck(state: &State, moves: &[Move]) -> bool {
+    let fails = |who| state.budget.elections > 0 && !elect(&mut state.clone(), who);
+    moves.iter().all(|made| matches!(made, Move::Elect(who) if fails(*who)))
 }
 
 /// Whether this server looks and has said its vote.

@@ -37,7 +37,7 @@ fn a_write_has_the_same_local_states() {
 
 #[test]
 fn a_crash_has_the_same_local_states() {
-    agrees(budget(0, 1, 0, 3), 44_912, 86_184);
+    agrees(budget(0, 1, 0, 3), 49_198, 93_875);
 }
 
 #[test]

@@ -38,8 +38,8 @@ fn one_write_agrees_in_every_order() {
 
 #[test]
 fn one_crash_at_any_moment_loses_nothing() {
-    // A reign ends when a learner says that it accepted a later epoch: a tenth more states than without.
-    exhausts(CRASH, 142_613, 268_004, 9104);
+    // Patience ends beside one who looks in vain: 10,580 more states than while that kept everybody waiting.
+    exhausts(CRASH, 153_193, 286_984, 9404);
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn a_write_has_the_plain_models_states() {
 
 #[test]
 fn a_crash_has_the_plain_models_states() {
-    agrees(CRASH, 142_613, 268_004, 9104);
+    agrees(CRASH, 153_193, 286_984, 9404);
 }
 
 #[test]

@@ -261,7 +261,7 @@ impl Now {
 
     /// Whether somebody waits for a leader or for followers.
     fn waits<K: Known>(&self, known: &K) -> bool {
-        self.machines().iter().any(|id| known.parts().machine(*id).limit)
+        self.waiting(known).next().is_some()
     }
 }
 

@@ -31,7 +31,7 @@ fn walk(model: &Plain, parts: &mut Parts, lots: &mut Lots) -> usize {
     for _ in 0..MOVES_MAX {
         let (mut actions, mut acts) = (Vec::new(), Vec::new());
         model.actions(&plain, &mut actions);
-        now.acts(&Learner(parts), &mut acts);
+        now.acts(&mut Learner(parts), &mut acts);
         assert_eq!(actions.len(), acts.len(), "{actions:?} are not {acts:?}");
         if acts.is_empty() {
             break;

@@ -391,15 +391,27 @@ impl Now {
         Ok(true)
     }
 
-    fn elect<K: Known>(&mut self, who: ServerSet, known: &mut K) -> Result<bool, Miss> {
+    /// What comes of an election among these.
+    fn election<K: Known>(&self, who: ServerSet, known: &mut K) -> Result<Id, Miss> {
         let mut state = [0; SERVERS_MAX + 1];
         let count = self.shape.servers;
         state[..count].copy_from_slice(self.machines());
         state[count] = self.bundles[0];
-        let election = known.elect(&state[..=count], who)?;
+        known.elect(&state[..=count], who)
+    }
+
+    /// Whether anybody would leave LOOKING.
+    fn would_elect<K: Known>(&self, who: ServerSet, known: &mut K) -> bool {
+        let election = self.election(who, known).expect("whoever may ask knows everything");
+        known.parts().elected(election).left
+    }
+
+    fn elect<K: Known>(&mut self, who: ServerSet, known: &mut K) -> Result<bool, Miss> {
+        let election = self.election(who, known)?;
         if !known.parts().elected(election).left {
             return Ok(false);
         }
+        let count = self.shape.servers;
         self.machines[..count].copy_from_slice(&known.parts().elected(election).machines);
         // What was said to those outside is not heard: each election is a conversation of its own.
         for n in 0..known.parts().elected(election).reactions.len() {

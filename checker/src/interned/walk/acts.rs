@@ -82,7 +82,7 @@ impl Act {
 
 impl Now {
     /// Every move, in the plain model's order.
-    pub fn acts<K: Known>(&self, known: &K, acts: &mut Vec<Act>) {
+    pub fn acts<K: Known>(&self, known: &mut K, acts: &mut Vec<Act>) {
         acts.clear();
         let parts = known.parts();
         if parts.violated(self.ghost) || self.objected(known) {
@@ -109,7 +109,7 @@ impl Now {
         self.submissions(known, acts);
         self.limits(known, acts);
         self.retries(known, acts);
-        acts.extend(self.servers().filter(|s| !parts.machine(self.machine(*s)).up).map(Act::Restart));
+        acts.extend(self.servers().filter(|s| !known.parts().machine(self.machine(*s)).up).map(Act::Restart));
         self.faults(known, acts);
     }
 
@@ -154,19 +154,34 @@ impl Now {
         }
     }
 
-    fn limits<K: Known>(&self, known: &K, acts: &mut Vec<Act>) {
-        let (kind, nothing) = (self.shape.kind, acts.is_empty());
-        if kind.talks() && nothing {
-            let again = self.servers().filter(|s| known.parts().machine(self.machine(*s)).again);
-            acts.extend(again.map(|server| Act::Fire(server, Timer::Notification)));
+    fn limits<K: Known>(&self, known: &mut K, acts: &mut Vec<Act>) {
+        let kind = self.shape.kind;
+        if kind.talks() {
+            let nothing = acts.is_empty();
+            if nothing {
+                let again = self.servers().filter(|s| known.parts().machine(self.machine(*s)).again);
+                acts.extend(again.map(|server| Act::Fire(server, Timer::Notification)));
+            }
+            if (nothing && kind.connects()) || self.budget.timeouts > 0 {
+                acts.extend(self.waiting(known).map(|server| Act::Early(server, Timer::InitLimit)));
+            }
+        } else if self.waiting(known).next().is_some() && self.is_stuck(known, acts) {
+            acts.extend(self.waiting(known).map(|server| Act::Fire(server, Timer::InitLimit)));
         }
-        let stuck = nothing && kind.connects();
-        let waiting = self.servers().filter(|s| known.parts().machine(self.machine(*s)).limit);
-        if kind.talks() && (stuck || self.budget.timeouts > 0) {
-            acts.extend(waiting.map(|server| Act::Early(server, Timer::InitLimit)));
-        } else if !kind.talks() && stuck {
-            acts.extend(waiting.map(|server| Act::Fire(server, Timer::InitLimit)));
-        }
+    }
+
+    /// Who waits for a leader or for followers.
+    pub fn waiting<K: Known>(&self, known: &K) -> impl Iterator<Item = ServerId> {
+        self.servers().filter(|s| known.parts().machine(self.machine(*s)).limit)
+    }
+
+    /// Whether nothing comes of any of these moves: they are elections in which everybody goes on looking. Of one that
+    /// no budget allows that is not known.
+    fn is_stuck<K: Known>(&self, known: &mut K, acts: &[Act]) -> bool {
+        let elections = acts.iter().all(|act| matches!(act, Act::Elect(_)));
+        elections
+            && (acts.is_empty() || self.budget.elections > 0)
+            && acts.iter().all(|act| matches!(act, Act::Elect(who) if !self.would_elect(*who, known)))
     }
 
     fn messages<K: Known>(&self, known: &K, acts: &mut Vec<Act>) {
