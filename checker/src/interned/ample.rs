@@ -7,7 +7,7 @@
 //! holds against another server.
 
 use super::index::hash_words;
-use super::parts::{Front, Known, Miss};
+use super::parts::{Front, Known};
 use super::react::{Concerns, Stimulus};
 use super::walk::{Act, Came, Now, WORDS_MAX};
 use crate::scope::Budget;
@@ -15,10 +15,10 @@ use zabra_core::id::ServerId;
 use zabra_sim::link::{End, Side};
 
 /// The server whose moves are enough here, if there is one; one with a single move rather than others.
-pub fn choose<K: Known>(now: &Now, acts: &[Act], known: &mut K) -> Result<Option<ServerId>, Miss> {
+pub fn choose<K: Known>(now: &Now, acts: &[Act], known: &mut K) -> Option<ServerId> {
     let Budget { elections, timeouts, .. } = now.budget;
     if now.budget.faults() || timeouts > 0 || !now.shape.kind.connects() || now.budget.meddles() {
-        return Ok(None);
+        return None;
     }
     // Where election messages travel there is always an election left.
     let elects = elections > 0 || now.shape.kind.talks();
@@ -32,14 +32,14 @@ pub fn choose<K: Known>(now: &Now, acts: &[Act], known: &mut K) -> Result<Option
         }
         // Whoever looks may elect; whoever elects may join a leader.
         let follows = !elects || known.parts().machine(now.machine(server)).follows;
-        if follows && around.may_be_alone(server) && is_quiet(now, server, acts, elects, known)? {
+        if follows && around.may_be_alone(server) && is_quiet(now, server, acts, elects, known) {
             if moves == 1 {
-                return Ok(Some(server));
+                return Some(server);
             }
             several = Some(server);
         }
     }
-    Ok(several)
+    several
 }
 
 /// What a run has passed.
@@ -59,20 +59,20 @@ pub fn run<K: Known>(
     acts: &mut Vec<Act>,
     mut shortcut: impl FnMut(&mut Now) -> bool,
     mut tell: impl FnMut(usize),
-) -> Result<Passed, Miss> {
+) -> Passed {
     let mut passed = Passed::default();
     while !now.budget.faults() && !shortcut(now) {
         now.acts(known, acts);
-        let Some(server) = choose(now, acts, known)? else { break };
+        let Some(server) = choose(now, acts, known) else { break };
         let mut enough = (0..acts.len()).filter(|at| server_of(now, acts[*at], known) == Some(server));
         let (Some(only), None) = (enough.next(), enough.next()) else { break };
         passed.states += 1;
         passed.reached |= now.reached(known);
         tell(only);
-        let came = now.make(acts[only], known)?;
+        let came = now.make(acts[only], known);
         assert_eq!(came, Came::State, "deliveries, completions and starts apply");
     }
-    Ok(passed)
+    passed
 }
 
 /// Where runs have led lately, for they meet.
@@ -92,7 +92,7 @@ const SLOTS: usize = 1 << 16;
 
 impl Trail {
     /// As [`run`], where it has not led before.
-    pub fn run<K: Known>(&mut self, now: &mut Now, known: &mut K, acts: &mut Vec<Act>) -> Result<Passed, Miss> {
+    pub fn run<K: Known>(&mut self, now: &mut Now, known: &mut K, acts: &mut Vec<Act>) -> Passed {
         self.way.clear();
         self.slots.resize(SLOTS, None);
         let (slots, way) = (&self.slots, &mut self.way);
@@ -105,11 +105,11 @@ impl Trail {
             way.push(from);
             found.is_some()
         };
-        let passed = run(now, known, acts, shortcut, |_| {})?;
+        let passed = run(now, known, acts, shortcut, |_| {});
         if let Some(to) = words(now) {
             self.way.drain(..).for_each(|from| self.slots[slot(&from)] = Some((from, to)));
         }
-        Ok(passed)
+        passed
     }
 }
 
@@ -223,7 +223,7 @@ fn bit(server: ServerId) -> u8 {
 
 /// Whether all that can happen at the server concerns those only who get what it sends; or, when
 /// nobody elects any more, changes its role as well.
-fn is_quiet<K: Known>(now: &Now, server: ServerId, acts: &[Act], elects: bool, known: &mut K) -> Result<bool, Miss> {
+fn is_quiet<K: Known>(now: &Now, server: ServerId, acts: &[Act], elects: bool, known: &mut K) -> bool {
     let most = if elects { Concerns::Receivers } else { Concerns::Voters };
     for act in acts {
         if server_of(now, *act, known) != Some(server) {
@@ -232,11 +232,11 @@ fn is_quiet<K: Known>(now: &Now, server: ServerId, acts: &[Act], elects: bool, k
         let stimulus = match *act {
             Act::Deliver { at, to } => {
                 let facts = known.parts().cable(now.cables()[usize::from(at)].1);
-                let End::Open { slot } = facts.states[to as usize] else { return Ok(false) };
+                let End::Open { slot } = facts.states[to as usize] else { return false };
                 match facts.fronts[to as usize] {
                     Some(Front::Carry(packet)) => Stimulus::Packet { slot, packet },
                     Some(Front::End | Front::Lost) => Stimulus::Broken { slot },
-                    Some(Front::Syn | Front::Accept | Front::Refuse) | None => return Ok(false),
+                    Some(Front::Syn | Front::Accept | Front::Refuse) | None => return false,
                 }
             }
             Act::Complete(_, job) => Stimulus::Complete(job),
@@ -255,12 +255,12 @@ fn is_quiet<K: Known>(now: &Now, server: ServerId, acts: &[Act], elects: bool, k
             | Act::Submit(_)
             | Act::Retry(_)
             | Act::Learn(_)
-            | Act::BreakLine(_) => return Ok(false),
+            | Act::BreakLine(_) => return false,
         };
-        let reaction = known.react(now.machine(server), stimulus)?;
+        let reaction = known.react(now.machine(server), stimulus);
         if known.parts().reaction(reaction).concerns > most {
-            return Ok(false);
+            return false;
         }
     }
-    Ok(true)
+    true
 }

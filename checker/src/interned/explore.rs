@@ -8,7 +8,7 @@ use super::ample::{self, Passed, Trail};
 use super::faults::{self, Choice};
 use super::guests;
 use super::index::Id;
-use super::parts::{Asker, Ghost, Known, Learner, Memory, Miss, Parts, Sizes};
+use super::parts::{Asker, Ghost, Known, Learner, Memory, Parts, Sizes};
 use super::spent;
 use super::store::{Batch, Shard, place};
 use super::walk::{Act, Came, Now, Shape, WORDS_MAX};
@@ -318,8 +318,7 @@ impl Explorer {
                     break;
                 }
                 for local in start..(start + SHARE).min(end) {
-                    let expanded = hand.expand(explorer.name(shard, local), &ground, &mut asker);
-                    expanded.expect("whoever may ask knows everything");
+                    hand.expand(explorer.name(shard, local), &ground, &mut asker);
                 }
             }
             hand.memory = memory;
@@ -416,13 +415,12 @@ impl Explorer {
         for choice in choices {
             let mut next = now;
             let mut way = vec![choice.at];
-            if next.choose(choice, learner) != Ok(Came::State) {
+            if next.choose(choice, learner) != Came::State {
                 continue;
             }
             way.extend(choice.learns.map(|side| now.place_of_learning(choice.act, side, learner)));
             if passes {
-                ample::run(&mut next, learner, &mut ahead, |_| false, |at| way.push(at))
-                    .expect("whoever may ask knows everything");
+                ample::run(&mut next, learner, &mut ahead, |_| false, |at| way.push(at));
             }
             let words = next.pack(&mut [0; WORDS_MAX]).to_vec();
             if self.shards[(child % shards) as usize].is(child / shards, &words) {
@@ -440,7 +438,7 @@ impl Explorer {
         let learner = &mut Learner(self.parts.get_mut().expect("no thread has panicked"));
         let kept = |now: &Now, learner: &mut Learner<'_>| {
             let (mut kept, mut words) = (*now, [0; WORDS_MAX]);
-            kept.forget(learner).expect("a learner knows everything");
+            kept.forget(learner);
             kept.pack(&mut words).to_vec()
         };
         for _ in 0..FORGOTTEN_MAX {
@@ -449,7 +447,7 @@ impl Explorer {
             now.acts(learner, &mut acts);
             for (at, act) in acts.iter().enumerate() {
                 let mut next = *now;
-                if next.make(*act, learner) != Ok(Came::State) {
+                if next.make(*act, learner) != Came::State {
                     continue;
                 }
                 let after = kept(&next, learner);
@@ -484,19 +482,18 @@ impl Hand {
     }
 
     /// Makes the moves of a state.
-    fn expand<K: Known>(&mut self, state: u32, ground: &Ground<'_>, known: &mut K) -> Result<(), Miss> {
+    fn expand<K: Known>(&mut self, state: u32, ground: &Ground<'_>, known: &mut K) {
         let now = Now::unpack(ground.words(state), ground.shape);
         let mut choices = std::mem::take(&mut self.choices);
-        self.choose(&now, ground.moved(state), ground, known, &mut choices)?;
+        self.choose(&now, ground.moved(state), ground, known, &mut choices);
         for choice in &choices {
-            match self.step(state, now, *choice, ground, known)? {
+            match self.step(state, now, *choice, ground, known) {
                 Came::State => self.tally.transitions += 1,
                 Came::Nothing => {}
                 Came::Cut => self.tally.cut += 1,
             }
         }
         self.choices = choices;
-        Ok(())
     }
 
     /// The moves that are to be made of a state.
@@ -507,7 +504,7 @@ impl Hand {
         ground: &Ground<'_>,
         known: &mut K,
         choices: &mut Vec<Choice>,
-    ) -> Result<(), Miss> {
+    ) {
         choices.clear();
         now.acts(known, &mut self.acts);
         self.tally.reached |= now.reached(known);
@@ -515,7 +512,7 @@ impl Hand {
         let all = self.acts.iter().enumerate().map(|(at, act)| Choice::of(at, *act));
         if !ground.reduce {
             choices.extend(all);
-        } else if let Some(server) = ample::choose(now, &self.acts, known)? {
+        } else if let Some(server) = ample::choose(now, &self.acts, known) {
             choices.extend(all.filter(|choice| ample::server_of(now, choice.act, known) == Some(server)));
             self.tally.reduced += 1;
         } else if ground.shape.kind.talks() {
@@ -524,41 +521,33 @@ impl Hand {
         } else {
             faults::choices(now, &self.acts, moved, known, choices);
         }
-        Ok(())
     }
 
     /// Makes a move, and those that follow by themselves.
-    fn step<K: Known>(
-        &mut self,
-        parent: u32,
-        now: Now,
-        choice: Choice,
-        ground: &Ground<'_>,
-        known: &mut K,
-    ) -> Result<Came, Miss> {
+    fn step<K: Known>(&mut self, parent: u32, now: Now, choice: Choice, ground: &Ground<'_>, known: &mut K) -> Came {
         let (mut next, mut buffer) = (now, [0; WORDS_MAX]);
-        let came = next.choose(choice, known)?;
+        let came = next.choose(choice, known);
         if came != Came::State {
-            return Ok(came);
+            return came;
         }
         if ground.forget {
-            next.forget(known)?;
+            next.forget(known);
         }
         let mut words = next.pack(&mut buffer);
         let (mut hash, mut shard) = place(words, self.found.len());
         if !ground.reduce || ground.shape.kind.talks() {
             self.found[shard].push(hash, parent, faults::ALL, words);
-            return Ok(came);
+            return came;
         }
         if ground.shards[shard].is_settled(hash, words) {
-            return Ok(came);
+            return came;
         }
         let moved = faults::moved(&now, choice.act, &next, known);
-        let passed = self.trail.run(&mut next, known, &mut self.ahead)?;
+        let passed = self.trail.run(&mut next, known, &mut self.ahead);
         self.tally.pass(passed);
         words = next.pack(&mut buffer);
         (hash, shard) = place(words, self.found.len());
         self.found[shard].push(hash, parent, moved, words);
-        Ok(came)
+        came
     }
 }

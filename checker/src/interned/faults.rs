@@ -5,7 +5,7 @@
 //! to the same. And a break is put off until one end learns of it: that end at once, the other after
 //! any part of what is on its way to it.
 
-use super::parts::{Front, Known, Miss};
+use super::parts::{Front, Known};
 use super::walk::{Act, Came, Now};
 use zabra_core::id::ServerId;
 use zabra_sim::link::{End, Side};
@@ -70,18 +70,18 @@ fn learns<K: Known>(now: &Now, cable: u8, keep: [u16; 2], side: Side, moved: u8,
 
 impl Now {
     /// Makes a move, and lets who is to learn of a break learn.
-    pub fn choose<K: Known>(&mut self, choice: Choice, known: &mut K) -> Result<Came, Miss> {
-        let came = self.make(choice.act, known)?;
+    pub fn choose<K: Known>(&mut self, choice: Choice, known: &mut K) -> Came {
+        let came = self.make(choice.act, known);
         if let (Some(to), Act::Break { at, .. }) = (choice.learns, choice.act) {
             return self.make(Act::Deliver { at, to }, known);
         }
-        Ok(came)
+        came
     }
 
     /// The place, among the moves after a break, of the one by which this end learns of it.
     pub fn place_of_learning<K: Known>(&self, broken: Act, side: Side, known: &mut K) -> usize {
         let (mut next, mut acts) = (*self, Vec::new());
-        next.make(broken, known).expect("whoever may ask knows everything");
+        next.make(broken, known);
         next.acts(known, &mut acts);
         let learns = |act: &Act| matches!((*act, broken), (Act::Deliver { at, to }, Act::Break { at: b, .. }) if at == b && to == side);
         acts.iter().position(learns).expect("what was lost arrives")

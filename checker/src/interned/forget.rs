@@ -6,7 +6,7 @@
 //! is said to them, but for the question whether they answer. Only with every rule in force.
 
 use super::index::Id;
-use super::parts::{Known, Miss};
+use super::parts::Known;
 use super::react::{Out, Stimulus};
 use super::walk::Now;
 use crate::scope::Kind;
@@ -58,12 +58,12 @@ const EARS: usize = 8;
 
 impl Now {
     /// Forgets what no later move depends on.
-    pub fn forget<K: Known>(&mut self, known: &mut K) -> Result<(), Miss> {
+    pub fn forget<K: Known>(&mut self, known: &mut K) {
         let ends = self.shape.kind != Kind::Election || self.budget.crashes > 0 || self.budget.breaks > 0;
         let calm = !ends && self.budget.timeouts == 0 && !self.budget.meddles();
         let mut ears = [Ear::Open; EARS];
         for server in self.servers() {
-            let id = known.forget_machine(self.machine(server), calm)?;
+            let id = known.forget_machine(self.machine(server), calm);
             self.set_machine(server, id);
             let facts = known.parts().machine(id);
             ears[usize::from(server.0)] = match () {
@@ -77,34 +77,33 @@ impl Now {
             for (end, settled, other) in [(0, a, b), (1, b, a)] {
                 let looks = matches!(both[1 - end], Ear::Looks { .. });
                 if let (Ear::Settled { answer }, true) = (&mut both[end], looks) {
-                    *answer = self.answer(settled, other, known)?;
+                    *answer = self.answer(settled, other, known);
                 }
             }
-            let id = known.forget_pair(self.bundles()[bundle], Ears { ears: both, ends })?;
+            let id = known.forget_pair(self.bundles()[bundle], Ears { ears: both, ends });
             self.set_bundle(bundle, id);
         }
-        Ok(())
     }
 
     /// What a settled server answers one that looks, if the first of these answers is all that counts:
     /// it is of no later round, so what was kept of it stays until the other leaves LOOKING.
-    fn answer<K: Known>(&self, settled: ServerId, other: ServerId, known: &mut K) -> Result<Option<Answer>, Miss> {
+    fn answer<K: Known>(&self, settled: ServerId, other: ServerId, known: &mut K) -> Option<Answer> {
         let round = |server, known: &K| known.parts().machine(self.machine(server)).glance.round;
         if round(settled, known) > round(other, known) {
-            return Ok(None);
+            return None;
         }
         let asked = known.parts().question();
-        let answering = known.react(self.machine(settled), Stimulus::Notified { from: other, notification: asked })?;
+        let answering = known.react(self.machine(settled), Stimulus::Notified { from: other, notification: asked });
         let Some(&Out::Say { notification, .. }) = known.parts().reaction(answering).outs.first() else {
-            return Ok(None);
+            return None;
         };
-        let heard = known.react(self.machine(other), Stimulus::Notified { from: settled, notification })?;
+        let heard = known.react(self.machine(other), Stimulus::Notified { from: settled, notification });
         let (after, silent) = {
             let heard = known.parts().reaction(heard);
             (heard.machine, heard.outs.is_empty() && heard.events.is_empty())
         };
-        let same = known.forget_machine(after, true)? == self.machine(other);
-        Ok(Some(Answer { notification, known: silent && same }))
+        let same = known.forget_machine(after, true) == self.machine(other);
+        Some(Answer { notification, known: silent && same })
     }
 }
 

@@ -5,7 +5,7 @@
 //! is gone; so a connection is one word. Within a move the rest flies.
 
 use super::index::Id;
-use super::parts::{Known, Miss, Noted, Parts, SeatOp, SeatOut};
+use super::parts::{Known, Noted, Parts, SeatOp, SeatOut};
 use super::react::Stimulus;
 use super::walk::{Act, Now};
 use crate::service::Notes;
@@ -277,9 +277,9 @@ pub fn intern(now: &mut Now, state: &State, notes: &Notes, parts: &mut Parts) {
 
 impl Now {
     /// A client does something, and what it puts out is carried out. False if it does nothing.
-    pub(super) fn seat<K: Known>(&mut self, client: u8, op: SeatOp, known: &mut K) -> Result<(), Miss> {
+    pub(super) fn seat<K: Known>(&mut self, client: u8, op: SeatOp, known: &mut K) {
         let at = usize::from(client);
-        let seated = known.seat(self.guests.seats[at], op)?;
+        let seated = known.seat(self.guests.seats[at], op);
         self.guests.seats[at] = known.parts().seated(seated).seat;
         for n in 0..known.parts().seated(seated).outs.len() {
             match known.parts().seated(seated).outs[n] {
@@ -303,24 +303,22 @@ impl Now {
             }
         }
         if known.parts().seated(seated).notable {
-            self.guests.notes = known.note(self.guests.notes, Noted::Heard { client, seated })?;
+            self.guests.notes = known.note(self.guests.notes, Noted::Heard { client, seated });
         }
-        Ok(())
     }
 
     /// Whatever is on its way between clients and servers arrives.
-    pub(super) fn deliver_lines<K: Known>(&mut self, known: &mut K) -> Result<(), Miss> {
+    pub(super) fn deliver_lines<K: Known>(&mut self, known: &mut K) {
         while let Some((name, to, item)) = self.guests.take() {
             let line = self.guests.lines[self.guests.at(name).expect("what flies has a connection")];
             match to {
-                Side::Dialer => self.arrive_down(line, item, known)?,
-                Side::Listener => self.arrive_up(line, item, known)?,
+                Side::Dialer => self.arrive_down(line, item, known),
+                Side::Listener => self.arrive_up(line, item, known),
             }
         }
-        Ok(())
     }
 
-    fn arrive_down<K: Known>(&mut self, line: Line, item: Item, known: &mut K) -> Result<(), Miss> {
+    fn arrive_down<K: Known>(&mut self, line: Line, item: Item, known: &mut K) {
         let in_use = self.guests.using(usize::from(line.client)) == Some(line.name);
         match item {
             Item::Syn => unreachable!("servers dial no clients"),
@@ -328,12 +326,12 @@ impl Now {
                 let at = self.guests.at(line.name).expect("it was found");
                 self.guests.lines[at].ends[Side::Dialer as usize] = Mouth::Open(line.client);
                 if in_use {
-                    self.seat(line.client, SeatOp::Connected, known)?;
+                    self.seat(line.client, SeatOp::Connected, known);
                 }
             }
             Item::Carry(frame) => {
                 if in_use {
-                    self.seat(line.client, SeatOp::Received(frame), known)?;
+                    self.seat(line.client, SeatOp::Received(frame), known);
                 }
             }
             Item::Refuse | Item::End | Item::Lost => {
@@ -341,23 +339,22 @@ impl Now {
                 self.guests.bury(line.name);
                 if in_use {
                     self.guests.use_line(usize::from(line.client), None);
-                    self.seat(line.client, SeatOp::Disconnected, known)?;
+                    self.seat(line.client, SeatOp::Disconnected, known);
                 }
             }
         }
-        Ok(())
     }
 
-    fn arrive_up<K: Known>(&mut self, line: Line, item: Item, known: &mut K) -> Result<(), Miss> {
+    fn arrive_up<K: Known>(&mut self, line: Line, item: Item, known: &mut K) {
         match item {
             Item::Syn if known.parts().machine(self.machine(line.server)).up => {
                 let stimulus = Stimulus::GuestOpened { line: line.name, client: line.client };
-                let reaction = known.react(self.machine(line.server), stimulus)?;
+                let reaction = known.react(self.machine(line.server), stimulus);
                 let slot = known.parts().reaction(reaction).slot as u8;
                 let at = self.guests.at(line.name).expect("it was found");
                 self.guests.lines[at].ends[Side::Listener as usize] = Mouth::Open(slot);
                 self.guests.fly(line.name, Side::Dialer, Item::Accept);
-                self.stimulate(line.server, stimulus, known)?;
+                self.stimulate(line.server, stimulus, known);
             }
             Item::Syn => {
                 self.guests.shut(line.name, Side::Listener);
@@ -366,38 +363,35 @@ impl Now {
             }
             Item::Carry(frame) => {
                 if let Some(slot) = line.slot() {
-                    self.stimulate(line.server, Stimulus::GuestFrame { slot, frame }, known)?;
+                    self.stimulate(line.server, Stimulus::GuestFrame { slot, frame }, known);
                 }
             }
             Item::Accept | Item::Refuse | Item::End | Item::Lost => unreachable!("ends are moves of their own"),
         }
-        Ok(())
     }
 
     /// A client submits, or tries again; a server learns that one is gone; a connection breaks.
-    pub(super) fn make_guest<K: Known>(&mut self, act: Act, known: &mut K) -> Result<(), Miss> {
+    pub(super) fn make_guest<K: Known>(&mut self, act: Act, known: &mut K) {
         if let Act::Submit(client) = act {
-            self.seat(client, SeatOp::Submit(client), known)?;
+            self.seat(client, SeatOp::Submit(client), known);
         } else if let Act::Retry(client) = act {
-            self.seat(client, SeatOp::Retry, known)?;
+            self.seat(client, SeatOp::Retry, known);
         } else if let Act::Learn(line) = act {
-            self.learn_end(usize::from(line), known)?;
+            self.learn_end(usize::from(line), known);
         } else if let Act::BreakLine(line) = act {
             self.budget.breaks -= 1;
             self.break_line(usize::from(line));
         }
-        Ok(())
     }
 
     /// A server learns that a client is gone.
-    fn learn_end<K: Known>(&mut self, at: usize, known: &mut K) -> Result<(), Miss> {
+    fn learn_end<K: Known>(&mut self, at: usize, known: &mut K) {
         let line = self.guests.lines()[at];
         self.guests.shut(line.name, Side::Listener);
         self.guests.bury(line.name);
         if let Some(slot) = line.slot() {
-            self.stimulate(line.server, Stimulus::GuestClosed { slot }, known)?;
+            self.stimulate(line.server, Stimulus::GuestClosed { slot }, known);
         }
-        Ok(())
     }
 
     /// A client's connection breaks, with nothing on its way.

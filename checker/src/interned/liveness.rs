@@ -66,7 +66,7 @@ pub fn liveness_while(model: &Plain, mut watch: impl FnMut(usize, usize) -> Go) 
         graph.first.push(NONE);
         for act in acts.drain(..) {
             let mut next = now;
-            match next.make(act, learner).expect("a learner knows everything") {
+            match next.make(act, learner) {
                 Came::Cut => graph.cut[at] = true,
                 Came::Nothing => {}
                 Came::State => {
@@ -100,7 +100,7 @@ fn tell(model: &Plain, shape: Shape, way: &[Box<[u32]>], parts: &mut Parts) -> V
         now.acts(learner, &mut acts);
         let leads = |act: &Act| {
             let mut next = now;
-            next.make(*act, learner) == Ok(Came::State) && *next.pack(&mut [0; WORDS_MAX]) == *pair[1]
+            next.make(*act, learner) == Came::State && *next.pack(&mut [0; WORDS_MAX]) == *pair[1]
         };
         let at = acts.iter().position(leads).expect("a state is reached from its parent");
         let mut actions = Vec::new();

@@ -83,7 +83,7 @@ impl Model for Interned {
 
     fn next_state(&self, state: &Self::State, act: Act) -> Option<Self::State> {
         let mut now = Now::unpack(state, self.shape);
-        let came = self.with(|learner| now.make(act, learner)).expect("a learner knows everything");
+        let came = self.with(|learner| now.make(act, learner));
         match came {
             Came::State => Some(now.pack(&mut [0; WORDS_MAX]).into()),
             Came::Nothing => None,

@@ -2,7 +2,7 @@
 //! said in one is read again, so states that differ in it only are one.
 
 use super::index::Id;
-use super::parts::{Known, Miss, Parts};
+use super::parts::{Known, Parts};
 use super::react::{Machine, Out, Reaction};
 use super::walk::{Now, SERVERS_MAX};
 use crate::plain::Plain;
@@ -46,12 +46,7 @@ pub fn alike(one: &Reaction, other: &Reaction) -> bool {
 impl Now {
     /// Forgets what was said in elections, where none is left. `before` the move the machines were these, and so many
     /// elections were left.
-    pub(super) fn forget_elections<K: Known>(
-        &mut self,
-        before: ([Id; SERVERS_MAX], u8),
-        silence: Id,
-        known: &mut K,
-    ) -> Result<(), Miss> {
+    pub(super) fn forget_elections<K: Known>(&mut self, before: ([Id; SERVERS_MAX], u8), silence: Id, known: &mut K) {
         let (machines, elections) = before;
         let mut forgot = elections > 0;
         for server in self.servers() {
@@ -59,15 +54,14 @@ impl Now {
             if elections == 0 && machines[usize::from(server.0) - 1] == id {
                 continue;
             }
-            let after = known.spent_machine(id)?;
+            let after = known.spent_machine(id);
             forgot |= after != id;
             self.set_machine(server, after);
         }
         // Nothing is said, and no vote judged, but by who begins to look; and that shows.
         if forgot {
             self.set_bundle(0, silence);
-            self.ghost = known.spent_ghost(self.ghost)?;
+            self.ghost = known.spent_ghost(self.ghost);
         }
-        Ok(())
     }
 }

@@ -54,7 +54,7 @@ fn walk(mut now: Now, learner: &mut Learner<'_>, draws: &mut Draws, way: &mut Ve
         }
         let at = draws.below(acts.len() as u32) as usize;
         let mut next = now;
-        match next.make(acts[at], learner).expect("a learner knows everything") {
+        match next.make(acts[at], learner) {
             Came::State => {
                 way.push(at);
                 now = next;
