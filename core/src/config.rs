@@ -139,12 +139,18 @@ pub struct Limits {
     /// Bytes of requests of one connection that wait at once, as above: a thousand of the longest frames
     /// would be a gigabyte, before anybody has said who he is.
     pub outstanding_bytes: usize,
+    /// The same of all connections; beyond it, those whose requests wait are not read from.
+    pub outstanding_bytes_of_all: usize,
+    /// Bytes of frames of one connection that wait for its session; beyond it reading is switched off.
+    pub held_bytes: usize,
     /// Identities of one connection: each request carries all of them.
     pub identities: usize,
     /// Bytes of the paths that one connection watches, with 64 for each watch.
     pub watch_bytes: usize,
-    /// Bytes of replies that one step writes; whose read would come on top is not served any more. A
-    /// span counts in 32 bits.
+    /// Bytes of replies that one connection gets at once, behind one write or one election. A client that
+    /// wants more before it reads is given up, as a driver gives up who does not read so much.
+    pub burst_bytes: usize,
+    /// The same of all connections in one step; whose read would come on top is not served any more.
     pub step_bytes: usize,
     /// Longest answer to a multiRead: it may name one large znode as often as its frame has room for.
     pub reply_bytes: usize,
@@ -172,9 +178,12 @@ impl Default for Limits {
             outstanding: 1000,
             outstanding_of_all: 1000,
             outstanding_bytes: 16 << 20,
+            outstanding_bytes_of_all: 512 << 20,
+            held_bytes: 128 << 10,
             identities: 100,
             watch_bytes: 128 << 20,
-            step_bytes: 1 << 30,
+            burst_bytes: 64 << 20,
+            step_bytes: 512 << 20,
             reply_bytes: 16 << 20,
             lobby: 128,
             syncs: 1 << 16,

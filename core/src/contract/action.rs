@@ -193,6 +193,9 @@ pub struct Actions {
     is_stopped: bool,
 }
 
+/// Room for replies that is kept from step to step.
+const KEPT_BYTES: usize = 4 << 20;
+
 impl Actions {
     pub fn new() -> Self {
         Actions::default()
@@ -201,6 +204,8 @@ impl Actions {
     pub fn clear(&mut self) {
         self.list.clear();
         self.arena.clear();
+        // A burst's room is given back.
+        self.arena.shrink_to(KEPT_BYTES);
         self.watchers.clear();
         self.events.clear();
         self.is_stopped = false;

@@ -7,7 +7,7 @@
 
 use super::access;
 use super::access::sasl::{Exchange, Said};
-use crate::config::{Config, Limits};
+use crate::config::{Access, Config, Limits};
 use crate::contract::{ClientOrigin, DropReason};
 use crate::id::{SessionId, Xid, Zxid};
 use crate::tree::Path;
@@ -15,7 +15,6 @@ use crate::wire::Code;
 use crate::wire::records::{AuthPacket, Stat};
 use crate::zab::{Identity, Request};
 use alloc::collections::VecDeque;
-use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::IpAddr;
@@ -32,6 +31,8 @@ pub(super) struct Connection {
     pub(super) held: VecDeque<Arc<[u8]>>,
     /// Bytes of the frames of both.
     pub(super) bytes: usize,
+    /// How many `sync`s of the queue the leader has not answered: the first of them was asked for.
+    pub(super) syncs: usize,
     /// Whether reading is switched off.
     pub(super) paused: bool,
     pub(super) exchange: Exchange,
@@ -163,19 +164,15 @@ pub(super) enum Reach {
 }
 
 impl Connection {
-    pub(super) fn new(from: &ClientOrigin) -> Self {
-        let mut auth = Vec::new();
-        access::add(&mut auth, b"ip", from.address.to_string().as_bytes());
-        if let Some(subject) = &from.subject {
-            access::add(&mut auth, b"x509", subject);
-        }
+    pub(super) fn new(access: &Access, from: &ClientOrigin) -> Self {
         Connection {
-            auth,
+            auth: access::on_arrival(access, from),
             address: from.address,
             phase: Phase::New,
             queue: VecDeque::new(),
             held: VecDeque::new(),
             bytes: 0,
+            syncs: 0,
             paused: false,
             exchange: Exchange::default(),
         }
@@ -205,6 +202,13 @@ impl Connection {
         self.queue.len() + self.held.len() > count || self.bytes > bytes
     }
 
+    /// Whether so much waits that reading is switched off. Until its session is attached little is taken
+    /// of a client: it has not shown anything, and there may be no leader for long.
+    pub(super) fn is_enough(&self, limits: &Limits) -> bool {
+        let is_attached = matches!(self.phase, Phase::Attached { .. });
+        self.is_beyond(limits, 1) || (!is_attached && self.bytes > limits.held_bytes)
+    }
+
     /// Whether so little waits that reading goes on: less than half of either.
     pub(super) fn is_relieved(&self, limits: &Limits) -> bool {
         let waiting = self.queue.len() + self.held.len();
@@ -227,6 +231,7 @@ impl Connection {
     /// A request waits for its reply.
     pub(super) fn enqueue(&mut self, pending: Pending) {
         self.bytes += pending.bytes;
+        self.syncs += usize::from(matches!(pending.wait, Wait::Sync { answered: false, .. }));
         self.queue.push_back(pending);
     }
 
@@ -304,6 +309,7 @@ impl Connection {
         if let Wait::Sync { answered, .. } = &mut self.queue[at].wait {
             *answered = true;
         }
+        self.syncs -= 1;
         at
     }
 }
@@ -314,7 +320,8 @@ mod tests {
     use core::net::Ipv4Addr;
 
     fn connection() -> Connection {
-        Connection::new(&ClientOrigin { address: IpAddr::V4(Ipv4Addr::new(10, 0, 0, 7)), subject: None })
+        let from = ClientOrigin { address: IpAddr::V4(Ipv4Addr::new(10, 0, 0, 7)), subject: None };
+        Connection::new(&Access::default(), &from)
     }
 
     fn write(cxid: i32) -> Pending {

@@ -62,7 +62,7 @@ pub struct Service {
     ids: SessionIds,
     clients: BTreeMap<ClientId, Connection>,
     /// Requests in the queues of all connections.
-    waiting: usize,
+    waiting: Waiting,
     /// Which connection carries, or is opening, a session. At most one does.
     carriers: BTreeMap<SessionId, ClientId>,
     /// Sessions of this server alone, with their timeouts: no transaction knows of them.
@@ -92,7 +92,7 @@ impl Service {
             role: Role::Looking,
             ids: SessionIds::new(session_base),
             clients: BTreeMap::new(),
-            waiting: 0,
+            waiting: Waiting::default(),
             carriers: BTreeMap::new(),
             locals: BTreeMap::new(),
             watches: Watches::default(),
@@ -163,7 +163,7 @@ impl Service {
 
     pub fn client_opened<R: Rules>(&mut self, cx: &mut Cx<'_, R>, client: ClientId, from: ClientOrigin) {
         self.forget(cx, client);
-        self.clients.insert(client, Connection::new(&from));
+        self.clients.insert(client, Connection::new(&cx.config.access, &from));
     }
 
     pub fn client_closed<R: Rules>(&mut self, cx: &mut Cx<'_, R>, client: ClientId) {
@@ -236,9 +236,10 @@ impl Service {
             Class::Later => Wait::Failed { err: Code::Unimplemented, then: Then::Continue },
             Class::Unknown => Wait::Failed { err: Code::Unimplemented, then: Then::Drop(DropReason::UnknownOperation) },
         };
+        let is_behind_sync = connection.syncs > 0;
         connection.enqueue(Pending { xid, op, bytes: frame.len(), wait });
-        self.waiting += 1;
-        if serves && !self.syncs.contains(&Some(client)) {
+        self.waiting.add(frame.len());
+        if serves && !is_behind_sync {
             let last = connection.queue.len() - 1;
             self.ask(client, last, &Tail::default(), wants);
         }
@@ -255,7 +256,7 @@ impl Service {
             return self.drop_client(cx, client, DropReason::LimitReached);
         }
         let is_held_back = is_crowded && !connection.queue.is_empty();
-        if (connection.is_beyond(&cx.config.limits, 1) || is_held_back) && !connection.paused {
+        if (connection.is_enough(&cx.config.limits) || is_held_back) && !connection.paused {
             connection.paused = true;
             cx.act(Action::Pause { client });
         }
@@ -263,7 +264,8 @@ impl Service {
 
     /// Whether the requests of all connections are too many: those that wait have to be answered first.
     fn is_crowded<R: Rules>(&self, cx: &Cx<'_, R>) -> bool {
-        self.waiting > cx.config.waiting_limit(self.role == Role::Leading)
+        self.waiting.count > cx.config.waiting_limit(self.role == Role::Leading)
+            || self.waiting.bytes > cx.config.limits.outstanding_bytes_of_all
     }
 
     /// Asks for what a connection's requests need, from this place of its queue on. A write that
@@ -300,6 +302,26 @@ impl Service {
         let behind = connection.synced() + 1;
         self.ask(client, behind, &Tail::default(), wants);
         self.drain(cx, client);
+    }
+}
+
+/// Requests in the queues of all connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+struct Waiting {
+    count: usize,
+    /// Of their frames.
+    bytes: usize,
+}
+
+impl Waiting {
+    fn add(&mut self, bytes: usize) {
+        self.count += 1;
+        self.bytes += bytes;
+    }
+
+    fn remove(&mut self, bytes: usize) {
+        self.count -= 1;
+        self.bytes -= bytes;
     }
 }
 

@@ -40,7 +40,7 @@ impl Service {
             }
             Op::MULTI_READ => self.read_many(cx, to, body, known),
             Op::SET_WATCHES | Op::SET_WATCHES2 | Op::ADD_WATCH | Op::CHECK_WATCHES | Op::REMOVE_WATCHES => {
-                self.on_watches(cx, to, body)
+                self.on_watches(cx, to, body, known)
             }
             _ => self.look_up(cx, to, body, known),
         };

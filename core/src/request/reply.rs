@@ -86,12 +86,16 @@ impl Service {
     /// later it would show the next write of the connection, which was sent after the read.
     pub(super) fn release<R: Rules>(&mut self, cx: &mut Cx<'_, R>, client: ClientId) {
         let reach = if cx.enforces(Rule::OneOrder) { Reach::Head } else { Reach::Anywhere };
+        let began = cx.out.arena_len();
         while let Some(connection) = self.clients.get_mut(&client) {
+            if cx.out.arena_len() - began > cx.config.limits.burst_bytes {
+                return self.drop_client(cx, client, DropReason::LimitReached);
+            }
             let Phase::Attached { session, .. } = connection.phase else { return };
             let Some(pending) = connection.next(reach) else {
                 return self.relieve(cx, client);
             };
-            self.waiting -= 1;
+            self.waiting.remove(pending.bytes);
             self.answer(cx, client, session, pending);
         }
     }
@@ -176,14 +180,15 @@ impl Service {
     /// The connection is gone: so are its requests and its watches, and nothing else.
     pub(super) fn forget<R: Rules>(&mut self, cx: &mut Cx<'_, R>, client: ClientId) {
         let Some(connection) = self.clients.remove(&client) else { return };
-        self.waiting -= connection.queue.len();
+        connection.queue.iter().for_each(|pending| self.waiting.remove(pending.bytes));
         if let Some(session) = connection.session() {
             let carrier = self.carriers.remove(&session);
             assert_eq!(carrier, Some(client), "one connection carries a session");
         }
         self.watches.forget(client);
-        for sync in self.syncs.iter_mut().filter(|sync| **sync == Some(client)) {
-            *sync = None;
+        if connection.syncs > 0 {
+            let asked = self.syncs.iter_mut().filter(|sync| **sync == Some(client));
+            asked.for_each(|sync| *sync = None);
         }
         if self.is_waiting(&connection) {
             cx.disarm(Timer::NoLeader(client));

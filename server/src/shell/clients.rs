@@ -1,7 +1,7 @@
 //! The client port: connections, their frames, what is said to them.
 
 use super::clock::Moment;
-use super::outlet::{Outlet, Port};
+use super::outlet::{Outlet, Phase, Port};
 use super::reader::Gate;
 use super::slots::Token;
 use super::{Shell, State};
@@ -228,7 +228,7 @@ impl State {
 
     /// Whether the next frame may be taken; what may not be taken now is held.
     fn may_go_on(&mut self, token: Token, input: &mut &[u8]) -> bool {
-        let Some(outlet) = self.outlets.get(&token).filter(|outlet| outlet.phase == super::outlet::Phase::Open) else {
+        let Some(outlet) = self.outlets.get(&token).filter(|outlet| outlet.phase == Phase::Open) else {
             return false;
         };
         // One read may bring more requests than there is room for replies.
@@ -303,7 +303,7 @@ impl State {
     }
 
     fn write_frame(&mut self, token: Token, frame: Span) {
-        let Some(outlet) = self.outlets.get_mut(&token) else { return };
+        let Some(outlet) = self.outlets.get_mut(&token).filter(|outlet| outlet.phase == Phase::Open) else { return };
         outlet.bytes().extend_from_slice(self.actions.bytes(frame));
         if outlet.waiting() > WAITING_BYTES_MAX {
             let (waiting, address) = (outlet.waiting(), self.clients.get(&token).map(|client| client.address));

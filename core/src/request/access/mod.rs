@@ -11,12 +11,13 @@ pub(super) mod sasl;
 mod sha1;
 
 use crate::config::Access;
+use crate::contract::ClientOrigin;
 use crate::tree::AclList;
 use crate::wire::Code;
 use crate::wire::records::{Acl, AuthPacket, Id};
 use crate::zab::Identity;
 use alloc::collections::BTreeSet;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -80,11 +81,11 @@ impl Scheme {
         }
     }
 
-    fn matches(self, access: &Access, id: &[u8], named: &[u8]) -> bool {
+    fn matches(self, id: &[u8], named: &[u8]) -> bool {
         match self {
             Scheme::Ip => address::Net::parse(named).is_some_and(|net| net.holds(id)),
-            Scheme::Digest => id == named,
-            Scheme::X509 => access.x509_super.as_deref() == Some(id) || id == named,
+            Scheme::Digest => is_equal(id, named),
+            Scheme::X509 => id == named,
             // Apache's: the user of this name is in every list that names a user.
             Scheme::Sasl => id == SUPER || id == named,
         }
@@ -120,7 +121,7 @@ pub(super) fn permits(access: &Access, list: &AclList, perms: Perms, identities:
             return true;
         }
         let Some(known) = Scheme::named(access, scheme) else { return false };
-        identities.iter().any(|identity| *identity.scheme == *scheme && known.matches(access, &identity.id, id))
+        identities.iter().any(|identity| *identity.scheme == *scheme && known.matches(&identity.id, id))
     });
     found || is_empty
 }
@@ -179,7 +180,7 @@ pub(super) fn authenticate(access: &Access, known: &mut Vec<Identity>, packet: &
         Scheme::Digest => {
             let shown = String::from_utf8_lossy(packet.auth.ok_or(Code::AuthFailed)?);
             let id = digest::identity(shown.as_bytes());
-            if access.super_digest.as_deref() == Some(&*id) {
+            if access.super_digest.as_deref().is_some_and(|digest| is_equal(digest, &id)) {
                 add(known, SUPER, b"");
             }
             add(known, b"digest", &id);
@@ -188,6 +189,24 @@ pub(super) fn authenticate(access: &Access, known: &mut Vec<Identity>, packet: &
         // It has operations of its own.
         Scheme::Sasl => Err(Code::AuthFailed),
     }
+}
+
+/// Whom a connection is known as before its first frame: its address, and the subject of its certificate.
+pub(super) fn on_arrival(access: &Access, from: &ClientOrigin) -> Vec<Identity> {
+    let mut known = Vec::new();
+    add(&mut known, b"ip", from.address.to_string().as_bytes());
+    if let Some(subject) = &from.subject {
+        add(&mut known, b"x509", subject);
+        if access.x509 && access.x509_super.as_deref() == Some(subject) {
+            add(&mut known, SUPER, b"");
+        }
+    }
+    known
+}
+
+/// Whether two secrets are equal, in a time that does not tell where they differ.
+fn is_equal(left: &[u8], right: &[u8]) -> bool {
+    left.len() == right.len() && left.iter().zip(right).fold(0, |differ, (l, r)| differ | (l ^ r)) == 0
 }
 
 /// Adds an identity that is not there yet.

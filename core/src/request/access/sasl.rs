@@ -4,7 +4,7 @@
 //! As Java's server does it: one realm, no protection of what follows (`qop=auth`), and no second
 //! use of a nonce. A client that asks to act for somebody else is refused.
 
-use super::base64;
+use super::{base64, is_equal};
 use super::sha1::sha1;
 use crate::config::Sasl;
 use alloc::format;
@@ -179,11 +179,6 @@ fn hex(bytes: &[u8]) -> Vec<u8> {
         write!(text, "{byte:02x}").expect("memory takes what is written");
     }
     text.into_bytes()
-}
-
-/// In a time that does not tell where the difference is.
-fn is_equal(left: &[u8], right: &[u8]) -> bool {
-    left.len() == right.len() && left.iter().zip(right).fold(0, |sum, (a, b)| sum | (a ^ b)) == 0
 }
 
 #[cfg(test)]

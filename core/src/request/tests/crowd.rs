@@ -1,6 +1,7 @@
 //! The bound of what all connections let wait (`globalOutstandingLimit`).
 
 use super::*;
+use crate::request::Waiting;
 
 /// A leader that commits when told, with clients 1 to 3, where at most two requests may wait.
 fn crowd() -> Bench {
@@ -55,7 +56,7 @@ fn reading_goes_on_when_few_wait_or_when_nothing_of_a_connection_does() {
     bench.commit();
     bench.commit();
     assert!(bench.take_sent().contains(&resumed(3)));
-    assert_eq!(bench.service.waiting, 0);
+    assert_eq!(bench.service.waiting, Waiting::default());
 }
 
 #[test]
@@ -66,7 +67,7 @@ fn the_requests_of_a_connection_that_ends_do_not_count() {
     }
     write(&mut bench, 2, 1);
     bench.call(|service, cx, _| service.client_closed(cx, ClientId(1)));
-    assert_eq!(bench.service.waiting, 1);
+    assert_eq!(bench.service.waiting.count, 1);
     write(&mut bench, 3, 1);
     assert_eq!(bench.take_sent(), [paused(2)], "two wait now");
 }
@@ -80,4 +81,35 @@ fn learners_have_their_share() {
         Config::new(ServerId(1), Arc::new(ensemble)).waiting_limit(leads)
     };
     assert_eq!([of(1, true), of(2, false), of(3, true), of(3, false), of(5, false)], [1000, 1000, 1000, 500, 250]);
+}
+
+#[test]
+fn bytes_that_wait_at_all_connections_are_bounded_too() {
+    let mut bench = crowd();
+    bench.config.limits.outstanding_of_all = 1000;
+    bench.config.limits.outstanding_bytes_of_all = 300;
+    let large = |bench: &mut Bench, client, xid| bench.send(client, xid, Op::SET_DATA, &set_request("/a", &[7; 200], -1));
+    large(&mut bench, 1, 1);
+    assert_eq!(bench.take_sent(), []);
+    large(&mut bench, 2, 1);
+    assert_eq!(bench.take_sent(), [paused(2)]);
+    bench.commit_all();
+    assert!(bench.take_sent().contains(&resumed(2)));
+    assert_eq!(bench.service.waiting, Waiting::default());
+}
+
+#[test]
+fn little_is_taken_of_a_client_before_it_has_a_session() {
+    let mut bench = Bench::looking();
+    bench.config.limits.held_bytes = 300;
+    bench.open(1);
+    bench.frame(1, &connect_request(0, 10_000, 0, &[0; 16], None));
+    let write = |bench: &mut Bench, xid| bench.send(1, xid, Op::SET_DATA, &set_request("/", &[7; 200], -1));
+    write(&mut bench, 1);
+    assert!(!bench.take_sent().contains(&paused(1)));
+    write(&mut bench, 2);
+    assert!(bench.take_sent().contains(&paused(1)));
+    bench.lead();
+    let sent = bench.take_sent();
+    assert!(sent.contains(&resumed(1)), "with the session, what waited is looked at: {sent:?}");
 }

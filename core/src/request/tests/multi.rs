@@ -152,6 +152,17 @@ fn the_reads_of_a_multi_read_fail_one_by_one_and_leave_no_watch() {
 fn reads_that_are_released_together_do_not_fill_memory() {
     let mut bench = Bench::leader();
     bench.config.limits.step_bytes = 1000;
+    let sent = read_at_once(bench);
+    let answered = sent.iter().filter(|sent| matches!(sent, Sent::Frame(..))).count();
+    assert_eq!(
+        (answered, sent.last()),
+        (3, Some(&Sent::Drop(1, DropReason::LimitReached))),
+        "the create and two reads"
+    );
+}
+
+/// What client 1 is sent that asks for a large znode seven times while its creation is not committed.
+fn read_at_once(mut bench: Bench) -> Vec<Sent> {
     bench.connect(1);
     bench.commits = Commits::WhenTold;
     bench.take_sent();
@@ -160,13 +171,16 @@ fn reads_that_are_released_together_do_not_fill_memory() {
         bench.send(1, xid, Op::GET_DATA, &read_request("/large"));
     }
     bench.commit_all();
-    let sent = bench.take_sent();
+    bench.take_sent()
+}
+
+#[test]
+fn who_asks_for_too_much_at_once_is_given_up_before_others_are() {
+    let mut bench = Bench::leader();
+    bench.config.limits.burst_bytes = 1000;
+    let sent = read_at_once(bench);
     let answered = sent.iter().filter(|sent| matches!(sent, Sent::Frame(..))).count();
-    assert_eq!(
-        (answered, sent.last()),
-        (3, Some(&Sent::Drop(1, DropReason::LimitReached))),
-        "the create and two reads"
-    );
+    assert_eq!((answered, sent.last()), (3, Some(&Sent::Drop(1, DropReason::LimitReached))), "{sent:?}");
 }
 
 #[test]

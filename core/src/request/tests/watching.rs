@@ -162,3 +162,16 @@ fn rearming_tells_what_was_missed_and_keeps_the_rest() {
     let zxid = bench.service.applied();
     assert_eq!(events(&mut bench)[1], format!("[2] 1 /deleted {zxid}"));
 }
+
+#[test]
+fn rearming_tells_nothing_of_a_znode_that_may_not_be_read() {
+    let mut bench = audience();
+    let secret = AuthPacket { kind: 0, scheme: b"digest", auth: Some(b"alice:secret") };
+    bench.ask(1, Op::AUTH, &secret);
+    bench.create(1, "/hers", 0);
+    let hers = vec![Acl { perms: 31, id: Id { scheme: b"auth", id: b"" } }];
+    bench.ask(1, Op::SET_ACL, &SetAclRequest { path: b"/hers", acl: Some(hers), version: -1 });
+    assert_eq!(rearm(&mut bench, 0, &["/hers"], &["/hers"], &["/hers"]), [""; 0]);
+    bench.ask(2, Op::AUTH, &secret);
+    assert_eq!(rearm(&mut bench, 0, &["/hers"], &[], &[]), ["[2] 3 /hers -1"], "now it may be read");
+}
