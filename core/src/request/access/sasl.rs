@@ -4,8 +4,8 @@
 //! As Java's server does it: one realm, no protection of what follows (`qop=auth`), and no second
 //! use of a nonce. A client that asks to act for somebody else is refused.
 
-use super::{base64, is_equal};
 use super::sha1::sha1;
+use super::{base64, is_equal};
 use crate::config::Sasl;
 use alloc::format;
 use alloc::string::String;

@@ -59,13 +59,19 @@ fn a_list_permits_what_one_of_its_entries_grants() {
 
 #[test]
 fn the_superusers_certificate_may_do_everything_also_where_no_list_names_certificates() {
-    let from = |subject: &[u8]| ClientOrigin { address: "10.0.0.7".parse().expect("an address"), subject: Some(Arc::from(subject)) };
+    let from = |subject: &[u8]| ClientOrigin {
+        address: "10.0.0.7".parse().expect("an address"),
+        subject: Some(Arc::from(subject)),
+    };
     let access = Access { x509: true, x509_super: Some(Arc::from(*b"CN=root")), ..Access::default() };
     let list = AclList::new(&[entry(31, "digest", "a:h")]);
     assert!(permits(&access, &list, Perms::DELETE, &on_arrival(&access, &from(b"CN=root"))));
     assert!(!permits(&access, &list, Perms::READ, &on_arrival(&access, &from(b"CN=roo"))));
     let closed = Access { x509: false, ..access };
-    assert!(!permits(&closed, &list, Perms::READ, &on_arrival(&closed, &from(b"CN=root"))), "a scheme that is not there");
+    assert!(
+        !permits(&closed, &list, Perms::READ, &on_arrival(&closed, &from(b"CN=root"))),
+        "a scheme that is not there"
+    );
 }
 
 #[test]

@@ -88,7 +88,8 @@ fn bytes_that_wait_at_all_connections_are_bounded_too() {
     let mut bench = crowd();
     bench.config.limits.outstanding_of_all = 1000;
     bench.config.limits.outstanding_bytes_of_all = 300;
-    let large = |bench: &mut Bench, client, xid| bench.send(client, xid, Op::SET_DATA, &set_request("/a", &[7; 200], -1));
+    let large =
+        |bench: &mut Bench, client, xid| bench.send(client, xid, Op::SET_DATA, &set_request("/a", &[7; 200], -1));
     large(&mut bench, 1, 1);
     assert_eq!(bench.take_sent(), []);
     large(&mut bench, 2, 1);
