@@ -6,6 +6,8 @@
 
 pub mod card;
 pub mod exit;
+pub mod page;
 pub mod paint;
 pub mod report;
 pub mod status;
+pub mod timeline;

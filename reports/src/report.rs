@@ -40,6 +40,8 @@ pub struct Tool {
 #[derive(Clone, Debug, Serialize)]
 pub struct Run {
     pub scenario: String,
+    /// The name or the file by which the hunt is found.
+    pub hunt: String,
     pub seed: String,
     pub verdict: &'static str,
     pub exit: u8,
@@ -202,6 +204,7 @@ mod tests {
             tool: Tool { name: "zabra-lab", version: "0.1.0", assertions: true },
             run: Run {
                 scenario: failure.scenario.clone(),
+                hunt: failure.scenario.clone(),
                 seed: hex(failure.seed),
                 verdict: "fail",
                 exit: failure.exit.code(),

@@ -18,6 +18,9 @@ fn exit_help() -> String {
     format!("Exit codes (the worst one wins):\n{}", zabra_reports::exit::table())
 }
 
+/// Where reports go if nothing else is said.
+pub const OUT: &str = "out";
+
 /// How results are told.
 #[derive(Args, Clone, Debug)]
 pub struct Talk {
@@ -37,7 +40,7 @@ pub struct Talk {
     #[arg(long, global = true)]
     pub no_progress: bool,
     /// Where reports and stories of failures go
-    #[arg(long, global = true, default_value = "out", value_name = "DIR")]
+    #[arg(long, global = true, default_value = OUT, value_name = "DIR")]
     pub out: PathBuf,
     /// The folder with hunts/, stories/ and regressions/
     #[arg(long, global = true, value_name = "DIR")]
@@ -61,6 +64,8 @@ pub enum Command {
     Replay(Replay),
     /// Find the smallest schedule that still violates the same property
     Shrink(Shrink),
+    /// Tell a run, a story or a saved failure: as a card, as a page, as a diagram
+    Report(Report),
     /// Take every order of what can happen, up to a bound
     Check(Check),
     /// Walk through a model in the browser, move by move
@@ -158,6 +163,20 @@ pub struct Shrink {
     /// Stop shrinking after so many replays
     #[arg(long, value_name = "N", default_value_t = 4000)]
     pub tries: usize,
+    #[command(flatten)]
+    pub without: Without,
+}
+
+#[derive(Args, Debug)]
+pub struct Report {
+    /// The folder of a saved failure, a story, or a hunt together with --seed
+    pub what: String,
+    /// The seed of the hunt's run: 0x2a or 42
+    #[arg(long, allow_hyphen_values = true)]
+    pub seed: Option<Seed>,
+    /// One HTML page with everything in it; without a file, report.html beside the other files of the run
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    pub html: Option<Option<PathBuf>>,
     #[command(flatten)]
     pub without: Without,
 }

@@ -1,6 +1,7 @@
 //! One run of one seed, and what a report says of it. The only file that knows both the simulator's
 //! report and the reports' own values.
 
+use crate::cli::{OUT, Talk};
 use crate::command::Failed;
 use crate::hunt_file;
 use crate::library::{Item, Kind, Library};
@@ -26,6 +27,13 @@ pub struct Played {
     pub report: RunReport,
     pub panicked: Option<Panicked>,
     pub millis: u64,
+}
+
+impl Played {
+    /// A run that panicked outside the explorer's own care.
+    pub fn broken(scenario: &Scenario, seed: u64, panicked: Panicked, millis: u64) -> Played {
+        Played { report: lost(scenario, seed, &panicked), panicked: Some(panicked), millis }
+    }
 }
 
 /// The scenario that `word` names, with these rules off.
@@ -59,7 +67,7 @@ pub fn play<'a>(scenario: &'a Scenario, seed: u64, spectator: Option<&'a mut dyn
             let panicked = if report.verdict == "panic" { pool::last_panic() } else { None };
             Played { report, panicked, millis }
         }
-        Err(panicked) => Played { report: lost(scenario, seed, &panicked), panicked: Some(panicked), millis },
+        Err(panicked) => Played::broken(scenario, seed, panicked, millis),
     }
 }
 
@@ -90,12 +98,55 @@ pub fn exit_of(report: &RunReport) -> Exit {
     Exit::ALL.into_iter().find(|e| e.code() == report.exit_code).unwrap_or(Exit::ToolFault)
 }
 
+/// How the user came to a run: what commands that show it again must say too.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The name of the hunt, or its file.
+    pub word: String,
+    /// Where its library is and its files go, if that was said.
+    options: String,
+}
+
+impl Origin {
+    pub fn of(word: &str, talk: &Talk) -> Origin {
+        let mut options = String::new();
+        if let Some(library) = &talk.library {
+            options += &format!(" --library {}", quoted(library));
+        }
+        if talk.out != Path::new(OUT) {
+            options += &format!(" --out {}", quoted(&talk.out));
+        }
+        Origin { word: word.to_owned(), options }
+    }
+
+    /// The commands of a failed run, with a word for each.
+    pub fn again(&self, scenario: &Scenario, seed: u64) -> [(String, String); 2] {
+        let without: String = scenario.without.iter().map(|rule| format!(" --without {rule}")).collect();
+        let rest = format!("{} --seed {}{without}{}", quoted(Path::new(&self.word)), hex(seed), self.options);
+        [("again".into(), format!("cargo lab replay {rest}")), ("small".into(), format!("cargo lab shrink {rest}"))]
+    }
+
+    /// The folder's files and the command that makes a page of them.
+    pub fn files(&self, folder: &Path) -> [(String, String); 2] {
+        let library = self.options.split(" --out ").next().unwrap_or_default();
+        [
+            ("page".into(), format!("cargo lab report {} --html{library}", quoted(folder))),
+            ("report".into(), folder.join("report.json").display().to_string()),
+        ]
+    }
+}
+
+/// A path as a shell takes it for one word.
+pub fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+@%:,=".contains(c);
+    if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
 /// The failure of a run that failed, without shrinking.
-pub fn failure(word: &str, scenario: &Scenario, played: &Played) -> Option<Failure> {
+pub fn failure(origin: &Origin, scenario: &Scenario, played: &Played) -> Option<Failure> {
     let report = &played.report;
     let finding = report.finding.as_ref()?;
-    let without: String = scenario.without.iter().map(|rule| format!(" --without {rule}")).collect();
-    let seed = hex(report.seed);
     let place = played.panicked.iter().filter(|p| !p.place.is_empty()).map(|p| format!("at {}", p.place));
     Some(Failure {
         scenario: report.scenario.clone(),
@@ -113,16 +164,13 @@ pub fn failure(word: &str, scenario: &Scenario, played: &Played) -> Option<Failu
         without: scenario.without.clone(),
         causes: Vec::new(),
         shrink: None,
-        again: vec![
-            ("again".into(), format!("cargo lab replay {word} --seed {seed}{without}")),
-            ("small".into(), format!("cargo lab shrink {word} --seed {seed}{without}")),
-        ],
+        again: origin.again(scenario, report.seed).to_vec(),
         trace_hash: report.trace_hash,
     })
 }
 
 /// What an oracle or a check of histories promises, in one sentence, and where that comes from.
-fn promise(oracle: &str) -> (&'static str, &'static str) {
+pub fn promise(oracle: &str) -> (&'static str, &'static str) {
     match oracle {
         "liveness" => ("a healed quorum makes progress", "Zab paper, liveness"),
         "panic" => ("no input makes a server panic", ""),
@@ -136,7 +184,13 @@ fn promise(oracle: &str) -> (&'static str, &'static str) {
 }
 
 /// `report.json` of a run.
-pub fn document(scenario: &Scenario, played: &Played, failure: Option<&Failure>, events: Vec<Event>) -> Report {
+pub fn document(
+    origin: &Origin,
+    scenario: &Scenario,
+    played: &Played,
+    failure: Option<&Failure>,
+    events: Vec<Event>,
+) -> Report {
     let report = &played.report;
     let marks = Mark::ALL.iter().map(|mark| Property {
         id: mark.name().to_string(),
@@ -157,6 +211,7 @@ pub fn document(scenario: &Scenario, played: &Played, failure: Option<&Failure>,
         tool: Tool::this(),
         run: Run {
             scenario: report.scenario.clone(),
+            hunt: origin.word.clone(),
             seed: hex(report.seed),
             verdict: if failure.is_some() { "fail" } else { "pass" },
             exit: report.exit_code,

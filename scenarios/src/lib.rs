@@ -17,7 +17,9 @@ pub mod voice;
 
 use clap::Parser;
 use cli::{Cli, Command};
-use command::{Failed, bugs as library_of_bugs, check, explore, hunt, list, replay, rules, run, shrink, verify};
+use command::{
+    Failed, bugs as library_of_bugs, check, explore, hunt, list, replay, report, rules, run, shrink, verify,
+};
 use std::process::ExitCode;
 use voice::Voice;
 use zabra_reports::exit::Exit;
@@ -45,6 +47,7 @@ fn dispatch(cli: &Cli, voice: &Voice) -> Result<Exit, Failed> {
         Command::Hunt(args) => hunt::hunt(args, &cli.talk, voice),
         Command::Replay(args) => replay::replay(args, &cli.talk, voice),
         Command::Shrink(args) => shrink::shrink(args, &cli.talk, voice),
+        Command::Report(args) => report::report(args, &cli.talk, voice),
         Command::Check(args) => check::check(args, &cli.talk, voice),
         Command::Explore(args) => explore::explore(args, voice),
         Command::Rules(args) => rules::rules(args, &cli.talk, voice),

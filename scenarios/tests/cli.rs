@@ -229,3 +229,37 @@ fn every_hunt_of_the_library_runs() {
     let output = lab(&["hunt", "--all", "--seeds", "0..1", "--no-demands"]);
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
 }
+
+#[test]
+fn a_saved_failure_becomes_a_page() {
+    let (out, library) = (folder("page"), Path::new(env!("CARGO_MANIFEST_DIR")));
+    let run = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_zabra-lab"));
+        command.args(args).arg("--library").arg(library).arg("--out").arg(&out).env("NO_COLOR", "1");
+        command.output().expect("the lab starts")
+    };
+    let hunted = run(&["hunt", "mixed5", "--seeds", "0..1", "--without", "CommitQuorum", "--fail-fast"]);
+    assert_eq!(hunted.status.code(), Some(20));
+    let card = String::from_utf8_lossy(&hunted.stdout).into_owned();
+    let options = format!("--library {} --out {}", library.display(), out.display());
+    assert!(card.contains(&format!("cargo lab replay mixed5 --seed 0x0 --without CommitQuorum {options}")), "{card}");
+    let saved = out.join("mixed5-0x0").display().to_string();
+    let told = run(&["report", &saved, "--html"]);
+    assert_eq!(told.status.code(), Some(20), "{}", String::from_utf8_lossy(&told.stderr));
+    let page = fs::read_to_string(out.join("mixed5-0x0/report.html")).expect("the page is there");
+    assert!(page.contains("The whole run") && page.contains("CommitQuorum"));
+    let changed = fs::read_to_string(out.join("mixed5-0x0/report.json")).expect("the report is there");
+    fs::write(out.join("mixed5-0x0/report.json"), changed.replace("\"trace_hash\": \"0x", "\"trace_hash\": \"0x1"))
+        .expect("the target folder is writable");
+    let other = run(&["report", &saved]);
+    assert_eq!(other.status.code(), Some(25), "another trace is another run");
+    assert!(String::from_utf8_lossy(&other.stderr).contains("not the run that was saved"));
+}
+
+#[test]
+fn what_cannot_be_reported_is_refused() {
+    refuses(&["report", "mixed5"], 2, &["--seed"]);
+    refuses(&["report", "no/such"], 3, &["no/such"]);
+    refuses(&["report", &folder("nothing").display().to_string()], 3, &["report.json"]);
+    refuses(&["report", &file("report.scn", "servers 3\nelekt 3\n")], 3, &["report.scn:2"]);
+}

@@ -11,7 +11,7 @@ const MAY_USE: &[(&str, &str, &[&str])] = &[
     ("server", "zabra", &["zabra-core", "zabra-client"]),
     ("sim", "zabra-sim", &["zabra-core", "zabra-client"]),
     ("checker", "zabra-checker", &["zabra-core", "zabra-client", "zabra-sim"]),
-    ("reports", "zabra-reports", &["zabra-core", "zabra-sim", "zabra-checker"]),
+    ("reports", "zabra-reports", &["zabra-core", "zabra-client", "zabra-sim", "zabra-checker"]),
     ("scenarios", "zabra-lab", &["zabra-core", "zabra-client", "zabra-sim", "zabra-checker", "zabra-reports", "zabra"]),
     ("xtask", "zabra-xtask", &[]),
 ];

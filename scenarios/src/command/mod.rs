@@ -7,6 +7,7 @@ pub mod hunt;
 pub mod kills;
 pub mod list;
 pub mod replay;
+pub mod report;
 pub mod rules;
 pub mod run;
 pub mod shrink;

@@ -3,7 +3,7 @@
 use super::Failed;
 use super::replay;
 use crate::cli::{Run, Talk};
-use crate::engine;
+use crate::engine::{self, Origin};
 use crate::library::{Kind, Library};
 use crate::seeds::Seed;
 use crate::voice::Voice;
@@ -36,12 +36,13 @@ pub fn run(args: &Run, talk: &Talk, voice: &Voice) -> Result<Exit, Failed> {
 pub fn one(word: &str, scenario: &Scenario, seed: u64, talk: &Talk, voice: &Voice) -> Result<Exit, Failed> {
     let mut lines = Lines::new(scenario, !voice.quiet);
     let played = engine::play(scenario, seed, Some(&mut lines));
-    let mut failure = engine::failure(word, scenario, &played);
+    let origin = Origin::of(word, talk);
+    let mut failure = engine::failure(&origin, scenario, &played);
     let folder = engine::folder(&talk.out, &played.report);
     if let Some(failure) = &mut failure {
-        failure.again.push(("report".into(), folder.join("report.json").display().to_string()));
+        failure.again.extend(origin.files(&folder));
     }
-    let document = engine::document(scenario, &played, failure.as_ref(), lines.events);
+    let document = engine::document(&origin, scenario, &played, failure.as_ref(), lines.events);
     let json = document.json();
     let report = &played.report;
     if failure.is_some() {

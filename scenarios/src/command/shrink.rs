@@ -3,7 +3,7 @@
 
 use super::Failed;
 use crate::cli::{Shrink, Talk};
-use crate::engine::{self, Played};
+use crate::engine::{self, Origin, Played};
 use crate::library::Library;
 use crate::voice::Voice;
 use std::time::Instant;
@@ -27,7 +27,8 @@ pub fn shrink(args: &Shrink, talk: &Talk, voice: &Voice) -> Result<Exit, Failed>
     let recording = recording.map_err(|unusable| Failed { exit: Exit::BadScenario, words: unusable.to_string() })?;
     let millis = || u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let played = Played { report: recording.report, panicked: None, millis: millis() };
-    let Some(mut failure) = engine::failure(&args.scenario, &scenario, &played) else {
+    let origin = Origin::of(&args.scenario, talk);
+    let Some(mut failure) = engine::failure(&origin, &scenario, &played) else {
         voice.tell(&format!("{} seed {} passes: there is nothing to shrink", scenario.name, args.seed));
         return Ok(Exit::NotReproduced);
     };
@@ -49,9 +50,9 @@ pub fn shrink(args: &Shrink, talk: &Talk, voice: &Voice) -> Result<Exit, Failed>
     failure.shrink = Some(size(&shrunk, &story, millis()));
     failure.causes = causes(&story);
     failure.again.retain(|(label, _)| label != "small");
-    failure.again.push(("small".into(), format!("cargo lab replay {}", path.display())));
-    failure.again.push(("report".into(), folder.join("report.json").display().to_string()));
-    let json = engine::document(&scenario, &played, Some(&failure), events(&story)).json();
+    failure.again.push(("small".into(), format!("cargo lab replay {}", engine::quoted(&path))));
+    failure.again.extend(origin.files(&folder));
+    let json = engine::document(&origin, &scenario, &played, Some(&failure), events(&story)).json();
     engine::save(&folder, "report.json", &json)?;
     voice.document(&json);
     voice.say(commands(&story));

@@ -20,6 +20,7 @@ use crate::scenario::Scenario;
 use crate::step::{Job, Step};
 use crate::time::Micros;
 use crate::trace::TraceHash;
+use crate::trace::print::Printer;
 use crate::world::World;
 use std::collections::{BTreeMap, BTreeSet};
 use zabra_core::contract::Timer;
@@ -265,7 +266,7 @@ impl<'a> Explorer<'a> {
         if let Some(spectator) = &mut self.spectator
             && let Some(step) = step(&self.world)
         {
-            spectator.step(Micros(self.now), &step);
+            spectator.step(Micros(self.now), &self.world, &step);
         }
     }
 
@@ -511,6 +512,10 @@ impl<'a> Explorer<'a> {
     /// After each step: what it caused is scheduled, what it showed is judged.
     pub(super) fn after(&mut self) {
         self.steps += 1;
+        if let Some(spectator) = &mut self.spectator {
+            let lines = self.world.printer.as_mut().map(Printer::take).unwrap_or_default();
+            spectator.took(Micros(self.now), &self.world, &lines);
+        }
         self.observe();
         self.schedule();
         self.hear_clients();

@@ -26,6 +26,8 @@ use crate::scenario::{Scenario, Unusable};
 use crate::step::Step;
 use crate::story::Start;
 use crate::time::Micros;
+use crate::trace::print::Printer;
+use crate::world::World;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Somebody who watches a run that is replayed: status lines, timelines, reports.
@@ -33,8 +35,10 @@ pub trait Spectator {
     fn see(&mut self, _sight: &Sight<'_>) {}
     /// A planned fault begins or ends.
     fn fault(&mut self, _now: Micros, _began: bool, _what: &str) {}
-    /// The world takes a step.
-    fn step(&mut self, _now: Micros, _step: &Step) {}
+    /// The world is about to take a step.
+    fn step(&mut self, _now: Micros, _world: &World, _step: &Step) {}
+    /// A step is taken: the world holds what it caused; the lines are what its printer wrote of it.
+    fn took(&mut self, _now: Micros, _world: &World, _lines: &[String]) {}
 }
 
 /// Runs one seed. The fast path: nothing is recorded.
@@ -72,19 +76,28 @@ pub fn run_plan<'a>(
     spectator: Option<&'a mut dyn Spectator>,
 ) -> (RunReport, Explorer<'a>) {
     let mut explorer = Explorer::new(scenario, plan, spectator);
-    let ended = catch_unwind(AssertUnwindSafe(|| explorer.run()));
-    let report = match ended {
+    (ended(&mut explorer), explorer)
+}
+
+/// Runs a plan before a spectator who is also told every line of the trace.
+pub fn watch(scenario: &Scenario, plan: Plan, spectator: &mut dyn Spectator) -> RunReport {
+    let mut explorer = Explorer::new(scenario, plan, Some(spectator));
+    explorer.world.printer = Some(Printer::new(explorer.world.machines.len()));
+    ended(&mut explorer)
+}
+
+fn ended(explorer: &mut Explorer<'_>) -> RunReport {
+    match catch_unwind(AssertUnwindSafe(|| explorer.run())) {
         Ok(outcome) => explorer.report(outcome),
         Err(cause) => explorer.report(Outcome::Panic(words_of(&*cause))),
-    };
-    (report, explorer)
+    }
 }
 
 #[derive(Default)]
 struct Recorder(Vec<Step>);
 
 impl Spectator for Recorder {
-    fn step(&mut self, _now: Micros, step: &Step) {
+    fn step(&mut self, _now: Micros, _world: &World, step: &Step) {
         self.0.push(step.clone());
     }
 }

@@ -22,7 +22,7 @@ mod play;
 mod settle;
 
 pub use parse::{Command, Delivery, Expectation, Key, Story, WrongLine};
-pub use play::{Played, Player, Start, client_config};
+pub use play::{Played, Player, Start, Watcher, client_config};
 
 /// What a run of a story came to.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,12 +6,14 @@ use crate::client::{Client, ClientEvent, ClientStep};
 use crate::link::{Item, Side};
 use crate::machine::Storage;
 use crate::oracle::{Fact, Sight, Violation};
-use crate::run::Judge;
+use crate::run::{Judge, Spectator};
 use crate::scenario::{DiskModel, Scenario, Unusable};
 use crate::step::Step;
 use crate::time::Micros;
 use crate::trace::print::{Printer, packet_name, word};
 use crate::world::{Happened, World};
+use std::cell::RefCell;
+use std::rc::Rc;
 use zabra_client::Handle;
 use zabra_core::id::{ServerId, ServerSet};
 use zabra_core::zab::ServerState;
@@ -47,7 +49,7 @@ pub fn client_config(servers: Vec<u32>, timeout_ms: u32) -> zabra_client::Config
 
 impl Start {
     /// A command before the servers are there; the last of them brings the player.
-    fn take(&mut self, command: &Command) -> Result<Option<Player>, String> {
+    fn take(&mut self, command: &Command, spectator: Option<&Watcher>) -> Result<Option<Player>, String> {
         let ensemble = &mut self.scenario.ensemble;
         match command {
             Command::Without(rules) => {
@@ -63,6 +65,7 @@ impl Start {
             Command::Servers { voters, observers, down } => {
                 (ensemble.voters, ensemble.observers) = (*voters, *observers);
                 let mut player = Player::new(self, true).map_err(|unusable| unusable.to_string())?;
+                player.spectator = spectator.cloned();
                 if !down {
                     for server in player.world.servers() {
                         player.step(&Step::Restart { server })?;
@@ -127,7 +130,11 @@ pub struct Player {
     /// Counts steps: the time of what the oracles are shown.
     steps: u64,
     pub trace: Vec<String>,
+    spectator: Option<Watcher>,
 }
+
+/// Who looks on while a story is played.
+pub type Watcher = Rc<RefCell<dyn Spectator>>;
 
 /// Milliseconds of a step, for oracles that look at time.
 const STEP_US: u64 = 1000;
@@ -143,7 +150,7 @@ impl Player {
             world.printer = Some(Printer::new(world.machines.len()));
         }
         let judge = Judge::new(&world, &start.scenario.oracles);
-        Ok(Player { world, judge, violation: None, steps: 0, trace: Vec::new() })
+        Ok(Player { world, judge, violation: None, steps: 0, trace: Vec::new(), spectator: None })
     }
 
     pub fn play(story: &Story) -> Played {
@@ -152,13 +159,18 @@ impl Player {
 
     /// Only these oracles are heeded; all of them if none is named.
     pub fn play_heeding(story: &Story, oracles: &[String]) -> Played {
+        Player::play_before(story, oracles, None)
+    }
+
+    /// Somebody looks on; a step counts as a millisecond.
+    pub fn play_before(story: &Story, oracles: &[String], spectator: Option<&Watcher>) -> Played {
         let mut start = Start::default();
         start.scenario.oracles = oracles.to_vec();
         let mut player: Option<Player> = None;
         let mut expected = None;
         for (line, command) in &story.commands {
             let done = match &mut player {
-                None => start.take(command).map(|begun| player = begun),
+                None => start.take(command, spectator).map(|begun| player = begun),
                 Some(player) => {
                     if let Command::Expect(Expectation::Violation(oracle)) = command {
                         expected = Some(oracle.clone());
@@ -223,11 +235,16 @@ impl Player {
         {
             self.judge.recorder.submitted(u32::from(*client), Handle(held.submitted), operation);
         }
-        let done = self.world.apply(step).is_ok();
-        self.world.effects.clear();
-        if let Some(printer) = &mut self.world.printer {
-            self.trace.extend(printer.take());
+        if let Some(spectator) = &self.spectator {
+            spectator.borrow_mut().step(Micros((self.steps + 1) * STEP_US), &self.world, step);
         }
+        let done = self.world.apply(step).is_ok();
+        let lines = self.world.printer.as_mut().map(Printer::take).unwrap_or_default();
+        if let (true, Some(spectator)) = (done, &self.spectator) {
+            spectator.borrow_mut().took(Micros((self.steps + 1) * STEP_US), &self.world, &lines);
+        }
+        self.world.effects.clear();
+        self.trace.extend(lines);
         if done {
             self.steps += 1;
             self.observe();
@@ -271,6 +288,9 @@ impl Player {
         let machine = self.world.machine(server);
         let now = Micros(self.steps * STEP_US);
         let sight = Sight { now, server, fact, view: machine.view(), disk: machine.durable() };
+        if let Some(spectator) = &self.spectator {
+            spectator.borrow_mut().see(&sight);
+        }
         if let (Err(violation), None) = (self.judge.see(&sight), &self.violation) {
             self.object(violation);
         }

@@ -161,7 +161,7 @@ impl Printer {
     }
 }
 
-fn outcome_text(outcome: &Outcome) -> String {
+pub fn outcome_text(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Done(Reply::Created { path }) => format!("created {}", String::from_utf8_lossy(path)),
         Outcome::Done(Reply::Data { data, stat }) => {

@@ -7,7 +7,7 @@ pub use tally::{Ran, Tally};
 
 use super::Failed;
 use crate::cli::{Hunt, Talk};
-use crate::engine;
+use crate::engine::{self, Origin};
 use crate::library::{Kind, Library};
 use crate::pool::{self, Go};
 use crate::seeds::{Seed, Seeds, Shard};
@@ -22,7 +22,7 @@ const RUNS: u64 = 1000;
 
 /// A hunt that is to be run, under the word that the user gave it.
 pub struct Quarry {
-    pub word: String,
+    pub origin: Origin,
     pub scenario: Scenario,
 }
 
@@ -96,7 +96,10 @@ fn quarry(args: &Hunt, talk: &Talk) -> Result<Vec<Quarry>, Failed> {
     };
     let words = items.iter().enumerate().map(|(i, item)| args.scenarios.get(i).unwrap_or(&item.name).clone());
     let scenarios = items.iter().map(|item| engine::loaded(item, &args.without.without));
-    words.zip(scenarios).map(|(word, scenario)| Ok(Quarry { word, scenario: scenario? })).collect()
+    let quarry = |(word, scenario): (String, Result<Scenario, Failed>)| {
+        Ok(Quarry { origin: Origin::of(&word, talk), scenario: scenario? })
+    };
+    words.zip(scenarios).map(quarry).collect()
 }
 
 fn run_all(args: &Hunt, quarry: &[Quarry], deal: Deal, talk: &Talk, voice: &Voice) -> Result<Tally, Failed> {
@@ -112,7 +115,7 @@ fn run_all(args: &Hunt, quarry: &[Quarry], deal: Deal, talk: &Talk, voice: &Voic
     };
     pool::run(args.jobs.unwrap_or_else(pool::cores), deal.total, task, |result| {
         if let Some((_, mut ran)) = result {
-            unwritten = unwritten.take().or(ran.save(&quarry[ran.hunt].scenario, &talk.out).err());
+            unwritten = unwritten.take().or(ran.save(&quarry[ran.hunt], &talk.out).err());
             tally.add(ran);
         }
         progress.update(tally.runs(), tally.failed());

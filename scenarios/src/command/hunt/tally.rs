@@ -13,7 +13,6 @@ use zabra_reports::card::Failure;
 use zabra_reports::exit::Exit;
 use zabra_reports::paint::Paint;
 use zabra_reports::report::{SCHEMA, hex};
-use zabra_sim::scenario::Scenario;
 
 /// One run, reduced to what the tally wants; a failed one keeps everything.
 pub struct Ran {
@@ -62,7 +61,7 @@ impl Ran {
     pub fn of(hunt: usize, quarry: &Quarry, seed: u64) -> Ran {
         let played = engine::play(&quarry.scenario, seed, None);
         let report = &played.report;
-        let failure = engine::failure(&quarry.word, &quarry.scenario, &played);
+        let failure = engine::failure(&quarry.origin, &quarry.scenario, &played);
         let sums = Sums {
             runs: 1,
             failed: u64::from(failure.is_some()),
@@ -81,12 +80,13 @@ impl Ran {
     }
 
     /// Writes the files of a failed run.
-    pub fn save(&mut self, scenario: &Scenario, out: &Path) -> Result<(), Failed> {
+    pub fn save(&mut self, quarry: &Quarry, out: &Path) -> Result<(), Failed> {
         let Some(failed) = &mut self.failed else { return Ok(()) };
         let (failure, played) = failed.as_mut();
         let folder = engine::folder(out, &played.report);
-        failure.again.push(("report".into(), folder.join("report.json").display().to_string()));
-        engine::save(&folder, "report.json", &engine::document(scenario, played, Some(failure), Vec::new()).json())?;
+        failure.again.extend(quarry.origin.files(&folder));
+        let document = engine::document(&quarry.origin, &quarry.scenario, played, Some(failure), Vec::new());
+        engine::save(&folder, "report.json", &document.json())?;
         let plan =
             serde_json::to_string_pretty(&played.report.plan).map_err(|e| Failed::tool(format!("plan.json: {e}")))?;
         engine::save(&folder, "plan.json", &plan).map(|_| ())
