@@ -20,13 +20,15 @@ use crate::id::{Epoch, Zxid};
 use crate::tree::Database;
 use alloc::vec::Vec;
 use checkpoint::Checkpoint;
-use segment::Segment;
+use segment::{Next, Segment};
 
 /// Everything has a limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreLimits {
     /// Length of a log segment, written with zeros in advance; Apache's step is the same.
     pub segment_bytes: u64,
+    /// Length of one that was not prepared in time: a start, or a burst, does not wait for more.
+    pub short_bytes: u64,
     /// Longest record or snapshot item that is believed when read.
     pub record_bytes: u32,
     /// Bytes of records up to the image that a start reads for the committed window.
@@ -36,7 +38,7 @@ pub struct StoreLimits {
     /// Bytes of records that wait in memory for the next barrier.
     pub buffer_bytes: usize,
     /// A snapshot is written in pieces of this size, and synced each time so many bytes were
-    /// written: a sync of all of it at once would stall the log's.
+    /// written: a sync of all of it at once would stall the log's. The next segment's zeros likewise.
     pub piece_bytes: usize,
     pub sync_bytes: u64,
 }
@@ -45,6 +47,7 @@ impl Default for StoreLimits {
     fn default() -> Self {
         StoreLimits {
             segment_bytes: 64 << 20,
+            short_bytes: 1 << 20,
             record_bytes: 64 << 20,
             window_bytes: 16 << 20,
             read_bytes: 64 << 20,
@@ -67,8 +70,7 @@ pub struct Store<V> {
     open: Option<Segment>,
     /// Encoded records that are not yet written.
     buffer: Vec<u8>,
-    /// Whether `segment.tmp` is ready to be named.
-    prepared: bool,
+    next: Next,
     /// Whether the next append begins another segment.
     roll_due: bool,
     checkpoint: Option<Checkpoint>,
@@ -88,7 +90,7 @@ impl<V: Vfs> Store<V> {
                     snapshots: found.snapshots,
                     open: None,
                     buffer: Vec::new(),
-                    prepared: false,
+                    next: Next::Missing,
                     roll_due: false,
                     checkpoint: None,
                     standing: found.recovered.standing,

@@ -174,8 +174,13 @@ impl Bench {
     }
 
     fn use_quiet(&mut self) {
-        let outcome = self.worker.use_quiet();
-        self.heed(outcome);
+        loop {
+            match self.worker.use_quiet() {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(failure) => return self.heed(Err(failure)),
+            }
+        }
     }
 
     fn heed(&mut self, outcome: Result<(), Failure>) {

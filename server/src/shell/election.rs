@@ -27,6 +27,10 @@ const RETRY_MIN_MS: u64 = 20;
 const RETRY_MAX_MS: u64 = 1000;
 /// The smaller id leaves the larger one time to come by itself.
 const PATIENCE_MS: u64 = 150;
+/// How soon a connection that broke is tried again: most often the process at its other end is gone, and
+/// as long as that is not known an election waits for its vote. The larger id comes first.
+const AGAIN_MS: u64 = 2;
+const AGAIN_PATIENCE_MS: u64 = 10;
 /// Election connections that may be open here at once.
 const CALLERS_MAX: usize = 128;
 
@@ -44,6 +48,8 @@ struct Pair {
     link: Option<Token>,
     /// Whether a task is at work, or about to be, to open a connection.
     is_calling: bool,
+    /// The number of that task: an earlier one that still sleeps does nothing when it wakes.
+    attempt: u64,
     retry_ms: u64,
 }
 
@@ -74,12 +80,15 @@ pub(super) async fn listen(shell: Arc<Shell>, listener: TcpListener) {
 }
 
 /// Calls a server: to keep the connection, or to be called back by a larger id.
-pub(super) async fn call(shell: Arc<Shell>, peer: ServerId, delay_ms: u64) {
+pub(super) async fn call(shell: Arc<Shell>, peer: ServerId, delay_ms: u64, attempt: u64) {
     if delay_ms > 0 {
         tokio::time::sleep(Duration::from_millis(delay_ms)).await;
     }
-    let is_wanted = shell.lock().election.pairs.get(&peer).is_some_and(|pair| pair.link.is_none());
-    if is_wanted {
+    let is_linked = match shell.lock().election.pairs.get(&peer) {
+        Some(pair) if pair.attempt == attempt => pair.link.is_some(),
+        Some(_) | None => return,
+    };
+    if !is_linked {
         let settings = Arc::clone(&shell.settings);
         let hosts = settings.members.get(&peer).map(|member| member.election.clone()).unwrap_or_default();
         let limit = Duration::from_millis(settings.connect_timeout_ms.into());
@@ -106,7 +115,7 @@ pub(super) async fn call(shell: Arc<Shell>, peer: ServerId, delay_ms: u64) {
             }
         }
     }
-    shell.turn(|state| state.called(peer));
+    shell.turn(|state| state.called(peer, attempt));
 }
 
 /// What the server that opens a connection says first.
@@ -139,14 +148,21 @@ impl State {
     fn call_soon(&mut self, peer: ServerId, delay_ms: u64) {
         let Some(pair) = self.election.pairs.get_mut(&peer) else { return };
         if !pair.is_calling {
-            pair.is_calling = true;
-            self.errands.push(Errand::Call(peer, delay_ms));
+            self.call_anew(peer, delay_ms);
         }
     }
 
-    /// An attempt has ended. As long as something waits to be said there will be another.
-    fn called(&mut self, peer: ServerId) {
+    /// Calls, whatever attempt is under way: it knows less.
+    fn call_anew(&mut self, peer: ServerId, delay_ms: u64) {
         let Some(pair) = self.election.pairs.get_mut(&peer) else { return };
+        pair.is_calling = true;
+        pair.attempt += 1;
+        self.errands.push(Errand::Call { peer, delay_ms, attempt: pair.attempt });
+    }
+
+    /// An attempt has ended. As long as something waits to be said there will be another.
+    fn called(&mut self, peer: ServerId, attempt: u64) {
+        let Some(pair) = self.election.pairs.get_mut(&peer).filter(|pair| pair.attempt == attempt) else { return };
         pair.is_calling = false;
         if pair.link.is_none() && pair.outbox.wants_link() {
             let least = match Initiative::of(self.settings.me, peer) {
@@ -258,7 +274,7 @@ impl State {
                 // It asks to be called, so it has no connection, whatever this server believes.
                 self.close_softly(token);
                 self.unlink(from);
-                self.call_soon(from, 0);
+                self.call_anew(from, 0);
             }
         }
     }
@@ -281,8 +297,8 @@ impl State {
         pair.link = None;
         pair.outbox.broken();
         let delay_ms = match Initiative::of(self.settings.me, peer) {
-            Initiative::Mine => RETRY_MIN_MS,
-            Initiative::Theirs => PATIENCE_MS,
+            Initiative::Mine => AGAIN_MS,
+            Initiative::Theirs => AGAIN_PATIENCE_MS,
         };
         self.call_soon(peer, delay_ms);
     }

@@ -117,7 +117,7 @@ enum Errand {
     /// Open a quorum connection to a server.
     Dial(ServerId),
     /// Open an election connection to a server, after so many milliseconds.
-    Call(ServerId, u64),
+    Call { peer: ServerId, delay_ms: u64, attempt: u64 },
 }
 
 /// Sizes of what the disk was given and has not made durable, and since when it has it, oldest first.
@@ -191,7 +191,9 @@ impl Shell {
         let shell = Arc::clone(self);
         match errand {
             Errand::Dial(peer) => drop(tokio::spawn(quorum::dial(shell, peer))),
-            Errand::Call(peer, delay_ms) => drop(tokio::spawn(election::call(shell, peer, delay_ms))),
+            Errand::Call { peer, delay_ms, attempt } => {
+                drop(tokio::spawn(election::call(shell, peer, delay_ms, attempt)));
+            }
         }
     }
 }

@@ -57,6 +57,9 @@ pub trait Disk: Send {
 
 /// Actions that one sync may cover, so that a stream of appends does not put its own sync off.
 const GROUP_MAX: usize = 4096;
+/// Of so many groups of a burst one is followed by a piece of the next segment: a burst may fill the one that it
+/// has, and would wait for all of the next.
+const GROUPS_PER_PIECE: u32 = 4;
 /// How long the disk is quiet before the next segment is prepared: not in an election, nor in a burst.
 pub const QUIET: Duration = Duration::from_millis(200);
 
@@ -69,6 +72,8 @@ pub struct Worker<V: Vfs> {
     unsynced: u32,
     /// Whether a barrier was asked for that has not been made.
     is_due: bool,
+    /// Groups since the disk was quiet.
+    groups: u32,
 }
 
 /// Why the disk is given up.
@@ -81,7 +86,7 @@ fn log(error: StoreError) -> Failure {
 impl<V: Vfs> Worker<V> {
     /// `keep`: how many snapshots a purge leaves, where there is one.
     pub fn new(store: Store<V>, keep: Option<usize>, done: UnboundedSender<Done>) -> Worker<V> {
-        Worker { store, keep, done, unsynced: 0, is_due: false }
+        Worker { store, keep, done, unsynced: 0, is_due: false, groups: 0 }
     }
 
     /// Performs what was handed over and what waits behind it, and syncs once. Under load a snapshot
@@ -101,6 +106,10 @@ impl<V: Vfs> Worker<V> {
             next = if performed < GROUP_MAX { more() } else { None };
         }
         self.sync()?;
+        self.groups = self.groups.wrapping_add(1);
+        if self.groups.is_multiple_of(GROUPS_PER_PIECE) {
+            self.store.prepare_piece().map_err(log)?;
+        }
         self.write_snapshot()
     }
 
@@ -123,9 +132,10 @@ impl<V: Vfs> Worker<V> {
         Ok(())
     }
 
-    /// The disk has been quiet: the next segment is prepared.
-    pub fn use_quiet(&mut self) -> Result<(), Failure> {
-        self.store.prepare_segment().map_err(log)
+    /// The disk has been quiet: a piece of the next segment is prepared. Whether more is to be done.
+    pub fn use_quiet(&mut self) -> Result<bool, Failure> {
+        self.groups = 0;
+        self.store.prepare_piece().map_err(log)
     }
 
     /// Says that the disk failed; nothing may be asked of it behind that.

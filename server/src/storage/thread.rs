@@ -55,15 +55,26 @@ fn run(worker: &mut Worker<impl Vfs>, inbox: &Receiver<Vec<Job>>) -> Result<(), 
             Err(TryRecvError::Empty) => match inbox.recv_timeout(QUIET) {
                 Ok(jobs) => jobs,
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
-                Err(RecvTimeoutError::Timeout) => {
-                    worker.use_quiet()?;
-                    let Ok(jobs) = inbox.recv() else { return Ok(()) };
-                    jobs
-                }
+                Err(RecvTimeoutError::Timeout) => match next_after_quiet(worker, inbox)? {
+                    Some(jobs) => jobs,
+                    None => return Ok(()),
+                },
             },
         };
         worker.perform_group(jobs, || inbox.try_recv().ok())?;
     }
+}
+
+/// Uses the quiet until there is something to do; None at the end.
+fn next_after_quiet(worker: &mut Worker<impl Vfs>, inbox: &Receiver<Vec<Job>>) -> Result<Option<Vec<Job>>, Failure> {
+    while worker.use_quiet()? {
+        match inbox.try_recv() {
+            Ok(jobs) => return Ok(Some(jobs)),
+            Err(TryRecvError::Disconnected) => return Ok(None),
+            Err(TryRecvError::Empty) => {}
+        }
+    }
+    Ok(inbox.recv().ok())
 }
 
 #[cfg(test)]

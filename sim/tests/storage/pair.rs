@@ -57,6 +57,7 @@ pub fn limits() -> StoreLimits {
     // Two or three records to a segment, so that scripts roll; a few pieces to a snapshot.
     StoreLimits {
         segment_bytes: 12 * 1024,
+        short_bytes: 7 * 1024,
         window_bytes: u64::MAX,
         buffer_bytes: 6000,
         piece_bytes: 300,
@@ -178,7 +179,10 @@ impl Pair {
     fn checkpoint(&mut self, zxid: Zxid) {
         self.base = self.database_at(zxid);
         self.issue(StorageAction::Checkpoint(Image::new(self.base.clone())));
-        self.store.prepare_segment().expect("no faults");
+        // In pieces, and often not to the end.
+        for _ in 0..zxid.0 % 60 {
+            self.store.prepare_piece().expect("no faults");
+        }
         while self.store.advance_checkpoint().expect("no faults").is_none() {}
         // As a server does it: behind each checkpoint, as much as may go.
         self.store.purge(0).expect("no faults");

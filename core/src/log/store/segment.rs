@@ -28,17 +28,56 @@ pub(super) struct Segment {
     slot: usize,
 }
 
+/// How far `segment.tmp` is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    Missing,
+    Partly(Partly),
+    /// It only wants a name.
+    Ready,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Partly {
+    file: FileId,
+    written: u64,
+}
+
 impl<V: Vfs> Store<V> {
     /// Prepares the next segment in advance, so that no append waits for it: writes its zeros and
-    /// its header under a temporary name. For idle moments of the storage thread.
+    /// its header under a temporary name.
     pub fn prepare_segment(&mut self) -> Result<(), StoreError> {
-        if self.prepared {
-            return Ok(());
-        }
-        let file = self.create_segment(self.limits.segment_bytes)?;
+        let len = self.limits.segment_bytes;
+        let file = match self.next {
+            Next::Ready => return Ok(()),
+            Next::Partly(next) => {
+                self.extend_segment(next.file, len, len)?;
+                next.file
+            }
+            Next::Missing => self.create_segment(len)?,
+        };
         self.vfs.close(file);
-        self.prepared = true;
+        self.next = Next::Ready;
         Ok(())
+    }
+
+    /// Prepares one more piece of the next segment, and makes it durable: all of it at once would
+    /// hold up the log's own syncs. Whether more is to be done.
+    pub fn prepare_piece(&mut self) -> Result<bool, StoreError> {
+        let Partly { file, written } = match self.next {
+            Next::Ready => return Ok(false),
+            Next::Partly(next) => next,
+            Next::Missing => Partly { file: self.begin_segment()?, written: HEADER_BYTES },
+        };
+        let len = self.limits.segment_bytes;
+        let written = written.saturating_add(self.limits.piece_bytes as u64).min(len);
+        self.extend_segment(file, written, len)?;
+        self.next = Next::Partly(Partly { file, written });
+        if written == len {
+            self.vfs.close(file);
+            self.next = Next::Ready;
+        }
+        Ok(written < len)
     }
 
     /// Opens a segment that has room for one more record behind what is buffered.
@@ -56,16 +95,26 @@ impl<V: Vfs> Store<V> {
             self.sync_segment()?;
             self.close_segment();
         }
-        let len = (HEADER_BYTES + needed + TAIL_BYTES).next_multiple_of(512).max(self.limits.segment_bytes);
-        self.open_segment(record.zxid, len)
+        self.open_segment(record.zxid, (HEADER_BYTES + needed + TAIL_BYTES).next_multiple_of(512))
     }
 
-    fn open_segment(&mut self, first: Zxid, len: u64) -> Result<(), StoreError> {
+    /// A segment that is not prepared is as long as its first record needs, or as far as it is: an
+    /// append waits for it, and the next one will be prepared.
+    fn open_segment(&mut self, first: Zxid, needed: u64) -> Result<(), StoreError> {
         let tmp = in_dir(NEXT_SEGMENT);
-        let fits = self.prepared && len == self.limits.segment_bytes;
-        let file =
-            if fits { self.vfs.open(&tmp).map_err(StoreError::at(&tmp, "open"))? } else { self.create_segment(len)? };
-        self.prepared = false;
+        let least = needed.max(self.limits.short_bytes.min(self.limits.segment_bytes));
+        let (file, len) = match self.next {
+            Next::Ready if needed <= self.limits.segment_bytes => {
+                (self.vfs.open(&tmp).map_err(StoreError::at(&tmp, "open"))?, self.limits.segment_bytes)
+            }
+            Next::Partly(Partly { file, written }) => {
+                let len = least.max(written);
+                self.extend_segment(file, len, len)?;
+                (file, len)
+            }
+            Next::Missing | Next::Ready => (self.create_segment(least)?, least),
+        };
+        self.next = Next::Missing;
         self.roll_due = false;
         let path = FileName::Log(first).path();
         self.vfs.rename(&tmp, &path).map_err(StoreError::at(&path, "rename"))?;
@@ -76,23 +125,39 @@ impl<V: Vfs> Store<V> {
         Ok(())
     }
 
-    /// A segment under its temporary name: header, zeros, and a first mark, all durable.
+    /// A whole segment under its temporary name.
     fn create_segment(&mut self, len: u64) -> Result<FileId, StoreError> {
+        let file = self.begin_segment()?;
+        self.extend_segment(file, len, len)?;
+        Ok(file)
+    }
+
+    /// A segment of a header under its temporary name.
+    fn begin_segment(&mut self) -> Result<FileId, StoreError> {
         let tmp = in_dir(NEXT_SEGMENT);
         remove_if_there(&mut self.vfs, &tmp)?;
         let file = self.vfs.create(&tmp).map_err(StoreError::at(&tmp, "create"))?;
-        let vfs = &mut self.vfs;
-        let written = (|| {
-            vfs.write_at(file, 0, &encode_header())?;
-            vfs.allocate(file, len)?;
-            write_mark(vfs, file, len, 0, HEADER_BYTES)?;
-            vfs.sync(file)
-        })();
-        if let Err(error) = written {
+        if let Err(error) = self.vfs.write_at(file, 0, &encode_header()) {
             self.vfs.close(file);
             return Err(StoreError::at(&tmp, "prepare")(error));
         }
         Ok(file)
+    }
+
+    /// Writes its zeros up to `written`, and its first mark behind the last of them; durably.
+    fn extend_segment(&mut self, file: FileId, written: u64, len: u64) -> Result<(), StoreError> {
+        let vfs = &mut self.vfs;
+        let extended = (|| {
+            vfs.allocate(file, written)?;
+            if written == len {
+                write_mark(vfs, file, len, 0, HEADER_BYTES)?;
+            }
+            vfs.sync(file)
+        })();
+        extended.map_err(|error| {
+            self.vfs.close(file);
+            StoreError::at(&in_dir(NEXT_SEGMENT), "prepare")(error)
+        })
     }
 
     /// Writes what is buffered, and the mark of its batch.
