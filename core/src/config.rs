@@ -32,6 +32,20 @@ pub struct Config {
     /// Whether a server without a quorum answers the reads of clients that allow for it
     /// (`readonlymode.enabled`).
     pub read_only: bool,
+    pub local_sessions: LocalSessions,
+}
+
+/// Whether new sessions are of their server alone (reference/zookeeper.md section 1.11).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum LocalSessions {
+    /// Every session is the ensemble's.
+    #[default]
+    Off,
+    /// New sessions are their server's, and remain so: they own no ephemerals (`localSessionsEnabled`).
+    Kept,
+    /// New sessions are their server's until they ask for an ephemeral: then a transaction makes them the
+    /// ensemble's (`localSessionsUpgradingEnabled` too).
+    Upgraded,
 }
 
 /// Who may do what, as far as the configuration says it (reference/zookeeper.md section 1.10).
@@ -215,6 +229,7 @@ impl Config {
             access: Access::default(),
             fading: Fading::default(),
             read_only: false,
+            local_sessions: LocalSessions::Off,
         }
     }
 

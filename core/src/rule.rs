@@ -98,6 +98,8 @@ rules! {
     NoWriteAfterClose: "a closing session's requests fail", "ZOOKEEPER-1208", "sessions";
     LeaderExpires: "only an established leader closes a silent session", "etcd 15247", "sessions";
     OwnerOnly: "a request of a moved session fails", "ZOOKEEPER-417", "ownership";
+    LocalWritesMarked: "a leader takes the writes of a session that it does not know only on the word of the server whose it is", "ZOOKEEPER-1147, reference/zookeeper.md 1.11", "sessions";
+    UpgradeBeforeEphemeral: "a session of one server alone owns no ephemeral before a transaction has made it the ensemble's", "ZOOKEEPER-2725", "sessions";
     PredictionDropped: "ahead dies with the role", "ClickHouse PR 54572", "prediction";
     FailedMultiForgotten: "a multi that fails leaves nothing for the next request to build upon", "reference/zookeeper.md 1.8", "prediction";
     FadesInTime: "a leader deletes of its own accord only empty containers, and znodes past their time to live", "reference/zookeeper.md 2.6", "atomic";

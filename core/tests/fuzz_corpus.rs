@@ -90,7 +90,7 @@ fn quorum_port() -> Seeds {
     let config: Arc<[u8]> = Arc::from(&b"version=0"[..]);
     let auth = vec![Identity { scheme: Arc::from(&b"ip"[..]), id: Arc::from(&b"::1"[..]) }];
     let body: Arc<[u8]> = Arc::from(DeleteTxn { path: b"/a" }.to_bytes());
-    let request = Request { session: SessionId(9), cxid: Xid(2), op: Op::DELETE, body, auth };
+    let request = Request { session: SessionId(9), cxid: Xid(2), op: Op::DELETE, body, auth, is_local: false };
     let learner = [
         Packet::FollowerInfo(info.clone()),
         Packet::ObserverInfo(info),

@@ -5,8 +5,8 @@
 //! changes nothing.
 
 use std::collections::BTreeMap;
-use zabra_core::contract::{Event, Joined, Resigned, SyncMode};
-use zabra_core::id::ServerId;
+use zabra_core::contract::{Event, Joined, LocalTurn, Resigned, SyncMode};
+use zabra_core::id::{ServerId, SessionId};
 use zabra_core::zab::Vote;
 
 macro_rules! marks {
@@ -62,6 +62,10 @@ marks! {
     SessionMoved "session-moved": "a session was attached again";
     SessionRefused "session-refused": "a session was refused";
     StrictSync "strict-sync": "a sync was answered by a fresh quorum";
+    LocalSession "local-session": "a session began that is one server's alone";
+    LocalUpgraded "local-upgraded": "a session that was one server's alone became the ensemble's";
+    LocalExpired "local-expired": "a session's silence ended it at the one server whose it was";
+    LocalMoved "local-moved": "a session that is one server's alone was refused at another";
     ReadOnly "read-only": "a client was served without a quorum";
     Crash "crash": "a server crashed";
     CrashWhileWriting "crash-while-writing": "a server crashed while writes were pending";
@@ -87,11 +91,13 @@ pub struct Marks {
     counts: Vec<u64>,
     /// The last vote of each server: a tie shows where it changes to an equally recent candidate.
     votes: BTreeMap<ServerId, Vote>,
+    /// The sessions that are one server's alone.
+    locals: BTreeMap<SessionId, ServerId>,
 }
 
 impl Default for Marks {
     fn default() -> Self {
-        Marks { counts: vec![0; Mark::ALL.len()], votes: BTreeMap::new() }
+        Marks { counts: vec![0; Mark::ALL.len()], votes: BTreeMap::new(), locals: BTreeMap::new() }
     }
 }
 
@@ -153,7 +159,13 @@ impl Marks {
             }
             Event::SessionAttached { session, .. } if session.is_read_only() => self.hit(Mark::ReadOnly),
             Event::SessionAttached { .. } => self.hit(Mark::SessionMoved),
-            Event::SessionRefused { .. } => self.hit(Mark::SessionRefused),
+            Event::SessionRefused { session } => {
+                self.hit(Mark::SessionRefused);
+                if self.locals.get(session).is_some_and(|home| *home != server) {
+                    self.hit(Mark::LocalMoved);
+                }
+            }
+            Event::LocalSession { session, turn } => self.see_local(server, *session, *turn),
             Event::SyncAnswered { .. } => self.hit(Mark::StrictSync),
             Event::Stopped { .. } => self.hit(Mark::ServerStopped),
             Event::Voted { vote, .. } => {
@@ -180,6 +192,28 @@ impl Marks {
             | Event::ReadOnly { .. }
             | Event::Requested { .. }
             | Event::Replied { .. } => {}
+        }
+    }
+}
+
+impl Marks {
+    fn see_local(&mut self, server: ServerId, session: SessionId, turn: LocalTurn) {
+        match turn {
+            LocalTurn::Begins => {
+                self.hit(Mark::LocalSession);
+                self.locals.insert(session, server);
+            }
+            LocalTurn::Upgrades => {
+                self.hit(Mark::LocalUpgraded);
+                self.locals.remove(&session);
+            }
+            LocalTurn::Expires => {
+                self.hit(Mark::LocalExpired);
+                self.locals.remove(&session);
+            }
+            LocalTurn::Ends => {
+                self.locals.remove(&session);
+            }
         }
     }
 }

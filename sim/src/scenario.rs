@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use zabra_core::config::{Config, Ensemble};
+use zabra_core::config::{Config, Ensemble, LocalSessions};
 use zabra_core::id::{ServerId, ServerSet};
 use zabra_core::quorum::Quorum;
 use zabra_core::rule::Rule;
@@ -78,6 +78,21 @@ pub struct EnsembleSpec {
     pub container_unused_ms: u32,
     /// Whether servers without a quorum answer reads; raw clients then allow for it, half of the time.
     pub read_only: bool,
+    /// Whether new sessions are of their server alone, and may become the ensemble's.
+    pub local_sessions: LocalSessionsSpec,
+}
+
+/// What becomes of new sessions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LocalSessionsSpec {
+    /// They are the ensemble's.
+    #[default]
+    Off,
+    /// They are their server's.
+    Kept,
+    /// They are their server's until they ask for an ephemeral.
+    Upgraded,
 }
 
 impl Default for EnsembleSpec {
@@ -98,6 +113,7 @@ impl Default for EnsembleSpec {
             container_check_ms: 60_000,
             container_unused_ms: 300_000,
             read_only: false,
+            local_sessions: LocalSessionsSpec::Off,
         }
     }
 }
@@ -405,6 +421,11 @@ impl Scenario {
         config.limits.checkpoint_records = spec.checkpoint_records;
         config.limits.counter_end = spec.counter_end;
         config.read_only = spec.read_only;
+        config.local_sessions = match spec.local_sessions {
+            LocalSessionsSpec::Off => LocalSessions::Off,
+            LocalSessionsSpec::Kept => LocalSessions::Kept,
+            LocalSessionsSpec::Upgraded => LocalSessions::Upgraded,
+        };
         config.fading.check_ms = spec.container_check_ms;
         config.fading.never_used_ms = spec.container_unused_ms;
         config

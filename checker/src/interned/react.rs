@@ -434,6 +434,7 @@ fn is_own(event: &Event) -> bool {
         | Event::SyncAborted { .. }
         | Event::SessionExpiring { .. }
         | Event::SessionOwned { .. }
+        | Event::LocalSession { .. }
         | Event::Prepared { .. }
         | Event::SessionAttached { .. }
         | Event::SessionRefused { .. }

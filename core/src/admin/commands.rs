@@ -457,7 +457,7 @@ pub fn gauges(server: &Server<'_>, around: &Surroundings<'_>) -> Fields {
         field("ephemerals_count", Value::count(ephemerals as u64)),
         field("approximate_data_size", Value::count(tree.approximate_bytes())),
         field("global_sessions", Value::count(database.sessions().len() as u64)),
-        field("local_sessions", Value::Integer(0)),
+        field("local_sessions", Value::count(service.local_sessions().count() as u64)),
         field("last_client_response_size", Value::Integer(last)),
         field("min_client_response_size", Value::Integer(min)),
         field("max_client_response_size", Value::Integer(max)),

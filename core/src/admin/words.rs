@@ -3,6 +3,7 @@
 use super::date::date;
 use super::text::{Lines, Shown};
 use super::{Connection, Effect, NOT_SERVING, Server, Surroundings, mode, operation};
+use crate::config::LocalSessions;
 use crate::id::{ClientId, SessionId};
 use crate::zab::ServerState;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -228,13 +229,15 @@ fn mntr(lines: &mut Lines, server: &Server<'_>, around: &Surroundings<'_>) {
 fn dump(lines: &mut Lines, server: &Server<'_>, around: &Surroundings<'_>) {
     let database = server.service.database();
     lines.line(format_args!("SessionTracker dump:"));
+    let locals: BTreeSet<SessionId> = server.service.local_sessions().collect();
+    let has_locals = server.config.local_sessions != LocalSessions::Off;
+    if has_locals {
+        lines.add(format_args!("Local "));
+        dump_by_expiry(lines, around, |session| locals.contains(&session));
+    }
     if around.alone || server.state == ServerState::Leading {
-        let by_time = by_expiry(around);
-        lines.line(format_args!("Session Sets ({})/({}):", by_time.len(), around.expiries.len()));
-        for (at, sessions) in by_time {
-            lines.line(format_args!("{} expire at {}:", sessions.len(), date(at)));
-            sessions.iter().for_each(|session| lines.line(format_args!("\t0x{:x}", session.0)));
-        }
+        lines.add(format_args!("{}", if has_locals { "Global " } else { "" }));
+        dump_by_expiry(lines, around, |session| !locals.contains(&session));
     } else {
         lines.line(format_args!("Global Sessions({}):", database.sessions().len()));
         for (session, timeout_ms) in database.sessions() {
@@ -255,6 +258,18 @@ fn dump(lines: &mut Lines, server: &Server<'_>, around: &Surroundings<'_>) {
         let session = connection.client.and_then(|client| server.service.session(client));
         let session = session.map_or(0, |(session, _)| session.0);
         lines.line(format_args!("\tip: /{} sessionId: 0x{session:x}", connection.address));
+    }
+}
+
+fn dump_by_expiry(lines: &mut Lines, around: &Surroundings<'_>, is_meant: impl Fn(SessionId) -> bool) {
+    let mut by_time = by_expiry(around);
+    by_time.values_mut().for_each(|sessions| sessions.retain(|session| is_meant(*session)));
+    by_time.retain(|_, sessions| !sessions.is_empty());
+    let count: usize = by_time.values().map(Vec::len).sum();
+    lines.line(format_args!("Session Sets ({})/({count}):", by_time.len()));
+    for (at, sessions) in by_time {
+        lines.line(format_args!("{} expire at {}:", sessions.len(), date(at)));
+        sessions.iter().for_each(|session| lines.line(format_args!("\t0x{:x}", session.0)));
     }
 }
 

@@ -81,6 +81,8 @@ pub enum Event {
     Requested { client: ClientId, session: SessionId, xid: Xid, op: i32 },
     /// A reply leaves for a request of a session (requests without a session have none).
     Replied { client: ClientId, session: SessionId, xid: Xid, op: i32, zxid: Zxid, err: i32 },
+    /// What became of a session of this server alone.
+    LocalSession { session: SessionId, turn: LocalTurn },
     /// Without a quorum, this server begins or ends to answer the reads of clients that allow for it.
     ReadOnly { serves: bool },
     /// A `sync` of a client was answered by a fresh quorum.
@@ -94,6 +96,18 @@ pub enum Event {
 pub enum RequestOrigin {
     Local,
     Learner(ConnId),
+}
+
+/// What becomes of a session of one server alone (reference/zookeeper.md section 1.11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LocalTurn {
+    Begins,
+    /// A transaction is asked for that makes it the ensemble's: from now on it is treated as such.
+    Upgrades,
+    /// Its client closed it, or the read-only server that had it is none any more.
+    Ends,
+    /// It was silent for too long.
+    Expires,
 }
 
 /// A vote as its sender cast it.

@@ -10,7 +10,7 @@ mod input;
 mod timer;
 
 pub use action::{Action, Actions, DropReason, Fault, Span};
-pub use event::{Ballot, Event, Joined, RequestOrigin, Resigned, SyncMode};
+pub use event::{Ballot, Event, Joined, LocalTurn, RequestOrigin, Resigned, SyncMode};
 pub use input::{ClientOrigin, Input, Origin, StorageError};
 pub use timer::Timer;
 

@@ -53,6 +53,8 @@ pub(super) struct Ahead {
     /// With each path the zxid that last touched it; `None` is a deleted znode.
     nodes: BTreeMap<Path, (Zxid, Option<Predicted>)>,
     closing: BTreeMap<SessionId, Zxid>,
+    /// The sessions that are being created: one that was a server's alone writes before that is applied.
+    opening: BTreeMap<SessionId, Zxid>,
     /// What each proposal that is not applied has changed, oldest first.
     proposals: VecDeque<Effects>,
     /// How far the predicted digest is from the tree's.
@@ -65,6 +67,7 @@ struct Effects {
     zxid: Zxid,
     paths: Vec<Path>,
     closing: Option<SessionId>,
+    opening: Option<SessionId>,
     delta: u64,
 }
 
@@ -72,6 +75,11 @@ impl Ahead {
     /// Whether a proposal closes this session.
     pub(super) fn is_closing(&self, session: SessionId) -> bool {
         self.closing.contains_key(&session)
+    }
+
+    /// Whether a proposal creates this session.
+    pub(super) fn is_opening(&self, session: SessionId) -> bool {
+        self.opening.contains_key(&session)
     }
 
     /// A transaction was applied: the tree says what was predicted for it.
@@ -88,6 +96,9 @@ impl Ahead {
             {
                 self.closing.remove(&session);
             }
+            if let Some(session) = effects.opening {
+                self.opening.remove(&session);
+            }
         }
     }
 
@@ -97,8 +108,8 @@ impl Ahead {
 
     /// Takes over what a draft found out, as the proposal `zxid`.
     pub(super) fn merge(&mut self, zxid: Zxid, changes: Changes) {
-        let Changes { nodes, closing, delta } = changes;
-        if nodes.is_empty() && closing.is_none() {
+        let Changes { nodes, closing, opening, delta } = changes;
+        if nodes.is_empty() && closing.is_none() && opening.is_none() {
             return;
         }
         assert!(self.proposals.back().is_none_or(|last| last.zxid < zxid), "proposals are merged in order");
@@ -106,7 +117,10 @@ impl Ahead {
         if let Some(session) = closing {
             self.closing.insert(session, zxid);
         }
-        self.proposals.push_back(Effects { zxid, paths: nodes.keys().cloned().collect(), closing, delta });
+        if let Some(session) = opening {
+            self.opening.insert(session, zxid);
+        }
+        self.proposals.push_back(Effects { zxid, paths: nodes.keys().cloned().collect(), closing, opening, delta });
         self.nodes.extend(nodes.into_iter().map(|(path, node)| (path, (zxid, node))));
     }
 
@@ -130,6 +144,7 @@ pub(super) struct Draft<'a> {
 pub(super) struct Changes {
     nodes: BTreeMap<Path, Option<Predicted>>,
     closing: Option<SessionId>,
+    opening: Option<SessionId>,
     delta: u64,
 }
 
@@ -216,6 +231,11 @@ impl<'a> Draft<'a> {
             Data::Applied => self.tree.get(path).and_then(|znode| znode.data()).map_or(0, <[u8]>::len),
             Data::Proposed(data) => data.as_deref().map_or(0, <[u8]>::len),
         }
+    }
+
+    /// Creates a session.
+    pub(super) fn open(&mut self, session: SessionId) {
+        self.changes.opening = Some(session);
     }
 
     /// Closes a session: its ephemeral znodes, those included that are only proposed, go with it.

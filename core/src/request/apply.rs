@@ -63,6 +63,7 @@ impl Service {
             Change::DataChanged { path } => self.fire(cx, EventKind::NodeDataChanged, path, None, applied, zxid),
             Change::AclChanged { .. } => {}
             Change::SessionCreated { session, timeout_ms } => {
+                self.locals.remove(session);
                 if self.is_leader() {
                     Self::arm_session(cx, *session, *timeout_ms);
                 }
@@ -124,9 +125,12 @@ impl Service {
         let Some(&client) = self.carriers.get(&session) else { return };
         let connection = self.clients.get_mut(&client).expect("a carrier is a connection");
         let op = applied.header.op;
-        if let (Phase::Creating(opening), Op::CREATE_SESSION) = (&connection.phase, op) {
-            let opening = *opening;
-            return self.attach(cx, client, opening, wants);
+        if op == Op::CREATE_SESSION {
+            // A session that was this server's alone is attached already, and nobody waits for this.
+            return match connection.phase {
+                Phase::Creating(opening) => self.attach(cx, client, opening, wants),
+                Phase::New | Phase::Revalidating(_) | Phase::Attached { .. } => {}
+            };
         }
         let closes = op == Op::CLOSE_SESSION;
         let is_own = connection.complete(cxid, outcome(applied, zxid));

@@ -264,7 +264,9 @@ impl Connection {
                     false => Wait::Token(proof.into()),
                 }
             }
-            Said::Refused if sasl.lets_failed_stay => Wait::Token(Arc::from([])),
+            Said::Refused if sasl.lets_failed_stay => {
+                Wait::Token(Arc::from([]))
+            }
             Said::Refused => refused(DropReason::AuthFailed),
         }
     }
@@ -326,7 +328,8 @@ mod tests {
 
     fn write(cxid: i32) -> Pending {
         let body = Arc::from(*b"");
-        let request = Request { session: SessionId(1), cxid: Xid(cxid), op: 5, body, auth: Vec::new() };
+        let request =
+            Request { session: SessionId(1), cxid: Xid(cxid), op: 5, body, auth: Vec::new(), is_local: false };
         Pending { xid: Xid(cxid), op: 5, bytes: 0, wait: Wait::Write(request) }
     }
 

@@ -17,7 +17,7 @@ use alloc::vec::Vec;
 impl Service {
     /// As leader: a session's timer fired.
     pub fn session_fired<R: Rules>(&mut self, cx: &mut Cx<'_, R>, session: SessionId, wants: &mut Vec<Want>) {
-        if self.locals.contains_key(&session) {
+        if self.is_local(session) {
             return self.expire_local(cx, session);
         }
         if cx.enforces(Rule::LeaderExpires) && self.role != Role::Leading {
@@ -32,7 +32,7 @@ impl Service {
         }
         cx.report(Event::SessionExpiring { session });
         let (op, body) = (Op::CLOSE_SESSION, Arc::from([]));
-        wants.push(Want::Propose(Request { session, cxid: Xid(0), op, body, auth: Vec::new() }));
+        wants.push(Want::Propose(Request { session, cxid: Xid(0), op, body, auth: Vec::new(), is_local: false }));
     }
 
     /// As leader: a learner heard of these sessions.
@@ -51,7 +51,7 @@ impl Service {
 
     /// A client of this server was heard of.
     pub(super) fn touch_one<R: Rules>(&mut self, cx: &mut Cx<'_, R>, session: SessionId, timeout_ms: i32) {
-        if self.locals.contains_key(&session) {
+        if self.is_local(session) {
             return cx.act(Action::Touch { sessions: Vec::from([session]) });
         }
         match self.role {

@@ -97,5 +97,12 @@ fn has_faded(node: &Predicted, now: i64, config: &Config) -> bool {
 /// The leader's own request: of no session.
 fn deletion(path: &Path) -> Request {
     let body = Arc::from(DeleteTxn { path: path.as_bytes() }.to_bytes());
-    Request { session: SessionId::NONE, cxid: Xid(0), op: Op::DELETE_CONTAINER, body, auth: Vec::new() }
+    Request {
+        session: SessionId::NONE,
+        cxid: Xid(0),
+        op: Op::DELETE_CONTAINER,
+        body,
+        auth: Vec::new(),
+        is_local: false,
+    }
 }

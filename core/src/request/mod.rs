@@ -39,6 +39,7 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use connection::{Connection, Pending, Phase, Then, Wait};
+use local::Local;
 use reply::Address;
 use role::{Role, Tail};
 
@@ -66,7 +67,7 @@ pub struct Service {
     /// Which connection carries, or is opening, a session. At most one does.
     carriers: BTreeMap<SessionId, ClientId>,
     /// Sessions of this server alone, with their timeouts: no transaction knows of them.
-    locals: BTreeMap<SessionId, i32>,
+    locals: BTreeMap<SessionId, Local>,
     watches: Watches,
     /// Whose `sync` each `Want::Sync` is that was not answered; `None` if its connection ended.
     syncs: VecDeque<Option<ClientId>>,
@@ -211,7 +212,14 @@ impl Service {
         cx.report(Event::Requested { client, session, xid, op });
         let (serves, is_read_only) = (self.serves(session), self.is_read_only());
         let connection = self.clients.get_mut(&client).expect("the caller has seen the connection");
-        let request = |body| Request { session, cxid: xid, op, body: Arc::from(body), auth: connection.auth.clone() };
+        let request = |body| Request {
+            session,
+            cxid: xid,
+            op,
+            body: Arc::from(body),
+            auth: connection.auth.clone(),
+            is_local: false,
+        };
         let wait = match Class::of(op) {
             // The common case takes no copy of the request.
             Class::Read if connection.queue.is_empty() && serves => {
@@ -241,7 +249,7 @@ impl Service {
         self.waiting.add(frame.len());
         if serves && !is_behind_sync {
             let last = connection.queue.len() - 1;
-            self.ask(client, last, &Tail::default(), wants);
+            self.ask(cx, client, last, &Tail::default(), wants);
         }
         self.drain(cx, client);
         self.press_back(cx, client);
@@ -273,11 +281,12 @@ impl Service {
     ///
     /// Nothing behind a `sync` is asked for before that is answered: a write could be applied
     /// first, and a read between the two would show it, though it was sent before the write.
-    fn ask(&mut self, client: ClientId, from: usize, tail: &Tail, wants: &mut Vec<Want>) {
-        for pending in self.clients[&client].queue.range(from..) {
-            match &pending.wait {
+    fn ask<R: Rules>(&mut self, cx: &mut Cx<'_, R>, client: ClientId, from: usize, tail: &Tail, wants: &mut Vec<Want>) {
+        for at in from..self.clients[&client].queue.len() {
+            match &self.clients[&client].queue[at].wait {
                 Wait::Write(request) if !tail.contains(request.session, request.cxid) => {
-                    wants.push(Want::Propose(request.clone()));
+                    let request = request.clone();
+                    self.ask_to_write(cx, client, at, request, wants);
                 }
                 Wait::Sync { request, answered: false } => {
                     self.syncs.push_back(Some(client));
@@ -295,12 +304,32 @@ impl Service {
         }
     }
 
+    /// Whose the session is is looked at now, behind all that the connection sent before: a request there may
+    /// have made it the ensemble's (ZOOKEEPER-3471).
+    fn ask_to_write<R: Rules>(
+        &mut self,
+        cx: &mut Cx<'_, R>,
+        client: ClientId,
+        at: usize,
+        request: Request,
+        wants: &mut Vec<Want>,
+    ) {
+        if request.op == Op::CLOSE_SESSION && self.is_local(request.session) {
+            let connection = self.clients.get_mut(&client).expect("the caller has seen the connection");
+            connection.queue[at].wait = Wait::Closed;
+            return;
+        }
+        self.upgrade_for(cx, &request, wants);
+        let is_local = self.is_local(request.session);
+        wants.push(Want::Propose(Request { is_local, ..request }));
+    }
+
     /// The oldest `Want::Sync` was answered.
     pub fn synced<R: Rules>(&mut self, cx: &mut Cx<'_, R>, wants: &mut Vec<Want>) {
         let Some(Some(client)) = self.syncs.pop_front() else { return };
         let connection = self.clients.get_mut(&client).expect("a connection that ended has left the queue");
         let behind = connection.synced() + 1;
-        self.ask(client, behind, &Tail::default(), wants);
+        self.ask(cx, client, behind, &Tail::default(), wants);
         self.drain(cx, client);
     }
 }

@@ -5,23 +5,23 @@
 //! connection of the same session is closed, so that a stranger cannot close it.
 
 use super::connection::{Form, Opening, Phase};
+use super::local::{Local, creation};
 use super::role::Role;
 use super::{RequestOrigin, Service, Want};
+use crate::config::LocalSessions;
 use crate::contract::{Action, Cx, DropReason, Event};
-use crate::id::{ClientId, ConnId, SessionId, Xid, Zxid};
+use crate::id::{ClientId, ConnId, SessionId, Zxid};
 use crate::rule::{Rule, Rules};
 use crate::session::{Password, password};
 use crate::wire::records::{ConnectRequest, ConnectResponse};
-use crate::wire::{Jute, Op, Reader};
+use crate::wire::{Jute, Reader};
 use crate::zab::Request;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 impl Opening {
-    /// The request that creates the session: its body is the timeout.
+    /// The request that creates the session.
     pub(super) fn request(&self) -> Request {
-        let body = Arc::from(self.timeout_ms.to_be_bytes());
-        Request { session: self.session, cxid: Xid(0), op: Op::CREATE_SESSION, body, auth: Vec::new() }
+        creation(self.session, self.timeout_ms)
     }
 }
 
@@ -53,6 +53,12 @@ impl Service {
         let last_seen = Zxid::from_wire(request.last_zxid_seen.max(0));
         let timeout_ms = negotiated(cx, request.timeout_ms);
         match SessionId(request.session) {
+            SessionId::NONE if cx.config.local_sessions != LocalSessions::Off => {
+                let opening = Opening { session: self.unused_id(), timeout_ms, last_seen, form };
+                self.begin_local(cx, opening.session, timeout_ms);
+                self.begin(client, Phase::Creating(opening));
+                self.attach(cx, client, opening, wants);
+            }
             SessionId::NONE => {
                 let opening = Opening { session: self.unused_id(), timeout_ms, last_seen, form };
                 self.begin(client, Phase::Creating(opening));
@@ -66,8 +72,21 @@ impl Service {
                 if let Some(&other) = self.carriers.get(&session) {
                     self.drop_client(cx, other, DropReason::SessionMoved);
                 }
-                self.begin(client, Phase::Revalidating(opening));
-                self.revalidate_own(cx, client, opening, wants);
+                match self.locals.get(&session) {
+                    Some(Local { upgrades: false, .. }) => {
+                        self.begin(client, Phase::Creating(opening));
+                        self.attach(cx, client, opening, wants);
+                    }
+                    // Its transaction is under way: the leader may not know of it yet.
+                    Some(Local { upgrades: true, timeout_ms }) => {
+                        let opening = Opening { timeout_ms: *timeout_ms, ..opening };
+                        self.begin(client, Phase::Creating(opening));
+                    }
+                    None => {
+                        self.begin(client, Phase::Revalidating(opening));
+                        self.revalidate_own(cx, client, opening, wants);
+                    }
+                }
             }
         }
     }
@@ -178,7 +197,8 @@ impl Service {
         wants: &mut Vec<Want>,
     ) {
         let Opening { session, last_seen, form, .. } = opening;
-        let known = self.database.session_timeout(session).or_else(|| self.locals.get(&session).copied());
+        let known =
+            self.database.session_timeout(session).or_else(|| self.locals.get(&session).map(|local| local.timeout_ms));
         let timeout_ms = known.unwrap_or(opening.timeout_ms);
         self.respond(cx, client, timeout_ms, session, password(session), form);
         cx.report(Event::SessionAttached { session, client, timeout_ms, last_seen });

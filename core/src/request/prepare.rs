@@ -17,7 +17,7 @@ use crate::id::{SessionId, Zxid};
 use crate::rule::{Rule, Rules};
 use crate::session::Owner as SessionOwner;
 use crate::tree::{Path, digest};
-use crate::wire::multi::{AnyCreate, decode_multi};
+use crate::wire::multi::{AnyCreate, Part, decode_multi};
 use crate::wire::records::{DeleteRequest, SetAclRequest, SetDataRequest};
 use crate::wire::txn::{CloseSessionTxn, CreateSessionTxn, DeleteTxn, ErrorTxn, TxnDigest, TxnHeader};
 use crate::wire::{Code, Jute, Malformed, Op, Reader};
@@ -47,6 +47,8 @@ struct Asker<'a> {
     session: SessionId,
     identities: &'a [Identity],
     access: &'a Access,
+    /// The session is a server's alone, and owns no ephemerals.
+    is_local: bool,
 }
 
 impl Service {
@@ -99,41 +101,42 @@ impl Service {
     ) -> Result<Prepared, Code> {
         let (session, op) = (request.session, request.op);
         let (config, time) = (cx.config, cx.at.0);
-        let asker = Asker { session, identities: &request.auth, access: &config.access };
+        let is_local = request.is_local && !self.knows(session) && cx.enforces(Rule::UpgradeBeforeEphemeral);
+        let asker = Asker { session, identities: &request.auth, access: &config.access, is_local };
         let r = &mut Reader::new(&request.body);
         match op {
             Op::CREATE | Op::CREATE2 | Op::CREATE_CONTAINER | Op::CREATE_TTL => {
                 let create = AnyCreate::decode(op, r)?;
                 let kind = Kind::of(&create)?;
-                self.check_session(cx, session, origin)?;
+                self.check_session(cx, request, origin)?;
                 let mut draft = Draft::new(self.database.tree(), &self.ahead, zxid, time);
                 create::draft(&mut draft, &asker, &create, kind, out)?;
                 Ok(Prepared::of(kind.txn_op(op), draft))
             }
             Op::DELETE => {
                 let delete = DeleteRequest::decode(r)?;
-                self.check_session(cx, session, origin)?;
+                self.check_session(cx, request, origin)?;
                 let mut draft = Draft::new(self.database.tree(), &self.ahead, zxid, time);
                 change::draft_delete(&mut draft, &asker, &delete, out)?;
                 Ok(Prepared::of(op, draft))
             }
             Op::SET_DATA => {
                 let set = SetDataRequest::decode(r)?;
-                self.check_session(cx, session, origin)?;
+                self.check_session(cx, request, origin)?;
                 let mut draft = Draft::new(self.database.tree(), &self.ahead, zxid, time);
                 change::draft_set_data(&mut draft, &asker, &set, out)?;
                 Ok(Prepared::of(op, draft))
             }
             Op::SET_ACL => {
                 let set = SetAclRequest::decode(r)?;
-                self.check_session(cx, session, origin)?;
+                self.check_session(cx, request, origin)?;
                 let mut draft = Draft::new(self.database.tree(), &self.ahead, zxid, time);
                 change::draft_set_acl(&mut draft, &asker, &set, out)?;
                 Ok(Prepared::of(op, draft))
             }
             Op::MULTI => {
                 let parts = decode_multi(&request.body)?;
-                let may_write = self.check_session(cx, session, origin);
+                let may_write = self.check_session(cx, request, origin);
                 let draft = Draft::new(self.database.tree(), &self.ahead, zxid, time);
                 let unchanged = draft.digest();
                 let (draft, passed) = multi::draft(draft, &asker, may_write, &parts, out);
@@ -163,7 +166,9 @@ impl Service {
                 let txn = CreateSessionTxn::decode(r)?;
                 self.own(cx, session, origin);
                 txn.encode(out);
-                Ok(Prepared::of(op, Draft::new(self.database.tree(), &self.ahead, zxid, time)))
+                let mut draft = Draft::new(self.database.tree(), &self.ahead, zxid, time);
+                draft.open(session);
+                Ok(Prepared::of(op, draft))
             }
             Op::CLOSE_SESSION => {
                 let mut draft = Draft::new(self.database.tree(), &self.ahead, zxid, time);
@@ -186,16 +191,26 @@ impl Service {
         }
     }
 
-    /// Whether a session may still write, and over this origin.
+    /// Whether a session is the ensemble's, or is proposed to be.
+    fn knows(&self, session: SessionId) -> bool {
+        self.database.session_timeout(session).is_some() || self.ahead.is_opening(session)
+    }
+
+    /// Whether a session may still write, and over this origin. One that is a server's alone has no other.
     fn check_session<R: Rules>(
         &mut self,
         cx: &mut Cx<'_, R>,
-        session: SessionId,
+        request: &Request,
         origin: RequestOrigin,
     ) -> Result<(), Code> {
+        let session = request.session;
         let is_closing = cx.enforces(Rule::NoWriteAfterClose) && self.ahead.is_closing(session);
-        if is_closing || self.database.session_timeout(session).is_none() {
+        if is_closing {
             return Err(Code::SessionExpired);
+        }
+        if !self.knows(session) {
+            let may = request.is_local || !cx.enforces(Rule::LocalWritesMarked);
+            return if may { Ok(()) } else { Err(Code::SessionExpired) };
         }
         if !self.tracker.has_owner(session) {
             self.own(cx, session, origin);
@@ -223,6 +238,21 @@ impl Prepared {
 fn done(draft: Draft<'_>) -> (Changes, u64) {
     let digest = draft.digest();
     (draft.finish(), digest)
+}
+
+/// Whether a request makes ephemerals. One that cannot be read makes none.
+pub(super) fn makes_ephemerals(op: i32, body: &[u8]) -> bool {
+    let is_ephemeral = |create: &AnyCreate<'_>| Kind::of(create).is_ok_and(Kind::is_ephemeral);
+    match op {
+        Op::CREATE | Op::CREATE2 => AnyCreate::decode(op, &mut Reader::new(body)).is_ok_and(|c| is_ephemeral(&c)),
+        Op::MULTI => decode_multi(body).is_ok_and(|parts| {
+            parts.iter().any(|part| match part {
+                Part::Create(create) => is_ephemeral(create),
+                Part::Delete(_) | Part::SetData(_) | Part::Check(_) => false,
+            })
+        }),
+        _ => false,
+    }
 }
 
 /// A transaction must fit a packet. Only lists that name `auth` again and again grow beyond it.

@@ -9,7 +9,7 @@ use super::connection::{Form, Opening, Phase, Then, Wait};
 use super::open::negotiated;
 use super::role::Role;
 use super::{Service, Want};
-use crate::contract::{Cx, DropReason, Event, Timer};
+use crate::contract::{Cx, DropReason, Event, LocalTurn, Timer};
 use crate::id::{ClientId, SessionId, Zxid};
 use crate::rule::{Rule, Rules};
 use crate::session::password;
@@ -70,7 +70,7 @@ impl Service {
             if let Some(&client) = self.carriers.get(&session) {
                 self.drop_client(cx, client, DropReason::ReadOnlyEnded);
             }
-            self.end_local(cx, session);
+            self.end_local(cx, session, LocalTurn::Ends);
         }
         self.role = Role::Looking;
         cx.report(Event::ReadOnly { serves: false });
@@ -100,7 +100,7 @@ impl Service {
             session if request.password != Some(&password(session)) => {
                 return self.refuse(cx, client, opening(session));
             }
-            session if self.locals.contains_key(&session) => session,
+            session if session.is_read_only() && self.locals.contains_key(&session) => session,
             // Another read-only server's, or one that has ended: nobody has it any more.
             session if session.is_read_only() && self.database.session_timeout(session).is_none() => {
                 return self.refuse(cx, client, opening(session));

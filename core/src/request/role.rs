@@ -10,7 +10,7 @@ use crate::id::{ClientId, ConnId, SessionId, Xid};
 use crate::log::{Image, Record};
 use crate::rule::{Rule, Rules};
 use crate::wire::txn::TxnHeader;
-use crate::wire::{Jute, Reader};
+use crate::wire::{Jute, Op, Reader};
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
@@ -46,13 +46,18 @@ impl Connection {
 impl Service {
     /// Whether requests of this session are answered now.
     pub(super) fn serves(&self, session: SessionId) -> bool {
-        self.role.serves() || (self.role == Role::ReadOnly && self.locals.contains_key(&session))
+        self.role.serves() || (self.role == Role::ReadOnly && self.is_read_only_session(session))
+    }
+
+    /// Whether this server gave a session without a quorum.
+    fn is_read_only_session(&self, session: SessionId) -> bool {
+        session.is_read_only() && self.locals.contains_key(&session)
     }
 
     /// Whether a connection waits for a leader.
     pub(super) fn is_waiting(&self, connection: &Connection) -> bool {
-        let is_local = connection.session().is_some_and(|session| self.locals.contains_key(&session));
-        !self.role.serves() && connection.waits_for_leader() && !is_local
+        let is_served = connection.session().is_some_and(|session| self.is_read_only_session(session));
+        !self.role.serves() && connection.waits_for_leader() && !is_served
     }
 
     pub(super) fn is_leader(&self) -> bool {
@@ -112,6 +117,7 @@ impl Service {
         let waits = |(client, connection): (&ClientId, &Connection)| connection.waits_for_leader().then_some(*client);
         let clients: Vec<ClientId> = self.clients.iter().filter_map(waits).collect();
         clients.iter().for_each(|&client| cx.disarm(Timer::NoLeader(client)));
+        self.upgrade_again(&tail, wants);
         for client in clients {
             // Taking one connection up may close another one.
             if self.clients.contains_key(&client) {
@@ -130,7 +136,7 @@ impl Service {
                 self.on_connect(cx, client, &frame, wants);
             }
             Phase::Creating(opening) => {
-                if !tail.contains(opening.session, Xid(0)) {
+                if !tail.creates(opening.session) && !self.locals.contains_key(&opening.session) {
                     wants.push(Want::Propose(opening.request()));
                 }
             }
@@ -139,7 +145,7 @@ impl Service {
                 if tail.cxids(session).any(|cxid| connection.is_overtaken_by(cxid)) {
                     return self.drop_client(cx, client, DropReason::SessionMoved);
                 }
-                self.ask(client, 0, tail, wants);
+                self.ask(cx, client, 0, tail, wants);
                 self.touch_one(cx, session, timeout_ms);
                 self.drain(cx, client);
             }
@@ -154,6 +160,8 @@ impl Service {
             self.drop_client(cx, client, DropReason::Resynchronized);
         }
         self.ahead.clear();
+        // The image may know of them, or of their end.
+        self.locals.retain(|_, local| !local.upgrades);
         self.database = image;
     }
 
@@ -172,20 +180,36 @@ impl Service {
 
 /// Whose requests the records that are not applied came from.
 #[derive(Default)]
-pub(super) struct Tail(BTreeSet<(SessionId, Xid)>);
+pub(super) struct Tail {
+    requests: BTreeSet<(SessionId, Xid)>,
+    /// The sessions that they create: by no request of a client's own number.
+    created: BTreeSet<SessionId>,
+}
 
 impl Tail {
     /// Records that cannot be read are left out: they stop the server when they are applied.
     fn of(records: &[Record]) -> Tail {
-        let headers = records.iter().filter_map(|record| TxnHeader::decode(&mut Reader::new(&record.bytes)).ok());
-        Tail(headers.map(|header| (SessionId(header.session), Xid(header.cxid))).collect())
+        let mut tail = Tail::default();
+        for record in records {
+            let Ok(header) = TxnHeader::decode(&mut Reader::new(&record.bytes)) else { continue };
+            let session = SessionId(header.session);
+            match header.op {
+                Op::CREATE_SESSION => tail.created.insert(session),
+                _ => tail.requests.insert((session, Xid(header.cxid))),
+            };
+        }
+        tail
     }
 
     pub(super) fn contains(&self, session: SessionId, cxid: Xid) -> bool {
-        self.0.contains(&(session, cxid))
+        self.requests.contains(&(session, cxid))
+    }
+
+    pub(super) fn creates(&self, session: SessionId) -> bool {
+        self.created.contains(&session)
     }
 
     fn cxids(&self, session: SessionId) -> impl Iterator<Item = Xid> {
-        self.0.range((session, Xid(i32::MIN))..=(session, Xid(i32::MAX))).map(|(_, cxid)| *cxid)
+        self.requests.range((session, Xid(i32::MIN))..=(session, Xid(i32::MAX))).map(|(_, cxid)| *cxid)
     }
 }

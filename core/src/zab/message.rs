@@ -131,6 +131,9 @@ pub struct Request {
     pub body: Arc<[u8]>,
     /// The identities of the client's connection: scheme and id.
     pub auth: Vec<Identity>,
+    /// The word of the server that has the client: the session is that server's alone, and no transaction
+    /// was ever asked for that creates it (docs/decisions/0037).
+    pub is_local: bool,
 }
 
 /// An identity of a client's connection: scheme and id.

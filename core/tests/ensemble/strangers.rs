@@ -88,6 +88,7 @@ fn a_learner_whose_syncs_wait_in_any_number_is_given_up() {
             op: Op::SYNC,
             body: PathRequest { path: b"/" }.to_bytes().into(),
             auth: Vec::new(),
+            is_local: false,
         })
     };
     // No PING is answered meanwhile.

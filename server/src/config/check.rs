@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use zabra_core::admin::Whitelist;
+use zabra_core::config::LocalSessions;
 use zabra_core::id::{ServerId, ServerSet};
 use zabra_core::quorum::{Quorum, QuorumError};
 
@@ -123,6 +124,7 @@ impl Check {
             access: self.access(&open),
             fading: self.fading(),
             read_only,
+            local_sessions: self.local_sessions(),
             throttling: self.throttling(),
             outstanding: self.number("globalOutstandingLimit", 1, i32::MAX as u32).unwrap_or(plain.outstanding),
             snap_count: self.number("snapCount", 2, u32::MAX),
@@ -139,6 +141,15 @@ impl Check {
             admin: self.admin(),
             metrics: self.metrics(),
         })
+    }
+
+    fn local_sessions(&mut self) -> LocalSessions {
+        let is_enabled = self.flag("localSessionsEnabled").unwrap_or_default();
+        match (is_enabled, self.flag("localSessionsUpgradingEnabled").unwrap_or_default()) {
+            (false, _) => LocalSessions::Off,
+            (true, false) => LocalSessions::Kept,
+            (true, true) => LocalSessions::Upgraded,
+        }
     }
 
     fn data_dir(&mut self) -> Option<PathBuf> {

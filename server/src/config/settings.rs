@@ -8,7 +8,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use zabra_core::admin::Whitelist;
-use zabra_core::config::{Access, Config, Ensemble, Fading, Limits};
+use zabra_core::config::{Access, Config, Ensemble, Fading, Limits, LocalSessions};
 use zabra_core::id::{ServerId, ServerSet};
 use zabra_core::log::StoreLimits;
 use zabra_core::quorum::Quorum;
@@ -46,6 +46,7 @@ pub struct Settings {
     pub access: Access,
     pub fading: Fading,
     pub read_only: bool,
+    pub local_sessions: LocalSessions,
     pub throttling: Throttling,
     /// Requests of all connections that wait at once.
     pub outstanding: u32,
@@ -91,6 +92,7 @@ impl Settings {
             access: Access::default(),
             fading: Fading::default(),
             read_only: false,
+            local_sessions: LocalSessions::Off,
             throttling: Throttling::default(),
             outstanding: Limits::default().outstanding_of_all,
             snap_count: None,
@@ -129,6 +131,7 @@ impl Settings {
         config.access = self.access.clone();
         config.fading = self.fading.clone();
         config.read_only = self.read_only;
+        config.local_sessions = self.local_sessions;
         config.limits.outstanding_of_all = self.outstanding;
         if let Some(count) = self.snap_count {
             config.limits.checkpoint_records = count;

@@ -14,7 +14,7 @@ pub use traffic::Traffic;
 use std::collections::VecDeque;
 use tokio::time::Instant;
 use zabra_core::admin::{Average, Digest, Latency, Sizes, Value};
-use zabra_core::contract::{DropReason, Event, SyncMode};
+use zabra_core::contract::{DropReason, Event, LocalTurn, SyncMode};
 use zabra_core::wire::Op;
 use zabra_core::zab::ServerState;
 
@@ -171,7 +171,9 @@ impl Stats {
             Event::Accepted { .. } => counters.learner_proposal_received_count += 1,
             Event::Committed { .. } => counters.commit_count += 1,
             Event::DigestMismatch { .. } => counters.digest_mismatches_count += 1,
-            Event::SessionExpiring { .. } => counters.stale_sessions_expired += 1,
+            Event::SessionExpiring { .. } | Event::LocalSession { turn: LocalTurn::Expires, .. } => {
+                counters.stale_sessions_expired += 1
+            }
             Event::Stopped { .. } => counters.unrecoverable_error_count += 1,
             Event::Applied { .. } if self.leading_since.is_none() => counters.learner_commit_received_count += 1,
             Event::Role { .. }
@@ -191,6 +193,7 @@ impl Stats {
             | Event::PacketIgnored { .. }
             | Event::PeerRefused { .. }
             | Event::SessionOwned { .. }
+            | Event::LocalSession { .. }
             | Event::Prepared { .. }
             | Event::SessionAttached { .. }
             | Event::SessionRefused { .. }

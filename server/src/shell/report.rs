@@ -1,7 +1,7 @@
 //! What the core reports, as log lines: an operator's part of it. Facts of single transactions and
 //! requests are not logged.
 
-use zabra_core::contract::Event;
+use zabra_core::contract::{Event, LocalTurn};
 
 pub fn log(event: &Event) {
     match event {
@@ -33,6 +33,8 @@ pub fn log(event: &Event) {
         Event::DigestMismatch { zxid, carried, computed } => {
             tracing::error!(%zxid, carried, computed, "the tree differs from the one that made this transaction");
         }
+        Event::LocalSession { session, turn: LocalTurn::Expires } => tracing::info!(%session, "local session expired"),
+        Event::LocalSession { session, turn } => tracing::debug!(%session, ?turn, "local session"),
         Event::SessionExpiring { session } => tracing::info!(%session, "session expired"),
         Event::SessionAttached { session, timeout_ms, .. } => tracing::debug!(%session, timeout_ms, "session attached"),
         Event::SessionRefused { session } => tracing::debug!(%session, "session refused"),

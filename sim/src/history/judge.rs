@@ -35,6 +35,8 @@ pub struct Judge {
     sessions: BTreeMap<i64, BTreeSet<Text>>,
     /// Every session that there ever was.
     known: BTreeSet<i64>,
+    /// The sessions that begin as one server's alone.
+    local: BTreeSet<i64>,
     zxid: u64,
 }
 
@@ -58,12 +60,19 @@ impl Judge {
         for path in UNDELETABLE {
             znodes.insert(Text::from(path), Znode { data: Some("".into()), ..Znode::default() });
         }
-        let mut judge = Judge { znodes, sessions: BTreeMap::new(), known: BTreeSet::new(), zxid: 0 };
+        let mut judge =
+            Judge { znodes, sessions: BTreeMap::new(), known: BTreeSet::new(), local: BTreeSet::new(), zxid: 0 };
         for path in &UNDELETABLE[1..] {
             let (parent, name) = Text::from(*path).split().expect("an absolute path");
             judge.znodes.get_mut(parent.bytes()).expect("listed before its children").children.insert(name);
         }
         judge
+    }
+
+    /// These sessions begin without a transaction.
+    pub fn with_local(mut self, sessions: &BTreeSet<i64>) -> Judge {
+        self.local.clone_from(sessions);
+        self
     }
 
     /// The zxid of the last transaction performed.
@@ -129,6 +138,9 @@ impl Judge {
             _ => return Err(Code::BadArguments),
         };
         self.check_session(session)?;
+        if ephemeral && self.is_local(session) {
+            return Err(Code::EphemeralOnLocalSession);
+        }
         let parent = parent_of(path)?;
         if granted == 0 {
             return Err(Code::InvalidAcl);
@@ -183,7 +195,12 @@ impl Judge {
     }
 
     fn check_session(&self, session: i64) -> Result<(), Code> {
-        if self.is_open(session) { Ok(()) } else { Err(Code::SessionExpired) }
+        if self.is_open(session) || self.is_local(session) { Ok(()) } else { Err(Code::SessionExpired) }
+    }
+
+    /// Whether a session is one server's alone: no transaction has created it yet.
+    fn is_local(&self, session: i64) -> bool {
+        self.local.contains(&session) && !self.known.contains(&session)
     }
 
     /// Performs a committed transaction.

@@ -39,6 +39,9 @@ pub struct History {
     pub log: Vec<Txn>,
     /// Sessions whose requests were not recorded; their transactions are taken as they are.
     pub foreign: BTreeSet<i64>,
+    /// Sessions that began as their server's alone: without a transaction, and some ended so.
+    #[serde(default)]
+    pub local: BTreeSet<i64>,
 }
 
 /// One thing that a client did or saw.

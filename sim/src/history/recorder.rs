@@ -25,6 +25,7 @@ pub struct Recorder {
     /// The session of each client, for what comes without its id.
     sessions: BTreeMap<u32, i64>,
     foreign: BTreeSet<i64>,
+    local: BTreeSet<i64>,
 }
 
 impl Recorder {
@@ -37,6 +38,7 @@ impl Recorder {
             submitted: BTreeMap::new(),
             sessions: BTreeMap::new(),
             foreign: BTreeSet::new(),
+            local: BTreeSet::new(),
         }
     }
 
@@ -107,6 +109,11 @@ impl Recorder {
         self.foreign.insert(session);
     }
 
+    /// This session began without a transaction: it is one server's alone.
+    pub fn local(&mut self, session: i64) {
+        self.local.insert(session);
+    }
+
     /// Whether the bound was reached: no more operations should be submitted.
     pub fn is_full(&self) -> bool {
         self.events.len() == self.limit
@@ -140,7 +147,7 @@ impl Recorder {
         if self.missed {
             return Err(Full { limit: self.limit });
         }
-        Ok(History { events: self.events, log, foreign: self.foreign })
+        Ok(History { events: self.events, log, foreign: self.foreign, local: self.local })
     }
 
     fn session_of(&self, client: u32) -> i64 {

@@ -13,7 +13,7 @@ use super::transaction::{FirstApplied, Transaction};
 use super::{Fact, Oracle, Sight, Verdict};
 use crate::time::Micros;
 use std::collections::BTreeMap;
-use zabra_core::contract::Event;
+use zabra_core::contract::{Event, LocalTurn};
 use zabra_core::id::{ServerId, SessionId};
 use zabra_core::log::Record;
 use zabra_core::wire::txn::{CreateSessionTxn, TxnHeader};
@@ -27,6 +27,8 @@ pub struct EarlyExpiry {
     /// What was negotiated, in milliseconds.
     timeouts: BTreeMap<SessionId, i32>,
     reigns: BTreeMap<ServerId, Reign>,
+    /// Sessions that are one server's alone: when that heard of them last, and their timeouts.
+    locals: BTreeMap<(ServerId, SessionId), (Micros, i32)>,
     /// Parts per million by which a server's clock was fast at most, if it ever was.
     fastest_ppm: BTreeMap<ServerId, u32>,
 }
@@ -79,9 +81,20 @@ impl EarlyExpiry {
             return Ok(());
         };
         let last = reign.heard.get(&session).copied().unwrap_or(reign.since);
+        self.check(sight, session, last, *timeout_ms)
+    }
+
+    fn local_expiring(&mut self, sight: &Sight<'_>, session: SessionId) -> Verdict {
+        match self.locals.remove(&(sight.server, session)) {
+            Some((last, timeout_ms)) => self.check(sight, session, last, timeout_ms),
+            None => Ok(()),
+        }
+    }
+
+    fn check(&self, sight: &Sight<'_>, session: SessionId, last: Micros, timeout_ms: i32) -> Verdict {
         let fast = u64::from(self.fastest_ppm.get(&sight.server).copied().unwrap_or(0));
         // Microseconds: a thousand to the millisecond, and a million parts to the whole.
-        let least = u64::try_from(*timeout_ms).unwrap_or(0) * 1_000_000u64.saturating_sub(fast) / 1000;
+        let least = u64::try_from(timeout_ms).unwrap_or(0) * 1_000_000u64.saturating_sub(fast) / 1000;
         let silent = sight.now.0.saturating_sub(last.0);
         if silent >= least {
             return Ok(());
@@ -95,7 +108,7 @@ impl EarlyExpiry {
 
 impl Oracle for EarlyExpiry {
     const ID: &'static str = "early_expiry";
-    const STATES: &'static str = "A leader expires a session only when it has not heard of it for the negotiated timeout, in true time as its clock runs.";
+    const STATES: &'static str = "A leader, or the server whose alone it is, expires a session only when it has not heard of it for the negotiated timeout, in true time as its clock runs.";
     const SOURCE: &'static str = "catalogue 38; reference/zookeeper.md section 1.3";
 
     fn see(&mut self, sight: &Sight<'_>) -> Verdict {
@@ -110,8 +123,26 @@ impl Oracle for EarlyExpiry {
                 self.reigns.remove(&sight.server);
             }
             Fact::Reported(Event::Applied { record, .. }) => self.applied(sight, record),
-            Fact::Reported(Event::SessionAttached { session, .. } | Event::Requested { session, .. }) => {
+            Fact::Reported(Event::SessionAttached { session, timeout_ms, .. }) => {
                 self.heard(sight.now, sight.server, *session);
+                if let Some(local) = self.locals.get_mut(&(sight.server, *session)) {
+                    *local = (sight.now, *timeout_ms);
+                }
+            }
+            Fact::Reported(Event::Requested { session, .. }) => {
+                self.heard(sight.now, sight.server, *session);
+                if let Some((heard, _)) = self.locals.get_mut(&(sight.server, *session)) {
+                    *heard = sight.now;
+                }
+            }
+            Fact::Reported(Event::LocalSession { session, turn: LocalTurn::Begins }) => {
+                self.locals.insert((sight.server, *session), (sight.now, 0));
+            }
+            Fact::Reported(Event::LocalSession { session, turn: LocalTurn::Expires }) => {
+                return self.local_expiring(sight, *session);
+            }
+            Fact::Reported(Event::LocalSession { session, turn: LocalTurn::Upgrades | LocalTurn::Ends }) => {
+                self.locals.remove(&(sight.server, *session));
             }
             Fact::Reported(Event::SessionExpiring { session }) => return self.expiring(sight, *session),
             Fact::Reported(_) => {}
@@ -122,7 +153,7 @@ impl Oracle for EarlyExpiry {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stage::{Stage, applied, attached, s, set, txn, z};
+    use super::super::stage::{Stage, applied, attached, requested, s, set, txn, z};
     use super::*;
     use zabra_core::id::Epoch;
 
@@ -181,6 +212,20 @@ mod tests {
         stage.clone().ok(2, expiring());
         stage.now = Micros::from_ms(1799);
         stage.caught(2, expiring(), "before its timeout");
+    }
+
+    #[test]
+    fn a_session_that_is_one_servers_alone_has_its_whole_timeout_too() {
+        let turn = |turn| Event::LocalSession { session: SESSION, turn };
+        let mut stage = stage();
+        stage.now = Micros::from_ms(100);
+        stage.ok(2, turn(LocalTurn::Begins)).ok(2, attached(0, z(1, 1)));
+        stage.now = Micros::from_ms(600);
+        stage.ok(2, requested(0, 1, Op::PING));
+        stage.now = Micros::from_ms(4600);
+        stage.clone().ok(2, turn(LocalTurn::Expires));
+        stage.now = Micros::from_ms(4599);
+        stage.caught(2, turn(LocalTurn::Expires), "before its timeout");
     }
 
     #[test]

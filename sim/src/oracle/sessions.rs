@@ -48,6 +48,13 @@ impl Sessions {
             self.closed.entry(session).or_insert(zxid);
             return Ok(());
         }
+        if transaction.makes_ephemerals && !self.created.contains_key(&session) {
+            return breaks(
+                "a session that no transaction created owns an ephemeral",
+                "makes one for",
+                "it is one server's alone".to_owned(),
+            );
+        }
         match self.closed.get(&session) {
             Some(closed) if !transaction.is_error() => {
                 breaks("a closed session writes", "is a write of", format!("{closed} closed it"))
@@ -68,7 +75,7 @@ impl Sessions {
 
 impl Oracle for Sessions {
     const ID: &'static str = "sessions";
-    const STATES: &'static str = "A session id is created once, ever; after closeSession no write of the session succeeds; only an established leader expires a session; no transaction is of a read-only server's session.";
+    const STATES: &'static str = "A session id is created once, ever; after closeSession no write of the session succeeds; only an established leader expires a session of the ensemble; ephemerals are of sessions that a transaction created; no transaction is of a read-only server's session.";
     const SOURCE: &'static str = "catalogue 36, 37, I-SESSION; ZOOKEEPER-1208; etcd 15247";
 
     fn see(&mut self, sight: &Sight<'_>) -> Verdict {
@@ -86,6 +93,8 @@ mod tests {
     use super::super::stage::{Stage, applied, set, txn, z};
     use super::*;
     use zabra_core::id::Epoch;
+    use zabra_core::wire::Jute;
+    use zabra_core::wire::txn::{CreateTxn, MultiTxn, Txn};
 
     fn stage() -> Stage<Sessions> {
         let mut stage = Stage::new(Sessions::default());
@@ -108,6 +117,22 @@ mod tests {
     #[test]
     fn a_write_after_the_close_is_caught() {
         stage().caught(1, applied(txn(z(1, 4), 7, 2, Op::SET_DATA, &[])), "closed session writes");
+    }
+
+    #[test]
+    fn an_ephemeral_of_a_session_that_no_transaction_created_is_caught() {
+        let create = |ephemeral| {
+            let (path, data, acl) = (&b"/a"[..], None, Some(Vec::new()));
+            CreateTxn { path, data, acl, ephemeral, parent_cversion: 1 }.to_bytes()
+        };
+        let mut stage = stage();
+        stage.ok(1, applied(txn(z(1, 4), 8, 2, Op::CREATE, &create(false))));
+        stage.clone().caught(1, applied(txn(z(1, 5), 8, 3, Op::CREATE, &create(true))), "no transaction created");
+        let part = Txn { op: Op::CREATE, data: Some(&create(true)) };
+        let body = MultiTxn { txns: vec![part] }.to_bytes();
+        stage.clone().caught(1, applied(txn(z(1, 5), 8, 3, Op::MULTI, &body)), "no transaction created");
+        stage.ok(1, applied(txn(z(1, 5), 8, 0, Op::CREATE_SESSION, &[])));
+        stage.ok(1, applied(txn(z(1, 6), 8, 3, Op::CREATE, &create(true))));
     }
 
     #[test]

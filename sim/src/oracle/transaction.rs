@@ -2,7 +2,7 @@
 
 use zabra_core::id::{SessionId, Xid, Zxid};
 use zabra_core::log::Record;
-use zabra_core::wire::txn::{MultiTxn, TxnHeader};
+use zabra_core::wire::txn::{CreateTxn, MultiTxn, TxnHeader};
 use zabra_core::wire::{Jute, Op, Reader};
 
 /// The header of a transaction.
@@ -13,6 +13,7 @@ pub struct Transaction {
     pub op: i32,
     /// A write that failed its checks; of a multi one of its operations did.
     failed: bool,
+    pub makes_ephemerals: bool,
 }
 
 impl Transaction {
@@ -20,12 +21,19 @@ impl Transaction {
     pub fn of(record: &Record) -> Option<Transaction> {
         let mut r = Reader::new(&record.bytes);
         let TxnHeader { session, cxid, op, .. } = TxnHeader::decode(&mut r).ok()?;
-        let failed = match op {
-            Op::ERROR => true,
-            Op::MULTI => MultiTxn::decode(&mut r).ok()?.txns.iter().any(|part| part.op == Op::ERROR),
-            _ => false,
-        };
-        Some(Transaction { session: SessionId(session), cxid: Xid(cxid), op, failed })
+        let mut transaction =
+            Transaction { session: SessionId(session), cxid: Xid(cxid), op, failed: false, makes_ephemerals: false };
+        match op {
+            Op::ERROR => transaction.failed = true,
+            Op::MULTI => {
+                let parts = MultiTxn::decode(&mut r).ok()?.txns;
+                transaction.failed = parts.iter().any(|part| part.op == Op::ERROR);
+                let makes = parts.iter().any(|part| is_ephemeral(part.op, part.data.unwrap_or_default()));
+                transaction.makes_ephemerals = makes && !transaction.failed;
+            }
+            op => transaction.makes_ephemerals = is_ephemeral(op, r.rest()),
+        }
+        Some(transaction)
     }
 
     pub fn is_error(self) -> bool {
@@ -37,6 +45,10 @@ impl Transaction {
     pub fn is_of_sessions(self) -> bool {
         matches!(self.op, Op::CREATE_SESSION | Op::CLOSE_SESSION) || self.session == SessionId::NONE
     }
+}
+
+fn is_ephemeral(op: i32, body: &[u8]) -> bool {
+    matches!(op, Op::CREATE | Op::CREATE2) && CreateTxn::decode(&mut Reader::new(body)).is_ok_and(|txn| txn.ephemeral)
 }
 
 /// Whether an operation becomes a transaction that bears its request's number.

@@ -8,7 +8,7 @@ use crate::marks::Mark;
 use crate::oracle::{Fact, Sight};
 use crate::time::Micros;
 use crate::world::Happened;
-use zabra_core::contract::Event;
+use zabra_core::contract::{Event, LocalTurn};
 use zabra_core::id::{ServerId, Zxid};
 use zabra_core::zab::Packet;
 
@@ -56,6 +56,9 @@ impl Explorer<'_> {
                 && self.world.is_raw(server, *client)
             {
                 self.judge.recorder.foreign(session.0);
+            }
+            if let Event::LocalSession { session, turn: LocalTurn::Begins } = event {
+                self.judge.recorder.local(session.0);
             }
             let view = self.world.machine(server).view();
             let sight = Sight { now: Micros(self.now), server, fact: Fact::Reported(event), view, disk };

@@ -12,7 +12,7 @@
 use crate::step::text::OperationText;
 use std::fmt::Write as _;
 use zabra_client::{Outcome, Output, Reply, SessionEvent};
-use zabra_core::contract::{Action, Actions, Event};
+use zabra_core::contract::{Action, Actions, Event, LocalTurn};
 use zabra_core::id::{ConnId, ServerId};
 use zabra_core::zab::{Notification, Packet, ServerState};
 
@@ -123,6 +123,9 @@ impl Printer {
             Event::PacketIgnored { packet } => format!("{server} ignores {packet}"),
             Event::PeerRefused { why } => format!("{server} refuses a peer: {why}"),
             Event::SessionExpiring { session } => format!("{server} expires session {session}"),
+            Event::LocalSession { session, turn } => {
+                format!("session {session} of {server} alone {}", turn_word(*turn))
+            }
             _ => return,
         };
         self.lines.push(line);
@@ -241,4 +244,13 @@ fn reply_text(frame: &[u8]) -> String {
 /// A client's operation, as stories write it.
 pub fn operation_text(operation: &zabra_client::Operation) -> String {
     OperationText(operation).to_string()
+}
+
+fn turn_word(turn: LocalTurn) -> &'static str {
+    match turn {
+        LocalTurn::Begins => "begins",
+        LocalTurn::Upgrades => "is to become the ensemble's",
+        LocalTurn::Ends => "ends",
+        LocalTurn::Expires => "expires",
+    }
 }

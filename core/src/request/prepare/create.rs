@@ -51,6 +51,10 @@ impl Kind {
         Ok(Kind { lasts, is_sequential })
     }
 
+    pub(super) fn is_ephemeral(self) -> bool {
+        self.lasts == Lasts::Ephemeral
+    }
+
     /// The type of the transaction that a request with this operation code becomes.
     pub(super) fn txn_op(self, op: i32) -> i32 {
         match self.lasts {
@@ -70,7 +74,10 @@ pub(super) fn draft(
     kind: Kind,
     out: &mut Vec<u8>,
 ) -> Result<(), Code> {
-    let Asker { session, identities, access } = *asker;
+    let Asker { session, identities, access, is_local } = *asker;
+    if is_local && kind.is_ephemeral() {
+        return Err(Code::EphemeralOnLocalSession);
+    }
     let data = create.data;
     let parent_path = parent_of(create.path)?;
     let acl = access::resolve(access, identities, create.acl.as_deref())?;

@@ -57,7 +57,7 @@ impl Step {
             Step::Commit(_) => return None,
         };
         let body = Arc::from(body);
-        Some(Request { session: SessionId(*session), cxid: Xid(1), op, body, auth: Vec::new() })
+        Some(Request { session: SessionId(*session), cxid: Xid(1), op, body, auth: Vec::new(), is_local: false })
     }
 }
 
@@ -67,7 +67,10 @@ fn leader(overflows: bool) -> Bench {
     for session in SESSIONS {
         let body = Arc::from(10_000i32.to_be_bytes());
         let (session, op) = (SessionId(session), Op::CREATE_SESSION);
-        bench.propose(RequestOrigin::Local, &Request { session, cxid: Xid(0), op, body, auth: Vec::new() });
+        bench.propose(
+            RequestOrigin::Local,
+            &Request { session, cxid: Xid(0), op, body, auth: Vec::new(), is_local: false },
+        );
     }
     bench.commit_all();
     if overflows {

@@ -123,7 +123,14 @@ fn a_learner_and_a_client_cannot_delete_as_the_leader_does() {
     bench.connect(1);
     bench.send(1, 1, Op::CREATE_CONTAINER, &create_request("/c", b"", 4));
     let body = Arc::from(DeleteTxn { path: b"/c" }.to_bytes());
-    let request = Request { session: SessionId::NONE, cxid: Xid(0), op: Op::DELETE_CONTAINER, body, auth: Vec::new() };
+    let request = Request {
+        session: SessionId::NONE,
+        cxid: Xid(0),
+        op: Op::DELETE_CONTAINER,
+        body,
+        auth: Vec::new(),
+        is_local: false,
+    };
     bench.propose(RequestOrigin::Learner(ConnId(3)), &request);
     bench.commit_all();
     assert!(stands(&bench, "/c"));

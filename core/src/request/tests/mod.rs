@@ -5,6 +5,7 @@ mod ahead_laws;
 mod bench;
 mod crowd;
 mod fading;
+mod local;
 mod multi;
 mod opening;
 mod order;

@@ -50,7 +50,7 @@ fn commit_from_elsewhere(bench: &mut Bench, request: &Request) {
 
 fn write(session: i64, cxid: i32) -> Request {
     let body = Arc::from(set_request("/a", b"", -1).to_bytes());
-    Request { session: SessionId(session), cxid: Xid(cxid), op: Op::SET_DATA, body, auth: Vec::new() }
+    Request { session: SessionId(session), cxid: Xid(cxid), op: Op::SET_DATA, body, auth: Vec::new(), is_local: false }
 }
 
 #[test]
@@ -263,7 +263,7 @@ fn the_prediction_dies_with_the_role() {
 
 fn create(session: i64) -> Request {
     let body = Arc::from(create_request("/x", b"", 0).to_bytes());
-    Request { session: SessionId(session), cxid: Xid(1), op: Op::CREATE, body, auth: Vec::new() }
+    Request { session: SessionId(session), cxid: Xid(1), op: Op::CREATE, body, auth: Vec::new(), is_local: false }
 }
 
 #[test]

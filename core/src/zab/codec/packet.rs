@@ -31,6 +31,8 @@ pub(super) enum Decoded {
 const DATA_AT: usize = 16;
 /// The zxid of packets that have none.
 const NO_ZXID: i64 = -1;
+/// The same, of a REQUEST whose session is the learner's alone.
+const OF_LOCAL_SESSION: i64 = -2;
 /// A snapshot is encoded in pieces of this size.
 const PIECE_BYTES: usize = 64 << 10;
 
@@ -111,7 +113,9 @@ fn encode_request(request: &Request, out: &mut Vec<u8>) {
     // Apache's servers write null.
     let auth = (!request.auth.is_empty())
         .then(|| request.auth.iter().map(|identity| Id { scheme: &identity.scheme, id: &identity.id }).collect());
-    QuorumPacket { kind: Kind::REQUEST, zxid: NO_ZXID, data: Some(&data), auth }.encode(out);
+    // Apache's servers write −1, and read nothing.
+    let zxid = if request.is_local { OF_LOCAL_SESSION } else { NO_ZXID };
+    QuorumPacket { kind: Kind::REQUEST, zxid, data: Some(&data), auth }.encode(out);
 }
 
 fn encode_info(kind: i32, info: &LearnerInfo, out: &mut Vec<u8>) {
@@ -209,6 +213,7 @@ fn decode_request(packet: &QuorumPacket<'_>) -> Result<Request, Malformed> {
             op,
             body: Arc::from(r.rest()),
             auth: packet.auth.iter().flatten().map(identity).collect(),
+            is_local: packet.zxid == OF_LOCAL_SESSION,
         })
     })
 }

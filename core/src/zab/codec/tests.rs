@@ -80,8 +80,16 @@ fn info() -> impl Strategy<Value = LearnerInfo> {
 
 fn request() -> impl Strategy<Value = Request> {
     let identity = (bytes(), bytes()).prop_map(|(scheme, id)| Identity { scheme, id });
-    (any::<i64>(), any::<i32>(), any::<i32>(), bytes(), prop::collection::vec(identity, 0..3)).prop_map(
-        |(session, cxid, op, body, auth)| Request { session: SessionId(session), cxid: Xid(cxid), op, body, auth },
+    let auth = prop::collection::vec(identity, 0..3);
+    (any::<i64>(), any::<i32>(), any::<i32>(), bytes(), auth, any::<bool>()).prop_map(
+        |(session, cxid, op, body, auth, is_local)| Request {
+            session: SessionId(session),
+            cxid: Xid(cxid),
+            op,
+            body,
+            auth,
+            is_local,
+        },
     )
 }
 
@@ -288,6 +296,7 @@ fn one_of_each() -> Vec<(Side, Packet)> {
         op: 2,
         body: Arc::from(&b"body"[..]),
         auth: Vec::from([identity]),
+        is_local: false,
     };
     let info = LearnerInfo { server: ServerId(3), accepted: Epoch(1), config_version: 0 };
     let config: Arc<[u8]> = Arc::from(&b"version=0"[..]);

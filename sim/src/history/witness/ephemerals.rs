@@ -30,7 +30,9 @@ fn run(index: &Index<'_>) -> Judged {
     }
     for (at, event) in index.history.events.iter().enumerate() {
         match &event.kind {
-            Kind::Attached { .. } if !sessions.opened.contains(&event.session) => {
+            Kind::Attached { .. }
+                if !sessions.opened.contains(&event.session) && !index.history.local.contains(&event.session) =>
+            {
                 let facts = [index.tell(at), "the log has no createSession of it".to_string()];
                 return Err(CHECK
                     .violation("a session was attached that was never created", facts)
@@ -60,7 +62,8 @@ impl Sessions {
             Err(CHECK.violation(sentence, [index.tell_txn(at), other]).zxid(txn.zxid).session(session))
         };
         // What a leader deletes of its own accord is of no session.
-        let is_over = session != 0 && !self.open.contains_key(&session);
+        let is_local = index.history.local.contains(&session) && !self.opened.contains(&session);
+        let is_over = session != 0 && !self.open.contains_key(&session) && !is_local;
         match body {
             Body::CreateSession { .. } => {
                 if !self.opened.insert(session) {
@@ -93,6 +96,10 @@ impl Sessions {
                 };
                 if *ephemeral != asked {
                     return fail("a node was not created as asked", format!("an ephemeral was asked for: {asked}"));
+                }
+                if *ephemeral && is_local {
+                    let why = "no record before it creates the session".to_string();
+                    return fail("an ephemeral was created by a session that is one server's alone", why);
                 }
                 if *ephemeral {
                     self.open.entry(session).or_default().insert(path.clone());

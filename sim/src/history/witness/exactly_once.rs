@@ -1,6 +1,6 @@
 //! Every write happens once or never: once if it was answered.
 
-use super::{About, Check, Index, Judged};
+use super::{About, Check, Index, Judged, Operation};
 use crate::history::Body;
 use crate::history::judge::show;
 
@@ -45,7 +45,8 @@ fn run(index: &Index<'_>) -> Judged {
 }
 
 fn answered_writes_are_in_the_log(index: &Index<'_>) -> Judged {
-    for operation in index.operations.iter().filter(|operation| operation.call.is_write()) {
+    let is_logged = |operation: &&Operation<'_>| operation.call.is_write() && !index.is_unlogged(operation);
+    for operation in index.operations.iter().filter(is_logged) {
         let Some(returned) = operation.returned else {
             continue;
         };

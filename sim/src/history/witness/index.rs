@@ -2,7 +2,7 @@
 
 use crate::history::judge::show;
 use crate::history::{Answer, Body, Call, Event, History, Kind, Txn};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A history, indexed. Where the history contradicts itself (two invocations of one xid) the first
 /// is taken; `session_order` and `exactly_once` say so.
@@ -18,6 +18,8 @@ pub struct Index<'a> {
     operation_of: Vec<u32>,
     /// Whether the zxids of the log rise.
     pub rises: bool,
+    /// The sessions that began, and ended, as one server's alone: the log never has them created.
+    unlogged: BTreeSet<i64>,
     /// The positions of the events of each session.
     pub sessions: BTreeMap<i64, Vec<usize>>,
 }
@@ -103,8 +105,12 @@ impl<'a> Index<'a> {
             by_zxid: history.log.iter().enumerate().map(|(at, txn)| (txn.zxid, at)).collect(),
             operation_of: vec![NONE; history.log.len()],
             rises: history.log.is_sorted_by(|a, b| a.zxid < b.zxid),
+            unlogged: history.local.clone(),
             sessions: BTreeMap::new(),
         };
+        for txn in history.log.iter().filter(|txn| matches!(txn.body, Body::CreateSession { .. })) {
+            index.unlogged.remove(&txn.session);
+        }
         let places = index.invocations();
         index.known.order();
         index.replies(&places);
@@ -171,6 +177,11 @@ impl<'a> Index<'a> {
     pub fn operation(&self, session: i64, xid: i32) -> Option<&Operation<'a>> {
         let number = self.known.operation(self.known.place(session)?, xid)?;
         Some(&self.operations[number as usize])
+    }
+
+    /// Whether an operation is the close of a session that was one server's alone: it has no transaction.
+    pub fn is_unlogged(&self, operation: &Operation<'_>) -> bool {
+        *operation.call == Call::Close && self.unlogged.contains(&operation.session)
     }
 
     /// The operation that the event at this position begins or answers.

@@ -18,7 +18,7 @@ fn run(index: &Index<'_>) -> Judged {
     let mut reads: Vec<(u64, &Operation<'_>)> = reads.filter_map(|o| o.returned.map(|r| (r.zxid, o))).collect();
     reads.sort_by_key(|(zxid, _)| *zxid);
     let mut reads = reads.into_iter().peekable();
-    let mut judge = Judge::new();
+    let mut judge = Judge::new().with_local(&index.history.local);
     for at in 0..=index.history.log.len() {
         let until = index.history.log.get(at).map_or(u64::MAX, |txn| txn.zxid);
         while let Some((_, read)) = reads.next_if(|(zxid, _)| *zxid < until) {

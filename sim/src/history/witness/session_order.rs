@@ -104,7 +104,7 @@ impl<'a> Walk<'a> {
         };
         self.not_below_floor(at, zxid)?;
         let operation = self.index.operation_at(at);
-        if operation.is_some_and(|operation| operation.call.is_write()) {
+        if operation.is_some_and(|operation| operation.call.is_write() && !self.index.is_unlogged(operation)) {
             if let Some((before, last)) = self.last_write
                 && zxid <= last
             {
