@@ -61,6 +61,9 @@ pub struct Access {
     pub skip_acl: bool,
     /// Whether hard quotas refuse writes (`enforceQuota`).
     pub enforce_quota: bool,
+    /// The schemes of which a client has to be known by one, if there are any: nobody else's requests are
+    /// served (`enforce.auth.schemes`, `sessionRequireClientSASLAuth`).
+    pub required: BTreeSet<Arc<str>>,
     /// Who may be known by SASL; nobody, and the scheme is not there, without it.
     pub sasl: Option<Arc<Sasl>>,
 }

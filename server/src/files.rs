@@ -5,11 +5,13 @@
 //! own words, for the core's error has only its kind.
 #![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "this is the place for files")]
 
+use crate::packed::{self, Packed};
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use zabra_core::log::name::{DIR, FileName, INITIALIZE, NEXT_SEGMENT};
+use zabra_core::log::name::{DIR, FileName, INITIALIZE, NEXT_SEGMENT, Suffix};
 use zabra_core::log::{FileId, Vfs, VfsError};
 
 /// Zeros are written in pieces of this size.
@@ -21,6 +23,8 @@ pub struct Directory {
     logs: PathBuf,
     /// With their places, for what goes wrong.
     open: Vec<Option<(File, PathBuf)>>,
+    /// What those of them hold that are compressed snapshots: they are only read.
+    packed: BTreeMap<FileId, Packed>,
     /// Held as long as this process uses the directory.
     _lock: Vec<File>,
 }
@@ -71,7 +75,7 @@ impl Directory {
             file.try_lock().map_err(|_| Unusable::InUse(root.clone()))?;
             lock.push(file);
         }
-        let directory = Directory { data, logs, open: Vec::new(), _lock: lock };
+        let directory = Directory { data, logs, open: Vec::new(), packed: BTreeMap::new(), _lock: lock };
         directory.check_places()?;
         if autocreate && directory.is_new().map_err(at(&directory.data))? {
             let flag = directory.data.join(INITIALIZE);
@@ -187,17 +191,23 @@ impl Vfs for Directory {
 
     fn open(&mut self, path: &str) -> Result<FileId, VfsError> {
         let place = self.place(path);
-        if place.extension().is_some_and(|suffix| suffix == "gz" || suffix == "snappy") {
-            tracing::error!(path = %place.display(), "compressed snapshots cannot be read yet: decompress this one");
-            return Err(VfsError::Io);
+        let name = path.rsplit('/').next().unwrap_or_default();
+        let refused = |error| told(&place, "open", &error);
+        if let Some(FileName::Snapshot(_, suffix @ (Suffix::Gz | Suffix::Snappy))) = FileName::parse(name) {
+            let file = File::open(&place).map_err(refused)?;
+            let again = place.clone();
+            let packed = Packed::new(move || Ok(packed::reader(File::open(&again)?, suffix))).map_err(refused)?;
+            let id = self.insert(file, place);
+            self.packed.insert(id, packed);
+            return Ok(id);
         }
-        let opened = OpenOptions::new().read(true).write(true).open(&place);
-        let file = opened.map_err(|error| told(&place, "open", &error))?;
+        let file = OpenOptions::new().read(true).write(true).open(&place).map_err(refused)?;
         Ok(self.insert(file, place))
     }
 
     fn close(&mut self, file: FileId) {
         self.open[file.0 as usize] = None;
+        self.packed.remove(&file);
     }
 
     fn len(&mut self, file: FileId) -> Result<u64, VfsError> {
@@ -206,6 +216,11 @@ impl Vfs for Directory {
     }
 
     fn read_at(&mut self, file: FileId, offset: u64, into: &mut [u8]) -> Result<usize, VfsError> {
+        if let Some(packed) = self.packed.get_mut(&file) {
+            return packed
+                .read_at(offset, into)
+                .map_err(|error| told(Path::new("a compressed snapshot"), "read", &error));
+        }
         let (file, place) = self.file(file);
         loop {
             match file.read_at(into, offset) {
@@ -310,6 +325,27 @@ mod tests {
         assert_eq!(recovered.log, [record(1), record(2)]);
         assert_eq!((recovered.accepted, recovered.current), (Epoch(1), Epoch(1)));
         drop(fs::remove_dir_all(root));
+    }
+
+    #[test]
+    fn a_server_starts_from_a_compressed_snapshot_and_not_from_a_damaged_one() {
+        for suffix in [Suffix::Gz, Suffix::Snappy] {
+            let root = scratch(&format!("packed-{suffix:?}"));
+            let open = || Store::open(Directory::open(&root, &root, true).unwrap(), limits());
+            drop(open().ok().unwrap());
+            let dir = root.join(DIR);
+            let first = fs::read(dir.join("snapshot.0")).unwrap();
+            let name = FileName::Snapshot(Zxid::ZERO, suffix).path();
+            let mut bytes = Vec::new();
+            packed::pack(&mut &first[..], suffix, &mut bytes).unwrap();
+            fs::write(root.join(&name), &bytes).unwrap();
+            fs::remove_file(dir.join("snapshot.0")).unwrap();
+            let (_, recovered) = open().ok().unwrap();
+            assert_eq!(recovered.image.zxid(), Zxid::ZERO);
+            fs::write(root.join(&name), &bytes[..bytes.len() / 2]).unwrap();
+            assert!(open().is_err(), "there is no other");
+            drop(fs::remove_dir_all(root));
+        }
     }
 
     #[test]

@@ -15,6 +15,8 @@ mod measure;
 mod notify;
 #[cfg(not(madsim))]
 pub mod offline;
+#[cfg(not(madsim))]
+mod packed;
 mod process;
 #[cfg(not(madsim))]
 pub mod prompt;

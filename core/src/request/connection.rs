@@ -264,7 +264,7 @@ impl Connection {
                     false => Wait::Token(proof.into()),
                 }
             }
-            Said::Refused if sasl.lets_failed_stay => {
+            Said::Refused if sasl.lets_failed_stay && !config.access.required.contains("sasl") => {
                 Wait::Token(Arc::from([]))
             }
             Said::Refused => refused(DropReason::AuthFailed),

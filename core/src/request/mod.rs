@@ -220,7 +220,12 @@ impl Service {
             auth: connection.auth.clone(),
             is_local: false,
         };
-        let wait = match Class::of(op) {
+        let class = Class::of(op);
+        let says_who = matches!(class, Class::Auth | Class::Sasl);
+        let wait = match class {
+            _ if !says_who && !access::admits(&cx.config.access, &connection.auth) => {
+                Wait::Failed { err: Code::SessionClosedRequireSaslAuth, then: Then::Drop(DropReason::AuthFailed) }
+            }
             // The common case takes no copy of the request.
             Class::Read if connection.queue.is_empty() && serves => {
                 let known = connection.auth.len();

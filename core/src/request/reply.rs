@@ -3,7 +3,7 @@
 
 use super::connection::{Body, Connection, Pending, Phase, Reach, Then, Wait};
 use super::{Class, Service};
-use crate::contract::{Action, Cx, DropReason, Event, Timer};
+use crate::contract::{Action, Cx, DropReason, Event, LocalTurn, Timer};
 use crate::id::{ClientId, SessionId, Xid, Zxid};
 use crate::rule::{Rule, Rules};
 use crate::watch::EventKind;
@@ -126,7 +126,10 @@ impl Service {
                 Then::Continue
             }
             Wait::Failed { err, then } => {
-                reply(cx, to, self.applied(), err.to_wire(), |_| {});
+                // Nobody in particular is told nothing of the state.
+                let is_kept_out = err == Code::SessionClosedRequireSaslAuth;
+                let zxid = if is_kept_out { Zxid::ZERO } else { self.applied() };
+                reply(cx, to, zxid, err.to_wire(), |_| {});
                 then
             }
             // The client must not take an answer from here: it has another connection (section 1.3).
@@ -147,7 +150,7 @@ impl Service {
             Wait::Closed => {
                 reply(cx, to, self.applied(), 0, |_| {});
                 self.drop_client(cx, client, DropReason::SessionClosed);
-                return self.end_local(cx, session);
+                return self.end_local(cx, session, LocalTurn::Ends);
             }
             Wait::Sync { request, answered } => {
                 assert!(answered, "a sync leaves after the leader's answer");

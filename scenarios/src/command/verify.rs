@@ -181,7 +181,7 @@ fn log(path: &Path, name: &str, report: &mut Report) -> Result<(), Damage> {
 
 fn snapshot(path: &Path, name: &str, zxid: Zxid, report: &mut Report) -> Result<(), Damage> {
     report.kind = "snapshot";
-    let read = read_snapshot_file(&mut around(path), &in_dir(name), zxid, &StoreLimits::default());
+    let read = read_snapshot_file(&mut around(path), &in_dir(name), zxid, Suffix::None, &StoreLimits::default());
     let decoded = read.map_err(|error| as_written(LoadError::from(error).into(), name, path))?;
     let decoded = decoded.map_err(|error| Damage::whole(path, error.to_string()))?;
     let image = &decoded.image;

@@ -132,13 +132,29 @@ fn members_may_stand_in_a_file_of_their_own_and_its_problems_are_said_there() {
 #[test]
 fn what_asks_for_a_protection_that_is_not_there_is_an_error() {
     let text = "dataDir=data\nclientPort=1\nsslQuorum=true\nquorum.auth.enableSasl=true\nsessionRequireClientSASLAuth=true\n\
-                enforce.auth.enabled=true\nportUnification=false\n";
+                portUnification=false\n";
     insta::assert_snapshot!(check(text, None), @r#"
 zoo.cfg:3: error: sslQuorum: expected false: TLS between servers is not supported
 zoo.cfg:4: error: quorum.auth.enableSasl: expected false: SASL between servers is not supported
-zoo.cfg:5: error: sessionRequireClientSASLAuth: expected false: to refuse clients that are not known by SASL is not supported
-zoo.cfg:6: error: enforce.auth.enabled: expected false: to refuse clients that are not known by a scheme is not supported
+zoo.cfg:5: error: sessionRequireClientSASLAuth: nobody can be known by the scheme "sasl" in this server
 "#);
+}
+
+#[test]
+fn clients_may_have_to_be_known_by_a_scheme_by_which_somebody_can_be() {
+    let text = "dataDir=data\nclientPort=1\nenforce.auth.enabled=true\nenforce.auth.schemes=digest, x509,kerberos\n";
+    insta::assert_snapshot!(check(text, None), @r#"
+zoo.cfg:4: error: enforce.auth.schemes: nobody can be known by the scheme "x509" in this server
+zoo.cfg:4: error: enforce.auth.schemes: nobody can be known by the scheme "kerberos" in this server
+"#);
+    insta::assert_snapshot!(check("dataDir=data\nclientPort=1\nenforce.auth.enabled=true\n", None), @r#"
+zoo.cfg:3: error: enforce.auth.enabled: expected enforce.auth.schemes too
+"#);
+    let text = "dataDir=data\nclientPort=1\nenforce.auth.enabled=true\nenforce.auth.schemes= digest,ip\n";
+    let required = parse("zoo.cfg", text, |_| None).unwrap().0.core().access.required;
+    assert_eq!(required.iter().map(|scheme| &**scheme).collect::<Vec<_>>(), ["digest", "ip"]);
+    let text = "dataDir=data\nclientPort=1\nenforce.auth.schemes=digest\n";
+    assert!(parse("zoo.cfg", text, |_| None).unwrap().0.core().access.required.is_empty(), "nothing is enforced");
 }
 
 #[test]

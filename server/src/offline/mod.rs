@@ -1,5 +1,5 @@
 //! Tools for the files of a data directory, while no server needs to run: `zabra txnlog` and
-//! `zabra snapshot`. They read by the code by which a server reads, and change no file that exists.
+//! `zabra snapshot`. They read by the code by which a server reads, compressed snapshots too, and change no file that exists.
 //!
 //! What is found goes to the standard output, what is wrong to the standard error. Exit codes: 0, 1
 //! (snapshots that differ), 2 (a file that cannot be opened, or written), 3 (a file that is damaged).

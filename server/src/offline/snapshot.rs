@@ -1,13 +1,14 @@
 //! `zabra snapshot`: the tree in a snapshot.
 
 use super::Failed;
-use super::file::OneFile;
+use super::file::{OneFile, open_content, write_new};
 use super::transaction::{entry, json_bytes, json_entry};
 use crate::exit::Exit;
-use clap::Subcommand;
+use crate::packed;
+use clap::{Subcommand, ValueEnum};
 use serde_json::json;
 use std::cmp::Ordering;
-use std::io::Write;
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use zabra_core::admin::date;
 use zabra_core::id::Zxid;
@@ -34,8 +35,36 @@ pub enum SnapshotVerb {
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
+    /// Writes it anew: compressed, otherwise, or not at all. The file that is there stays.
+    Convert {
+        file: PathBuf,
+        /// What `snapshot.compression.method` may be.
+        #[arg(long, value_enum)]
+        to: Method,
+        /// In place of one beside it, with the suffix that belongs to it.
+        #[arg(long)]
+        output: Option<PathBuf>,
+    },
     /// Says which znodes are in one alone (- and +), and which differ (~) and in what.
     Compare { before: PathBuf, after: PathBuf },
+}
+
+/// A form in which Apache's servers store snapshots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Method {
+    None,
+    Gz,
+    Snappy,
+}
+
+impl Method {
+    fn suffix(self) -> Suffix {
+        match self {
+            Method::None => Suffix::None,
+            Method::Gz => Suffix::Gz,
+            Method::Snappy => Suffix::Snappy,
+        }
+    }
 }
 
 pub(super) fn run(verb: &SnapshotVerb, out: &mut dyn Write) -> Result<Exit, Failed> {
@@ -61,6 +90,7 @@ pub(super) fn run(verb: &SnapshotVerb, out: &mut dyn Write) -> Result<Exit, Fail
             }
             Ok(worst)
         }
+        SnapshotVerb::Convert { file, to, output } => convert(file, to.suffix(), output.as_deref(), out),
         SnapshotVerb::Compare { before, after } => {
             let ((_, one), (_, other)) = (read(before)?, read(after)?);
             compare(&one.image, &other.image, out)
@@ -71,19 +101,15 @@ pub(super) fn run(verb: &SnapshotVerb, out: &mut dyn Write) -> Result<Exit, Fail
 fn read(path: &Path) -> Result<(Zxid, Decoded), Failed> {
     let said = |exit, what: String| Failed::Said(exit, format!("{}: {what}", path.display()));
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let zxid = match FileName::parse(name) {
-        Some(FileName::Snapshot(zxid, Suffix::None)) => zxid,
-        Some(FileName::Snapshot(_, Suffix::Gz | Suffix::Snappy)) => {
-            let what = "a compressed snapshot is not read: decompress it under its name without the suffix";
-            return Err(said(Exit::Invocation, what.into()));
-        }
+    let (zxid, suffix) = match FileName::parse(name) {
+        Some(FileName::Snapshot(zxid, suffix)) => (zxid, suffix),
         Some(FileName::Log(_) | FileName::Install(_) | FileName::Truncate(_)) | None => {
             let what = "expected a name as snapshot.ZXID, with the zxid in hexadecimal";
             return Err(said(Exit::Invocation, what.into()));
         }
     };
-    let mut file = OneFile::open(path).map_err(|what| Failed::Said(Exit::Invocation, what))?;
-    let read = read_snapshot_file(&mut file, &path.display().to_string(), zxid, &StoreLimits::default());
+    let mut file = OneFile::open_snapshot(path, suffix).map_err(|what| Failed::Said(Exit::Invocation, what))?;
+    let read = read_snapshot_file(&mut file, &path.display().to_string(), zxid, suffix, &StoreLimits::default());
     let decoded = read.map_err(|error| Failed::Said(Exit::DataDir, error.to_string()))?;
     Ok((zxid, decoded.map_err(|error| said(Exit::DataDir, error.to_string()))?))
 }
@@ -158,6 +184,27 @@ fn verify(path: &Path, decoded: &Decoded, out: &mut dyn Write) -> Result<(), Fai
     let (znodes, sessions) = (image.tree().len(), image.sessions().len());
     writeln!(out, "{name}: {znodes} znodes, {sessions} sessions, {digest}")?;
     Ok(())
+}
+
+/// The new file appears under its name when it is whole, and holds what the old one does, byte for byte.
+fn convert(path: &Path, suffix: Suffix, output: Option<&Path>, out: &mut dyn Write) -> Result<Exit, Failed> {
+    let (zxid, _) = read(path)?;
+    let name = FileName::Snapshot(zxid, suffix).path();
+    let name = name.rsplit('/').next().unwrap_or_default();
+    let target = output.map_or_else(|| path.with_file_name(name), Path::to_path_buf);
+    let refused =
+        |path: &Path, error: io::Error| Failed::Said(Exit::Invocation, format!("{}: {error}", path.display()));
+    if target.symlink_metadata().is_ok() {
+        return Err(refused(&target, ErrorKind::AlreadyExists.into()));
+    }
+    let mut unfinished = target.clone().into_os_string();
+    unfinished.push(".tmp");
+    let unfinished = PathBuf::from(unfinished);
+    let mut source = open_content(path).map_err(|error| refused(path, error))?;
+    let copied = write_new(&unfinished, &target, |file| packed::pack(&mut source, suffix, file));
+    let bytes = copied.map_err(|error| refused(&target, error))?;
+    writeln!(out, "{}: {bytes} bytes", target.display())?;
+    Ok(Exit::Finished)
 }
 
 fn compare(before: &Database, after: &Database, out: &mut dyn Write) -> Result<Exit, Failed> {

@@ -1,5 +1,6 @@
 #![expect(clippy::disallowed_methods, reason = "fixtures are files")]
 
+use super::snapshot::Method;
 use super::*;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -236,4 +237,29 @@ Unexpected
     let cut = scratch.file("snapshot.1", &cut[..cut.len() - 1]);
     let verb = SnapshotVerb::Dump { files: vec![cut], json: false, data: false };
     insta::assert_snapshot!(said(&scratch, |out| snapshot::run(&verb, out)), @r#"DataDir: snapshot.1: it ends at byte 604, before it is complete"#);
+}
+
+#[test]
+fn a_snapshot_is_converted_there_and_back() {
+    let scratch = Scratch::new("convert");
+    let plain = scratch.file("snapshot.100000003", &snapshot(3));
+    let convert = |file: &Path, to| {
+        let verb = SnapshotVerb::Convert { file: file.to_path_buf(), to, output: None };
+        said(&scratch, |out| snapshot::run(&verb, out))
+    };
+    for (method, name) in [(Method::Gz, "snapshot.100000003.gz"), (Method::Snappy, "snapshot.100000003.snappy")] {
+        let packed = scratch.0.join(name);
+        assert!(convert(&plain, method).ends_with("Finished"));
+        assert!(convert(&plain, method).starts_with("Invocation: "), "what is there stays");
+        let verify = SnapshotVerb::Verify { files: vec![packed.clone()] };
+        assert!(said(&scratch, |out| snapshot::run(&verify, out)).contains("its digest is right"));
+        let back = SnapshotVerb::Convert { file: packed, to: Method::None, output: Some(scratch.0.join("back")) };
+        assert!(said(&scratch, |out| snapshot::run(&back, out)).ends_with("Finished"));
+        assert_eq!(fs::read(scratch.0.join("back")).unwrap(), snapshot(3));
+        fs::remove_file(scratch.0.join("back")).unwrap();
+    }
+    let cut = fs::read(scratch.0.join("snapshot.100000003.gz")).unwrap();
+    let cut = scratch.file("snapshot.4.gz", &cut[..cut.len() / 2]);
+    assert!(convert(&cut, Method::None).starts_with("DataDir: "), "a damaged one is not made to look whole");
+    assert!(!scratch.0.join("snapshot.4").exists());
 }

@@ -47,14 +47,15 @@ pub(super) fn load<V: Vfs>(
     Err(LoadError::SnapshotDamaged { file, error })
 }
 
-/// Reads one uncompressed snapshot by its path: for tools. `zxid` is that of its name.
+/// Reads one snapshot by its path: for tools. `zxid` and `suffix` are those of its name.
 pub fn read_snapshot_file<V: Vfs>(
     vfs: &mut V,
     path: &str,
     zxid: Zxid,
+    suffix: Suffix,
     limits: &StoreLimits,
 ) -> Result<Result<Decoded, DecodeError>, StoreError> {
-    read(vfs, path, zxid, Suffix::None, limits)
+    read(vfs, path, zxid, suffix, limits)
 }
 
 fn read<V: Vfs>(

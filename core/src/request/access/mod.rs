@@ -225,5 +225,11 @@ pub(super) fn user<'a>(access: &Access, identity: &'a Identity) -> &'a [u8] {
     }
 }
 
+/// Whether who is known so may have requests served at all.
+pub(super) fn admits(access: &Access, identities: &[Identity]) -> bool {
+    let is_required = |identity: &Identity| access.required.iter().any(|scheme| scheme.as_bytes() == &*identity.scheme);
+    access.required.is_empty() || identities.iter().any(is_required)
+}
+
 #[cfg(test)]
 mod tests;

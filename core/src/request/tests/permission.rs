@@ -225,3 +225,26 @@ fn events_go_to_those_who_may_read() {
     bench.send(1, 3, Op::DELETE, &delete_request("/a/b", -1));
     assert_eq!(heard(&mut bench), [[1], [1]], "the list that it had");
 }
+
+#[test]
+fn who_has_to_be_known_by_a_scheme_and_is_not_is_answered_so_and_nothing_else() {
+    let mut bench = Bench::leader();
+    bench.config.access.required = [Arc::from("digest")].into_iter().collect();
+    let packet = |auth: &'static [u8]| AuthPacket { kind: 0, scheme: b"digest", auth: Some(auth) };
+    bench.connect(1);
+    bench.take_sent();
+    bench.send(1, -4, Op::AUTH, &packet(b"me:secret"));
+    bench.send(1, 1, Op::CREATE, &create_request("/a", b"", 0));
+    let replies = bench.take_sent();
+    let [Sent::Frame(1, first), Sent::Frame(1, second)] = &replies[..] else { panic!("two replies, not {replies:?}") };
+    let told = [first, second].map(|frame| (Reply::of(frame).xid, Reply::of(frame).err));
+    assert_eq!(told, [(-4, 0), (1, 0)]);
+    for (op, xid) in [(Op::CREATE, 7), (Op::GET_DATA, 7), (Op::PING, -2), (Op::SYNC, 7), (Op::CLOSE_SESSION, 7)] {
+        let session = bench.connect(2);
+        bench.take_sent();
+        bench.send(2, xid, op, &Nothing);
+        let refused = ReplyHeader { xid, zxid: 0, err: Code::SessionClosedRequireSaslAuth.to_wire() }.to_bytes();
+        assert_eq!(bench.take_sent(), [Sent::Frame(2, refused), Sent::Drop(2, DropReason::AuthFailed)]);
+        assert!(bench.service.database().session_timeout(SessionId(session)).is_some(), "the session goes on");
+    }
+}

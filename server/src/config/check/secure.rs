@@ -7,14 +7,12 @@ use crate::config::secure::{ClientAuth, Secret, Secure, Store, StoreKind};
 use std::path::{Path, PathBuf};
 
 /// What cannot be given, by the key that asks for it when it is true.
-const NOT_SUPPORTED: [(&str, &str); 9] = [
+const NOT_SUPPORTED: [(&str, &str); 7] = [
     ("sslQuorum", "TLS between servers"),
     ("portUnification", "TLS between servers"),
     ("quorum.auth.enableSasl", "SASL between servers"),
     ("quorum.auth.learnerRequireSasl", "SASL between servers"),
     ("quorum.auth.serverRequireSasl", "SASL between servers"),
-    ("sessionRequireClientSASLAuth", "to refuse clients that are not known by SASL"),
-    ("enforce.auth.enabled", "to refuse clients that are not known by a scheme"),
     ("ssl.crl", "to look for revoked certificates"),
     ("ssl.ocsp", "to look for revoked certificates"),
 ];
