@@ -18,7 +18,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
-use zabra_core::admin::{Command, Need, Refusal};
+use zabra_core::admin::{Command, Need, Needs, Refusal};
 
 /// Connections of operators at once; more wait.
 const CONNECTIONS: usize = 32;
@@ -79,7 +79,9 @@ fn answer(shell: &Arc<Shell>, pages: &Pages, request: &Request<Incoming>) -> Ans
     let path = request.uri().path();
     match pages {
         Pages::Metrics if path == "/metrics" && request.method() == Method::GET => {
-            let text = shell.answer(|stats, now, server, around| (exposition(stats, now, server, around), None));
+            let text = shell.answer(Needs::of_metrics(), |stats, now, server, around| {
+                (exposition(stats, now, server, around), None)
+            });
             reply(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text)
         }
         Pages::Admin(admin) if [Method::GET, Method::POST].contains(request.method()) => {
@@ -109,7 +111,7 @@ fn command(shell: &Arc<Shell>, request: &Request<Incoming>, name: &str) -> Answe
             let names_somebody = request.headers().contains_key(AUTHORIZATION);
             command.refuse(if names_somebody { Refusal::NotOffered } else { Refusal::NobodyNamed })
         }
-        Some(command) => shell.answer(|_, _, server, around| {
+        Some(command) => shell.answer(command.needs(), |_, _, server, around| {
             let response = command.answer(mask(request.uri().query()), server, around);
             let effect = response.effect;
             (response, effect)

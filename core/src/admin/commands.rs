@@ -3,7 +3,7 @@
 use super::text::Shown;
 use super::value::Value;
 use super::words::{by_expiry, outstanding, watcher};
-use super::{Connection, Effect, NOT_SERVING, Phase, Server, Surroundings, mode, operation};
+use super::{Connection, Effect, NOT_SERVING, Needs, Phase, Server, Surroundings, mode, operation};
 use crate::zab::ServerState;
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -94,6 +94,11 @@ impl Command {
 
     pub fn name(&self) -> &'static str {
         self.names[0]
+    }
+
+    /// What has to be gathered before it is answered.
+    pub fn needs(&self) -> Needs {
+        Needs::of(self.name())
     }
 
     /// Runs a command that needs no authority; `mask` is the argument `traceMask`.

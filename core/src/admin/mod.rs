@@ -7,6 +7,7 @@
 
 mod commands;
 mod date;
+mod needs;
 mod text;
 mod value;
 mod words;
@@ -16,8 +17,9 @@ mod tests;
 
 pub use commands::{Command, Need, Refusal, Response, gauges};
 pub use date::date;
+pub use needs::Needs;
 pub use value::{Average, Value};
-pub use words::{Answer, Whitelist, answer};
+pub use words::{Answer, Whitelist, Word, word};
 
 use crate::config::Config;
 use crate::id::{ClientId, Epoch, ServerId, SessionId, Zxid};
@@ -67,7 +69,7 @@ pub struct Learners {
     pub pending_syncs: u64,
 }
 
-/// What only the driver knows.
+/// What only the driver knows. [`Needs`] says which of it a question is answered from.
 #[derive(Clone, Copy)]
 pub struct Surroundings<'a> {
     /// As the first line of `srvr` has it.

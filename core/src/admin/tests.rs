@@ -5,7 +5,8 @@ use crate::id::{ServerId, ServerSet, Stamp};
 use crate::log::Recovered;
 use crate::quorum::Quorum;
 use crate::replica::Replica;
-use alloc::string::ToString;
+use alloc::format;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec;
 
@@ -66,44 +67,53 @@ fn asked<T>(serving: bool, question: impl FnOnce(&Server<'_>, &Surroundings<'_>)
         expiries: &[(1_795_432_853_000, SessionId(0x11)), (1_795_432_853_000, SessionId(0x12))],
         digests: &[Digest { zxid: Zxid(0x1_0000_0080), digest: 7 }],
         measures: &[("uptime".into(), Value::Integer(5)), ("avg_x".into(), Value::Average(latency.all))],
-        snapshot: None,
+        snapshot: Some((Zxid(0x1_0000_0080), 1_795_432_853_000)),
     };
     question(&server, &around)
 }
 
-fn word(word: &str, serving: bool) -> Option<Answer> {
-    asked(serving, |server, around| answer(*word.as_bytes().first_chunk()?, None, &Whitelist::All, server, around))
+fn known(name: &str) -> Word {
+    super::word(*name.as_bytes().first_chunk().unwrap(), &Whitelist::All).unwrap().unwrap()
+}
+
+fn word(name: &str, serving: bool) -> Answer {
+    asked(serving, |server, around| known(name).answer(None, server, around))
 }
 
 fn text(name: &str) -> String {
-    word(name, true).unwrap().text
+    word(name, true).text
 }
 
 #[test]
 fn only_words_of_the_list_are_answered_and_only_words_exist() {
     let some = Whitelist::parse("ruok, srvr");
-    let ask = |word: &[u8; 4]| asked(true, |server, around| answer(*word, None, &some, server, around));
-    assert_eq!(ask(b"ruok").unwrap().text, "imok");
-    assert_eq!(ask(b"mntr").unwrap().text, "mntr is not executed because it is not in the whitelist.\n");
-    assert_eq!(ask(b"crst").unwrap().effect, None);
+    let ask = |letters: &[u8; 4]| super::word(*letters, &some);
+    assert_eq!(ask(b"ruok"), Some(Ok(known("ruok"))));
+    let refused = |name: &str| format!("{name} is not executed because it is not in the whitelist.\n");
+    for name in ["mntr", "crst"] {
+        let answer = ask(name.as_bytes().first_chunk().unwrap()).unwrap().unwrap_err();
+        assert_eq!(answer, Answer { text: refused(name), effect: None });
+    }
     assert_eq!(ask(b"what"), None);
+    assert_eq!(text("ruok"), "imok");
     assert_eq!(Whitelist::parse("ruok,*"), Whitelist::All);
 }
 
 #[test]
 fn a_read_only_server_answers_and_says_what_it_is() {
-    let ask = |word: &[u8; 4]| {
+    let ask = |name: &str| {
         let answered = |server: &Server<'_>, around: &Surroundings<'_>| {
             let (server, around) = (Server { read_only: true, ..*server }, Surroundings { alone: false, ..*around });
-            answer(*word, None, &Whitelist::parse("srvr,mntr").with("isro"), &server, &around)
+            known(name).answer(None, &server, &around)
         };
-        asked(true, answered).unwrap().text
+        asked(true, answered).text
     };
-    assert_eq!(ask(b"isro"), "ro");
-    assert_eq!(ask(b"srvr").lines().nth(1), Some("READ-ONLY mode; serving only read-only clients"));
-    assert!(ask(b"srvr").contains("\nMode: read-only\n"));
-    assert!(ask(b"mntr").contains("\nzk_server_state\tread-only\n"));
-    assert!(ask(b"stat").starts_with("stat is not executed"));
+    assert_eq!(ask("isro"), "ro");
+    assert_eq!(ask("srvr").lines().nth(1), Some("READ-ONLY mode; serving only read-only clients"));
+    assert!(ask("srvr").contains("\nMode: read-only\n"));
+    assert!(ask("mntr").contains("\nzk_server_state\tread-only\n"));
+    let some = Whitelist::parse("srvr,mntr").with("isro");
+    assert!(super::word(*b"isro", &some).unwrap().is_ok() && super::word(*b"stat", &some).unwrap().is_err());
 }
 
 #[test]
@@ -111,11 +121,11 @@ fn a_server_without_a_leader_says_so() {
     let refused =
         ["conf", "cons", "crst", "dirs", "dump", "hash", "mntr", "srst", "srvr", "stat", "wchc", "wchp", "wchs"];
     for name in refused {
-        let answer = word(name, false).unwrap();
+        let answer = word(name, false);
         assert_eq!((answer.text, answer.effect), (NOT_SERVING.to_string() + "\n", None), "{name}");
     }
-    assert_eq!(word("isro", false).unwrap().text, "null");
-    assert_eq!(word("envi", false).unwrap().text, "Environment:\nos.name=Linux\n");
+    assert_eq!(word("isro", false).text, "null");
+    assert_eq!(word("envi", false).text, "Environment:\nos.name=Linux\n");
 }
 
 #[test]
@@ -192,19 +202,39 @@ zk_avg_x	3.6667
 fn a_leader_tells_the_sizes_of_proposals_too() {
     let leads = |server: &Server<'_>, around: &Surroundings<'_>| {
         let leader = Server { state: ServerState::Leading, ..*server };
-        answer(*b"srvr", None, &Whitelist::All, &leader, around).unwrap().text
+        known("srvr").answer(None, &leader, around).text
     };
     assert!(asked(true, leads).ends_with("Mode: leader\nNode count: 4\nProposal sizes last/min/max: 50/30/70\n"));
 }
 
 #[test]
 fn what_a_question_changes_is_said() {
-    assert_eq!(word("crst", true).unwrap().effect, Some(Effect::ResetConnectionStats));
-    assert_eq!(word("srst", true).unwrap().effect, Some(Effect::ResetServerStats));
-    let mask = |server: &Server<'_>, around: &Surroundings<'_>| {
-        answer(*b"stmk", Some(-2), &Whitelist::All, server, around).unwrap()
-    };
+    assert_eq!(word("crst", true).effect, Some(Effect::ResetConnectionStats));
+    assert_eq!(word("srst", true).effect, Some(Effect::ResetServerStats));
+    let mask = |server: &Server<'_>, around: &Surroundings<'_>| known("stmk").answer(Some(-2), server, around);
     assert_eq!(asked(false, mask), Answer { text: "-2".into(), effect: Some(Effect::SetTraceMask(-2)) });
+}
+
+#[test]
+fn an_answer_is_the_same_without_what_it_says_not_to_need() {
+    for alone in [false, true] {
+        let both = |name: &str, needs: Needs, answer: &dyn Fn(&Server<'_>, &Surroundings<'_>) -> String| {
+            asked(true, |server, around| {
+                let around = Surroundings { alone, ..*around };
+                assert_eq!(answer(server, &needs.cut(&around)), answer(server, &around), "{name}");
+            });
+        };
+        for name in words::WORDS {
+            let word = known(name);
+            both(name, word.needs(), &|server, around| word.answer(None, server, around).text);
+        }
+        for name in Command::all() {
+            let command = Command::named(name).unwrap();
+            both(name, command.needs(), &|server, around| command.answer(None, server, around).body.to_json());
+        }
+    }
+    let quiet = ["ruok", "isro", "envi", "crst", "srst", "gtmk", "stmk", "wchs"];
+    assert!(quiet.iter().all(|name| known(name).needs() == Needs::default()), "what costs nothing gathers nothing");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::date::date;
 use super::text::{Lines, Shown};
-use super::{Connection, Effect, NOT_SERVING, Server, Surroundings, mode, operation};
+use super::{Connection, Effect, NOT_SERVING, Needs, Server, Surroundings, mode, operation};
 use crate::config::LocalSessions;
 use crate::id::{ClientId, SessionId};
 use crate::zab::ServerState;
@@ -52,27 +52,42 @@ pub struct Answer {
 }
 
 /// The words that exist.
-const WORDS: &[&str] = &[
+pub(super) const WORDS: &[&str] = &[
     "conf", "cons", "crst", "dirs", "dump", "envi", "gtmk", "hash", "isro", "mntr", "ruok", "srst", "srvr", "stat",
     "stmk", "wchc", "wchp", "wchs",
 ];
 
-/// The answer to a word; none to a word that does not exist. `mask` follows the word `stmk`.
-pub fn answer(
-    word: [u8; 4],
-    mask: Option<i64>,
-    whitelist: &Whitelist,
-    server: &Server<'_>,
-    around: &Surroundings<'_>,
-) -> Option<Answer> {
-    let word = WORDS.iter().find(|known| known.as_bytes() == word)?;
-    if !whitelist.allows(word) {
-        let text = format!("{word} is not executed because it is not in the whitelist.\n");
-        return Some(Answer { text, effect: None });
+/// A word that exists, and that may be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Word(&'static str);
+
+/// What four letters ask for: a word, or the answer that it is not in the list; none where no word is. Nothing has to
+/// be known for it, for anybody may send letters.
+pub fn word(letters: [u8; 4], whitelist: &Whitelist) -> Option<Result<Word, Answer>> {
+    let word = WORDS.iter().find(|known| known.as_bytes() == letters)?;
+    if whitelist.allows(word) {
+        return Some(Ok(Word(word)));
     }
-    let effect = effect(word, mask, server.serving);
+    let text = format!("{word} is not executed because it is not in the whitelist.\n");
+    Some(Err(Answer { text, effect: None }))
+}
+
+impl Word {
+    /// What has to be gathered before it is answered.
+    pub fn needs(self) -> Needs {
+        Needs::of(self.0)
+    }
+
+    /// `mask` follows the word `stmk`.
+    pub fn answer(self, mask: Option<i64>, server: &Server<'_>, around: &Surroundings<'_>) -> Answer {
+        let text = text(self.0, mask, server, around);
+        Answer { text, effect: effect(self.0, mask, server.serving) }
+    }
+}
+
+fn text(word: &str, mask: Option<i64>, server: &Server<'_>, around: &Surroundings<'_>) -> String {
     let mut lines = Lines::default();
-    match *word {
+    match word {
         "ruok" => lines.add(format_args!("imok")),
         "gtmk" => lines.add(format_args!("{}", around.trace_mask)),
         "stmk" => lines.add(format_args!("{}", mask.unwrap_or(around.trace_mask))),
@@ -104,7 +119,7 @@ pub fn answer(
         "wchp" => wchp(&mut lines, server),
         other => unreachable!("{other} is in the list"),
     }
-    Some(Answer { text: lines.finish(), effect })
+    lines.finish()
 }
 
 /// What clients may do here.

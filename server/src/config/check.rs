@@ -3,6 +3,7 @@
 mod access;
 mod dynamic;
 mod operators;
+mod redact;
 mod sasl;
 mod secure;
 mod throttling;
@@ -59,7 +60,7 @@ pub fn parse(
         return Err(problems);
     }
     let settings = settings.expect("without a problem there are settings");
-    Ok((Settings { initial: value::without_passwords(text), ..settings }, problems))
+    Ok((Settings { initial: redact::without_secrets(text), ..settings }, problems))
 }
 
 struct Check {

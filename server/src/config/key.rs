@@ -92,10 +92,14 @@ const OBEYED: &[&str] = &[
     "metricsProvider.className",
     "metricsProvider.httpHost",
     "metricsProvider.httpPort",
+    "metricsProvider.httpsPort",
     "admin.enableServer",
     "admin.serverPort",
     "admin.serverAddress",
     "admin.commandURL",
+    "admin.forceHttps",
+    "admin.portUnification",
+    "admin.needClientAuth",
 ];
 
 /// Obeyed: families, each key of which begins so.
@@ -104,7 +108,6 @@ const OBEYED_FAMILIES: &[&str] = &["server.", "group.", "weight.", "authProvider
 /// Apache's, without effect here yet.
 const WITHOUT: &[&str] = &[
     "reconfigEnabled",
-    "metricsProvider.httpsPort",
     "metricsProvider.exportJvmInfo",
     "forceSync",
     "leaderServes",

@@ -132,12 +132,19 @@ fn members_may_stand_in_a_file_of_their_own_and_its_problems_are_said_there() {
 #[test]
 fn what_asks_for_a_protection_that_is_not_there_is_an_error() {
     let text = "dataDir=data\nclientPort=1\nsslQuorum=true\nquorum.auth.enableSasl=true\nsessionRequireClientSASLAuth=true\n\
-                portUnification=false\n";
+                portUnification=false\nadmin.forceHttps=true\nadmin.portUnification=true\nadmin.needClientAuth=true\n\
+                metricsProvider.httpsPort=7443\n";
     insta::assert_snapshot!(check(text, None), @r#"
 zoo.cfg:3: error: sslQuorum: expected false: TLS between servers is not supported
 zoo.cfg:4: error: quorum.auth.enableSasl: expected false: SASL between servers is not supported
 zoo.cfg:5: error: sessionRequireClientSASLAuth: nobody can be known by the scheme "sasl" in this server
+zoo.cfg:7: error: admin.forceHttps: expected false: TLS on operators' ports is not supported
+zoo.cfg:8: error: admin.portUnification: expected false: TLS on operators' ports is not supported
+zoo.cfg:9: error: admin.needClientAuth: expected false: TLS on operators' ports is not supported
+zoo.cfg:10: error: metricsProvider.httpsPort: expected -1, found "7443": TLS on operators' ports is not supported
 "#);
+    let text = "dataDir=data\nclientPort=1\nadmin.forceHttps=false\nmetricsProvider.httpsPort=-1\n";
+    assert_eq!(parse("zoo.cfg", text, |_| None).unwrap().1, vec![]);
 }
 
 #[test]
@@ -206,4 +213,16 @@ fn an_address_may_be_of_ipv6() {
         let (settings, _) = parse("zoo.cfg", &text, |_| None).unwrap();
         assert_eq!(settings.client.unwrap().to_string(), shown);
     }
+}
+
+#[test]
+fn a_scheme_that_is_asked_for_and_has_no_users_is_said() {
+    let text =
+        "dataDir=data\nclientPort=1\nauthProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider\n";
+    let (settings, problems) = parse("zoo.cfg", text, |_| None).unwrap();
+    assert!(settings.access.sasl.is_none());
+    let problems: Vec<String> = problems.iter().map(Problem::to_string).collect();
+    let expected = "zoo.cfg:3: warning: nobody is known by SASL: expected java.security.auth.login.config beside it, a \
+                    JAAS file with the users";
+    assert_eq!(problems, [expected]);
 }

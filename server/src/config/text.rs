@@ -8,6 +8,8 @@ pub struct Entry {
     pub value: String,
     /// The line that the entry begins on, from 1.
     pub line: usize,
+    /// The line that it ends on.
+    pub last: usize,
 }
 
 /// Every entry of a file, in order. There is no text that has no reading.
@@ -19,13 +21,16 @@ pub fn entries(text: &str) -> Vec<Entry> {
         if logical.is_empty() || logical.starts_with(['#', '!']) {
             continue;
         }
+        let mut end = at;
         while continues(&logical) {
             logical.pop();
-            let Some((_, next)) = lines.next() else { break };
+            let Some((behind, next)) = lines.next() else { break };
+            end = behind;
             logical.push_str(next.trim_start());
         }
         let (key, value) = split(&logical);
-        found.push(Entry { key: unescape(key), value: unescape(value).trim().to_string(), line: at + 1 });
+        let value = unescape(value).trim().to_string();
+        found.push(Entry { key: unescape(key), value, line: at + 1, last: end + 1 });
     }
     found
 }

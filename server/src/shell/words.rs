@@ -10,10 +10,11 @@ use crate::measure::Stats;
 use crate::process;
 #[cfg(not(madsim))]
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::Instant;
 #[cfg(not(madsim))]
 use zabra_core::admin::Server;
-use zabra_core::admin::{Answer, Configuration, Connection, Digest, Effect, Membership, Surroundings, Voter, answer};
+use zabra_core::admin::{Answer, Configuration, Connection, Digest, Effect, Membership, Needs, Surroundings, Voter};
 use zabra_core::contract::Timer;
 use zabra_core::id::{SessionId, Zxid};
 
@@ -25,11 +26,42 @@ pub(super) struct Known {
     environment: Vec<(String, String)>,
     configuration: Configuration,
     started: Instant,
+    machine: Machine,
 }
 
 impl Known {
     pub(super) fn new(settings: &Settings, started: Instant) -> Known {
-        Known { environment: process::environment(VERSION), configuration: configuration(settings), started }
+        let (environment, configuration) = (process::environment(VERSION), configuration(settings));
+        Known { environment, configuration, started, machine: Machine::default() }
+    }
+}
+
+/// What the machine says. To ask it is to wait for the disk on the turn loop's thread, so it is asked when somebody
+/// wants to know, and not more often than once in a second, however many do.
+#[derive(Debug, Default)]
+struct Machine {
+    asked: Option<Instant>,
+    data_bytes: u64,
+    log_bytes: u64,
+    snapshot: Option<(Zxid, i64)>,
+    process: Vec<(&'static str, u64)>,
+}
+
+impl Machine {
+    const FRESH: Duration = Duration::from_secs(1);
+
+    fn refresh(&mut self, settings: &Settings, now: Instant) {
+        if self.asked.is_some_and(|asked| now.saturating_duration_since(asked) < Self::FRESH) {
+            return;
+        }
+        let (data_dir, log_dir) = (settings.data_dir.join("version-2"), settings.log_dir.join("version-2"));
+        *self = Machine {
+            asked: Some(now),
+            data_bytes: process::bytes_in(&data_dir),
+            log_bytes: process::bytes_in(&log_dir),
+            snapshot: process::newest_snapshot(&data_dir).map(|(zxid, at)| (Zxid(zxid), at)),
+            process: process::gauges(),
+        };
     }
 }
 
@@ -38,6 +70,7 @@ impl Shell {
     /// Answers a question that came over HTTP, and does what asking it changes.
     pub(crate) fn answer<T>(
         self: &Arc<Self>,
+        needs: Needs,
         question: impl FnOnce(&Stats, Instant, &Server<'_>, &Surroundings<'_>) -> (T, Option<Effect>),
     ) -> T {
         self.turn(|state| {
@@ -45,7 +78,7 @@ impl Shell {
             let ask = |state: &State, around: &Surroundings<'_>| {
                 question(&state.stats, now, &state.replica.view().admin(), around)
             };
-            let (answer, effect) = state.ask(ask);
+            let (answer, effect) = state.ask(needs, ask);
             state.take_effect(effect);
             answer
         })
@@ -56,12 +89,16 @@ impl State {
     /// Answers, and closes when the answer is written. A word that does not exist is no word but a
     /// length beyond all bounds.
     pub(super) fn answer_word(&mut self, token: Token, word: [u8; 4], mask: Option<i64>) {
-        let words = self.settings.words.clone();
-        let answer = self.ask(|state, around| answer(word, mask, &words, &state.replica.view().admin(), around));
-        let Some(Answer { text, effect }) = answer else {
-            let word = String::from_utf8_lossy(&word).into_owned();
-            tracing::warn!(address = ?self.address_of(token), word, "a connection is closed: no four-letter word");
-            return self.close_softly(token);
+        let Answer { text, effect } = match zabra_core::admin::word(word, &self.settings.words) {
+            Some(Ok(word)) => {
+                self.ask(word.needs(), |state, around| word.answer(mask, &state.replica.view().admin(), around))
+            }
+            Some(Err(refusal)) => refusal,
+            None => {
+                let word = String::from_utf8_lossy(&word).into_owned();
+                tracing::warn!(address = ?self.address_of(token), word, "a connection is closed: no four-letter word");
+                return self.close_softly(token);
+            }
         };
         self.take_effect(effect);
         if let Some(outlet) = self.outlets.get_mut(&token) {
@@ -79,15 +116,27 @@ impl State {
         }
     }
 
-    /// Lets a question be answered with what the shell knows.
-    pub(super) fn ask<T>(&mut self, question: impl FnOnce(&State, &Surroundings<'_>) -> T) -> T {
+    /// Lets a question be answered with what the shell knows; only what it needs is gathered.
+    pub(super) fn ask<T>(&mut self, needs: Needs, question: impl FnOnce(&State, &Surroundings<'_>) -> T) -> T {
         let moment = self.moment();
-        let connections: Vec<Connection> =
-            self.clients.values().map(|client| client.connection(self.known.started)).collect();
-        let expiries = expiries(&self.timers, moment.now, moment.at.0, self.settings.tick_ms);
-        let measures = self.stats.measures(moment.now);
-        let digests: Vec<Digest> = self.stats.digests.iter().copied().collect();
-        let (data_dir, log_dir) = (self.settings.data_dir.join("version-2"), self.settings.log_dir.join("version-2"));
+        if needs.machine {
+            self.known.machine.refresh(&self.settings, moment.now);
+            self.stats.process.clone_from(&self.known.machine.process);
+        }
+        let mut connections: Vec<Connection> = Vec::new();
+        if needs.connections {
+            connections.extend(self.clients.values().map(|client| client.connection(self.known.started)));
+        }
+        let mut expiring = Vec::new();
+        if needs.expiries {
+            expiring = expiries(&self.timers, moment.now, moment.at.0, self.settings.tick_ms);
+        }
+        let measures = if needs.measures { self.stats.measures(moment.now) } else { Vec::new() };
+        let mut digests: Vec<Digest> = Vec::new();
+        if needs.digests {
+            digests.extend(&self.stats.digests);
+        }
+        let machine = &self.known.machine;
         let around = Surroundings {
             version: VERSION,
             alone: self.settings.is_alone(),
@@ -100,13 +149,13 @@ impl State {
             connections: &connections,
             configuration: &self.known.configuration,
             environment: &self.known.environment,
-            data_bytes: process::bytes_in(&data_dir),
-            log_bytes: process::bytes_in(&log_dir),
+            data_bytes: machine.data_bytes,
+            log_bytes: machine.log_bytes,
             trace_mask: self.stats.trace_mask,
-            expiries: &expiries,
+            expiries: &expiring,
             digests: &digests,
             measures: &measures,
-            snapshot: process::newest_snapshot(&data_dir).map(|(zxid, at)| (Zxid(zxid), at)),
+            snapshot: machine.snapshot,
         };
         question(self, &around)
     }
@@ -159,5 +208,27 @@ fn configuration(settings: &Settings) -> Configuration {
         connections_of_address: settings.client_connections,
         member,
         initial: settings.initial.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a directory of the test's own")]
+    fn the_machine_is_asked_once_in_a_second_however_many_want_to_know() {
+        let dir = std::env::temp_dir().join(format!("zabra-machine-{}", std::process::id()));
+        let files = dir.join("version-2");
+        std::fs::create_dir_all(&files).unwrap();
+        let settings = Settings { data_dir: dir.clone(), log_dir: dir.clone(), ..Settings::alone() };
+        let (mut machine, began) = (Machine::default(), Instant::now());
+        let mut at = |ms: u64, bytes: usize| {
+            std::fs::write(files.join("log.1"), vec![0; bytes]).unwrap();
+            machine.refresh(&settings, began + Duration::from_millis(ms));
+            (machine.data_bytes, machine.log_bytes)
+        };
+        assert_eq!([at(0, 10), at(999, 20), at(1000, 30), at(1500, 40)], [(10, 10), (10, 10), (30, 30), (30, 30)]);
+        drop(std::fs::remove_dir_all(dir));
     }
 }

@@ -16,11 +16,11 @@ const USERS: &str = "java.security.auth.login.config";
 impl Check {
     /// The secret is filled in when a server starts.
     pub(super) fn sasl(&mut self, open: impl Fn(&Path) -> Option<String>) -> Option<Arc<Sasl>> {
-        let mut is_wanted = false;
+        let mut wanted = None;
         let providers: Vec<_> = self.with_prefix("authProvider.").collect();
         for (line, class) in providers {
             match class.as_str() {
-                PROVIDER => is_wanted = true,
+                PROVIDER => wanted = Some(line),
                 // It is there with a secure client port.
                 X509 => {}
                 other => {
@@ -31,11 +31,15 @@ impl Check {
         let lets_failed_stay = self.flag("allowSaslFailedClients").unwrap_or_default();
         let superusers = self.with_prefix("superUser").map(|(_, user)| Arc::from(user)).collect();
         let users = self.entries.get(USERS).map(|entry| (entry.line, entry.value.clone()));
-        match (is_wanted, users) {
-            (false, _) => None,
+        match (wanted, users) {
+            (None, _) => None,
             // As Apache's: with a provider and no users the scheme is not there.
-            (true, None) => None,
-            (true, Some((line, file))) => {
+            (Some(line), None) => {
+                let text = format!("nobody is known by SASL: expected {USERS} beside it, a JAAS file with the users");
+                self.warn(line, text);
+                None
+            }
+            (Some(_), Some((line, file))) => {
                 let Some(text) = open(Path::new(&file)) else {
                     self.error(Some(line), format!("{USERS}: {file} cannot be read: expected a JAAS file"));
                     return None;

@@ -7,7 +7,7 @@ use crate::config::secure::{ClientAuth, Secret, Secure, Store, StoreKind};
 use std::path::{Path, PathBuf};
 
 /// What cannot be given, by the key that asks for it when it is true.
-const NOT_SUPPORTED: [(&str, &str); 7] = [
+const NOT_SUPPORTED: [(&str, &str); 10] = [
     ("sslQuorum", "TLS between servers"),
     ("portUnification", "TLS between servers"),
     ("quorum.auth.enableSasl", "SASL between servers"),
@@ -15,6 +15,9 @@ const NOT_SUPPORTED: [(&str, &str); 7] = [
     ("quorum.auth.serverRequireSasl", "SASL between servers"),
     ("ssl.crl", "to look for revoked certificates"),
     ("ssl.ocsp", "to look for revoked certificates"),
+    ("admin.forceHttps", "TLS on operators' ports"),
+    ("admin.portUnification", "TLS on operators' ports"),
+    ("admin.needClientAuth", "TLS on operators' ports"),
 ];
 
 /// As Apache's for the time to see what a client speaks.
@@ -34,6 +37,13 @@ impl Check {
             let line = self.entries["ssl.clientHostnameVerification"].line;
             let text = "expected false: clients' certificates are not compared with their hosts' names";
             self.error(Some(line), format!("ssl.clientHostnameVerification: {text}"));
+        }
+        if let Some(entry) = self.entries.get("metricsProvider.httpsPort").filter(|entry| entry.value != "-1") {
+            let (line, found) = (entry.line, &entry.value);
+            let text = format!(
+                "metricsProvider.httpsPort: expected -1, found {found:?}: TLS on operators' ports is not supported"
+            );
+            self.error(Some(line), text);
         }
         let one_of = [("ssl.authProvider", "x509"), ("ssl.x509.clientCertIdType", "SUBJECT")];
         for (key, only) in one_of {

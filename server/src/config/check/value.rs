@@ -40,22 +40,3 @@ impl Check {
         self.problems.push(Problem { severity: Severity::Warning, file: self.file.clone(), line: Some(line), text });
     }
 }
-
-/// The text for operators who ask: whoever may look is not to know how keys are protected.
-pub(super) fn without_passwords(text: &str) -> String {
-    let mut shown = String::new();
-    let mut is_hidden = false;
-    for line in text.split_inclusive('\n') {
-        let (key, _) = line.split_once(['=', ':']).unwrap_or((line, ""));
-        let goes_on = line.trim_end().ends_with('\\');
-        if is_hidden {
-            is_hidden = goes_on;
-        } else if key.trim().ends_with(".password") {
-            shown.push_str(&format!("{key}=***\n"));
-            is_hidden = goes_on;
-        } else {
-            shown.push_str(line);
-        }
-    }
-    shown
-}
