@@ -7,7 +7,7 @@
 use libfuzzer_sys::fuzz_target;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use zabra_core::admin::{Command, Configuration, Latency, Sizes, Surroundings, Whitelist, answer};
+use zabra_core::admin::{Command, Configuration, Latency, Sizes, Surroundings, Whitelist};
 use zabra_core::config::{Config, Ensemble, Password, Sasl};
 use zabra_core::contract::{Action, Actions, ClientOrigin, Input, Timer};
 use zabra_core::id::{ClientId, ServerId, ServerSet, SessionId, Stamp};
@@ -119,7 +119,9 @@ impl Lone {
         let server = self.replica.view().admin();
         if let Some((word, mask)) = question.split_first_chunk::<4>() {
             let mask = mask.first_chunk().map(|mask| i64::from_be_bytes(*mask));
-            drop(answer(*word, mask, &Whitelist::parse("*"), &server, &around));
+            if let Some(Ok(word)) = zabra_core::admin::word(*word, &Whitelist::parse("*")) {
+                drop(word.answer(mask, &server, &around));
+            }
         }
         let Ok(text) = std::str::from_utf8(question) else { return };
         let (name, mask) = text.split_once('=').map_or((text, None), |(name, mask)| (name, Some(mask)));

@@ -46,17 +46,33 @@ stop() {
     echo "STOPPED"
 }
 
-# Asks the client port; a server that answers says its mode.
+# Asks on the client port for the mode, which takes the word srvr (it is in the whitelist unless that says less).
 status() {
     port=$(setting clientPort)
     host=$(setting clientPortAddress)
-    echo "Client port found: ${port:-2181}. Client address: ${host:-localhost}."
-    if "$zabra" shell --timeout 3000 --server "${host:-localhost}:${port:-2181}" stat / >/dev/null 2>&1; then
-        echo "It serves."
-    else
+    host=${host:-localhost}
+    # Or the address stands behind this server's own line.
+    if [ -z "$port" ] && [ -f "$(setting dataDir)/myid" ]; then
+        line=$(setting "server\\.$(cat "$(setting dataDir)/myid")")
+        case $line in *\;*)
+            port=${line##*[;:]}
+            case ${line##*;} in *:*) host=${line##*;} host=${host%:*} ;; esac
+            ;;
+        esac
+    fi
+    if [ -z "$port" ] && [ -n "$(setting secureClientPort)" ]; then
+        echo "Client port not found: there is secureClientPort alone, and this script does not speak TLS."
+        return 1
+    fi
+    echo "Client port found: ${port:-2181}. Client address: $host. Client SSL: false."
+    case $host in *:*) host=[$(echo "$host" | tr -d '[]')] ;; esac
+    if ! answer=$("$zabra" word --server "$host:${port:-2181}" srvr 2>/dev/null); then
         echo "Error contacting service. It is probably not running."
         return 1
     fi
+    echo "$answer" | grep '^Mode: ' && return 0
+    echo "$answer"
+    return 1
 }
 
 case $verb in

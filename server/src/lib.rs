@@ -5,6 +5,8 @@
 #[cfg(not(madsim))]
 pub mod bench;
 pub mod config;
+#[cfg(not(madsim))]
+pub mod console;
 pub mod exit;
 #[cfg(not(madsim))]
 mod files;
@@ -26,3 +28,5 @@ pub mod shell;
 pub mod storage;
 #[cfg(not(madsim))]
 pub mod tls;
+#[cfg(not(madsim))]
+pub mod word;

@@ -8,9 +8,10 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use zabra::bench;
 use zabra::config::{self, Problem, Settings, Severity};
+use zabra::console::{complain, say};
 use zabra::exit::Exit;
 use zabra::offline::{self, SnapshotVerb, TxnlogVerb};
-use zabra::{prompt, serve};
+use zabra::{prompt, serve, word};
 
 /// A write allocates on one thread and is freed on another, some dozens of times: a fifth of its CPU with the system's
 /// allocator (docs/decisions/0032-allocator.md).
@@ -50,8 +51,11 @@ enum Verb {
         #[command(subcommand)]
         verb: SnapshotVerb,
     },
-    /// Asks servers what zkCli.sh asks them, in its words.
+    /// Asks servers what zkCli.sh asks them, in its words. Lines that are typed are kept in ~/.zabra_history, but not those
+    /// that begin with addauth.
     Shell(prompt::Arguments),
+    /// Sends a four-letter word, and writes the answer.
+    Word(word::Arguments),
     /// Looks at configurations.
     Config {
         #[command(subcommand)]
@@ -77,12 +81,13 @@ enum LogFormat {
 }
 
 fn main() -> ExitCode {
-    match Command::parse_from(prompt::as_zkcli(std::env::args())).verb {
+    match Command::parse_from(prompt::as_zkcli(std::env::args_os())).verb {
         Verb::Serve { config, log_format, log } => serve(config, log_format, &log),
         Verb::Bench(arguments) => bench::run(&arguments),
         Verb::Txnlog { verb } => offline::run_txnlog(&verb),
         Verb::Snapshot { verb } => offline::run_snapshot(&verb),
         Verb::Shell(arguments) => prompt::run(&arguments),
+        Verb::Word(arguments) => word::run(&arguments),
         Verb::Config { verb: ConfigVerb::Check { config, strict } } => check(&config, strict),
     }
     .into()
@@ -90,7 +95,7 @@ fn main() -> ExitCode {
 
 fn serve(config: Option<PathBuf>, format: LogFormat, log: &str) -> Exit {
     let Ok(targets) = log.parse::<Targets>() else {
-        eprintln!("--log: expected a level or TARGET=LEVEL, separated by commas, found {log:?}");
+        complain(format_args!("--log: expected a level or TARGET=LEVEL, separated by commas, found {log:?}"));
         return Exit::Invocation;
     };
     let registry = tracing_subscriber::registry().with(targets).with(LevelFilter::TRACE);
@@ -131,8 +136,10 @@ fn check(config: &std::path::Path, strict: bool) -> Exit {
     };
     print(&problems);
     let worst = problems.iter().map(|problem| problem.severity).min();
-    if worst != Some(Severity::Error) {
-        println!("{}: a server can start with it", config.display());
+    if worst != Some(Severity::Error)
+        && let Err(Exit::Unexpected) = say(format_args!("{}: a server can start with it", config.display()))
+    {
+        return Exit::Unexpected;
     }
     let is_bad = worst == Some(Severity::Error) || strict && worst.is_some();
     if is_bad { Exit::Invocation } else { Exit::Finished }
@@ -140,6 +147,6 @@ fn check(config: &std::path::Path, strict: bool) -> Exit {
 
 fn print(problems: &[Problem]) {
     for problem in problems {
-        eprintln!("{problem}");
+        complain(problem);
     }
 }

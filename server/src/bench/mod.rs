@@ -10,6 +10,7 @@ mod report;
 mod storm;
 mod tally;
 
+use crate::console::{complain, say};
 use crate::exit::Exit;
 use clap::{Args, ValueEnum};
 use report::Report;
@@ -130,15 +131,15 @@ pub fn run(arguments: &Arguments) -> Exit {
     let plan = Plan { arguments: arguments.clone(), servers };
     match runtime.block_on(load(&plan)) {
         Ok(report) => {
-            println!("{}", if arguments.json { report.json(&plan).to_string() } else { report.text(&plan) });
-            Exit::Finished
+            let text = if arguments.json { report.json(&plan).to_string() } else { report.text(&plan) };
+            say(text).err().unwrap_or(Exit::Finished)
         }
         Err(why) => said(&why, Exit::Unexpected),
     }
 }
 
 fn said(what: &str, exit: Exit) -> Exit {
-    eprintln!("{what}");
+    complain(what);
     exit
 }
 

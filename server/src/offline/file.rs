@@ -1,12 +1,14 @@
-//! One file as the core reads files: to look at, never to change.
+//! One file as the core reads files: to look at, never to change; and how a new one comes to be.
 #![expect(
     clippy::disallowed_types,
     clippy::disallowed_methods,
     reason = "this is the place for the files of offline tools"
 )]
 
+use super::Failed;
+use crate::exit::Exit;
 use crate::packed::{self, Packed};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, BufWriter, ErrorKind, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -53,28 +55,6 @@ pub fn open_content(path: &Path) -> io::Result<Box<dyn Read + Send>> {
         Some(FileName::Log(_) | FileName::Install(_) | FileName::Truncate(_)) | None => Suffix::None,
     };
     Ok(packed::reader(File::open(path)?, suffix))
-}
-
-/// Writes a file that is not there, durably, and under its name only when it is whole. Says its length.
-pub fn write_new(
-    unfinished: &Path,
-    path: &Path,
-    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-) -> io::Result<u64> {
-    let mut file = BufWriter::new(OpenOptions::new().write(true).create_new(true).open(unfinished)?);
-    let written = write(&mut file).and_then(|()| file.flush()).and_then(|()| {
-        let file = file.get_ref();
-        file.sync_all()?;
-        let bytes = file.metadata()?.len();
-        fs::rename(unfinished, path)?;
-        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(dir)?.sync_all()?;
-        Ok(bytes)
-    });
-    if written.is_err() {
-        drop(fs::remove_file(unfinished));
-    }
-    written
 }
 
 impl Source for OneFile {
@@ -149,4 +129,55 @@ impl Vfs for OneFile {
     fn remove(&mut self, _: &str) -> Result<(), VfsError> {
         Err(VfsError::Io)
     }
+}
+
+/// Why there is no new file.
+#[derive(Debug)]
+pub enum Uncreated {
+    /// It could not be written.
+    Target(io::Error),
+    /// There was nothing to be written.
+    Failed(Failed),
+}
+
+impl From<io::Error> for Uncreated {
+    fn from(error: io::Error) -> Uncreated {
+        Uncreated::Target(error)
+    }
+}
+
+impl From<Failed> for Uncreated {
+    fn from(failed: Failed) -> Uncreated {
+        Uncreated::Failed(failed)
+    }
+}
+
+/// Makes a file that is whole or not there at all, and durable: it gets its name when it has been filled. Says its
+/// length. What an earlier try has left under the name of a file that is being filled is overwritten.
+pub fn create_whole(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<(), Uncreated>) -> Result<u64, Failed> {
+    let said = |error: io::Error| Failed::Said(Exit::Invocation, format!("{}: {error}", path.display()));
+    let mut unfinished = path.as_os_str().to_owned();
+    unfinished.push(".tmp");
+    let unfinished = Path::new(&unfinished);
+    if path.symlink_metadata().is_ok() {
+        return Err(said(ErrorKind::AlreadyExists.into()));
+    }
+    let create = || {
+        let mut file = BufWriter::new(File::create(unfinished)?);
+        fill(&mut file)?;
+        file.flush()?;
+        let bytes = file.get_ref().metadata()?.len();
+        file.get_ref().sync_all()?;
+        fs::rename(unfinished, path)?;
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(parent)?.sync_all()?;
+        Ok(bytes)
+    };
+    create().map_err(|uncreated| {
+        drop(fs::remove_file(unfinished));
+        match uncreated {
+            Uncreated::Target(error) => said(error),
+            Uncreated::Failed(failed) => failed,
+        }
+    })
 }

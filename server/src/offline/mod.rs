@@ -12,8 +12,10 @@ mod txnlog;
 pub use snapshot::SnapshotVerb;
 pub use txnlog::TxnlogVerb;
 
+use crate::console::{complain, said};
 use crate::exit::Exit;
-use std::io::{self, BufWriter, ErrorKind, Write};
+use std::fmt::Display;
+use std::io::{self, BufWriter, Write};
 
 /// Why a tool ends without having done all of its work.
 #[derive(Debug)]
@@ -30,30 +32,30 @@ impl From<io::Error> for Failed {
 }
 
 pub fn run_txnlog(verb: &TxnlogVerb) -> Exit {
-    run(|out| txnlog::run(verb, out))
+    run(|out, err| txnlog::run(verb, out, err))
 }
 
 pub fn run_snapshot(verb: &SnapshotVerb) -> Exit {
-    run(|out| snapshot::run(verb, out))
+    run(|out, err| snapshot::run(verb, out, err))
 }
 
-fn run(tool: impl FnOnce(&mut dyn Write) -> Result<Exit, Failed>) -> Exit {
+fn run(tool: impl FnOnce(&mut dyn Write, &mut dyn Write) -> Result<Exit, Failed>) -> Exit {
     let mut out = BufWriter::new(io::stdout().lock());
-    let ended = tool(&mut out).and_then(|exit| out.flush().map(|()| exit).map_err(Failed::from));
+    let ended = tool(&mut out, &mut io::stderr()).and_then(|exit| out.flush().map(|()| exit).map_err(Failed::from));
     match ended {
         Ok(exit) => exit,
-        // Who reads has read enough.
-        Err(Failed::Output(error)) if error.kind() == ErrorKind::BrokenPipe => Exit::Finished,
-        Err(Failed::Output(error)) => {
-            eprintln!("the standard output: {error}");
-            Exit::Unexpected
-        }
+        Err(Failed::Output(error)) => said(Err(error)).err().unwrap_or(Exit::Unexpected),
         Err(Failed::Said(exit, what)) => {
             drop(out.flush());
-            eprintln!("{what}");
+            complain(what);
             exit
         }
     }
+}
+
+/// Says what is wrong, and goes on; where nobody can be told, nobody is.
+fn warn(err: &mut dyn Write, what: impl Display) {
+    drop(writeln!(err, "{what}"));
 }
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
 //! `zabra snapshot`: the tree in a snapshot.
 
-use super::Failed;
-use super::file::{OneFile, open_content, write_new};
+use super::file::{OneFile, create_whole, open_content};
 use super::transaction::{entry, json_bytes, json_entry};
+use super::{Failed, warn};
 use crate::exit::Exit;
 use crate::packed;
 use clap::{Subcommand, ValueEnum};
 use serde_json::json;
 use std::cmp::Ordering;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use zabra_core::admin::date;
 use zabra_core::id::Zxid;
@@ -67,7 +67,7 @@ impl Method {
     }
 }
 
-pub(super) fn run(verb: &SnapshotVerb, out: &mut dyn Write) -> Result<Exit, Failed> {
+pub(super) fn run(verb: &SnapshotVerb, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, Failed> {
     match verb {
         SnapshotVerb::Dump { files, json, data } => {
             for file in files {
@@ -82,7 +82,7 @@ pub(super) fn run(verb: &SnapshotVerb, out: &mut dyn Write) -> Result<Exit, Fail
                 match read(file).and_then(|(_, decoded)| verify(file, &decoded, out)) {
                     Ok(()) => {}
                     Err(Failed::Said(Exit::DataDir, what)) => {
-                        eprintln!("{what}");
+                        warn(err, what);
                         worst = Exit::DataDir;
                     }
                     Err(failed) => return Err(failed),
@@ -192,17 +192,9 @@ fn convert(path: &Path, suffix: Suffix, output: Option<&Path>, out: &mut dyn Wri
     let name = FileName::Snapshot(zxid, suffix).path();
     let name = name.rsplit('/').next().unwrap_or_default();
     let target = output.map_or_else(|| path.with_file_name(name), Path::to_path_buf);
-    let refused =
-        |path: &Path, error: io::Error| Failed::Said(Exit::Invocation, format!("{}: {error}", path.display()));
-    if target.symlink_metadata().is_ok() {
-        return Err(refused(&target, ErrorKind::AlreadyExists.into()));
-    }
-    let mut unfinished = target.clone().into_os_string();
-    unfinished.push(".tmp");
-    let unfinished = PathBuf::from(unfinished);
-    let mut source = open_content(path).map_err(|error| refused(path, error))?;
-    let copied = write_new(&unfinished, &target, |file| packed::pack(&mut source, suffix, file));
-    let bytes = copied.map_err(|error| refused(&target, error))?;
+    let refused = |error: io::Error| Failed::Said(Exit::Invocation, format!("{}: {error}", path.display()));
+    let mut source = open_content(path).map_err(refused)?;
+    let bytes = create_whole(&target, |file| Ok(packed::pack(&mut source, suffix, file)?))?;
     writeln!(out, "{}: {bytes} bytes", target.display())?;
     Ok(Exit::Finished)
 }

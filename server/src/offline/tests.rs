@@ -1,5 +1,6 @@
 #![expect(clippy::disallowed_methods, reason = "fixtures are files")]
 
+use super::file::create_whole;
 use super::snapshot::Method;
 use super::*;
 use std::fs;
@@ -71,26 +72,26 @@ fn log() -> (Vec<u8>, usize) {
     (bytes, end)
 }
 
-/// What a tool says, without the directory: its output, its code, its error.
-fn said(scratch: &Scratch, tool: impl FnOnce(&mut dyn Write) -> Result<Exit, Failed>) -> String {
-    let mut out = Vec::new();
-    let ended = match tool(&mut out) {
+/// What a tool says, without the directory: its output, its complaints, its code, its error.
+fn said(scratch: &Scratch, tool: impl FnOnce(&mut dyn Write, &mut dyn Write) -> Result<Exit, Failed>) -> String {
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let ended = match tool(&mut out, &mut err) {
         Ok(exit) => format!("{exit:?}"),
         Err(Failed::Said(exit, what)) => format!("{exit:?}: {what}"),
         Err(Failed::Output(error)) => error.to_string(),
     };
-    let text = String::from_utf8(out).unwrap() + &ended;
+    let text = String::from_utf8([out, err].concat()).unwrap() + &ended;
     text.replace(&format!("{}/", scratch.0.display()), "")
 }
 
 fn dump(scratch: &Scratch, path: &Path, json: bool) -> String {
     let verb = TxnlogVerb::Dump { files: vec![path.to_path_buf()], json };
-    said(scratch, |out| txnlog::run(&verb, out))
+    said(scratch, |out, err| txnlog::run(&verb, out, err))
 }
 
 fn verify(scratch: &Scratch, path: &Path) -> String {
     let verb = TxnlogVerb::Verify { files: vec![path.to_path_buf()] };
-    said(scratch, |out| txnlog::run(&verb, out))
+    said(scratch, |out, err| txnlog::run(&verb, out, err))
 }
 
 #[test]
@@ -135,7 +136,7 @@ log.100000001: 4 transactions, 1.1 to 1.4, the data ends at byte 332
 Finished
 "#);
     let verb = TxnlogVerb::Repair { file: path.clone(), output: None };
-    insta::assert_snapshot!(said(&scratch, |out| txnlog::run(&verb, out)), @r#"
+    insta::assert_snapshot!(said(&scratch, |out, err| txnlog::run(&verb, out, err)), @r#"
 log.100000001.repaired: 4 transactions, 332 bytes; cut at offset 332: expected a record with its checksum
 Finished
 "#);
@@ -145,7 +146,31 @@ Finished
 log.100000001.repaired: 4 transactions, 1.1 to 1.4, the data ends at byte 332
 Finished
 "#);
-    insta::assert_snapshot!(said(&scratch, |out| txnlog::run(&verb, out)), @r#"Invocation: log.100000001.repaired: File exists (os error 17)"#);
+    insta::assert_snapshot!(said(&scratch, |out, err| txnlog::run(&verb, out, err)), @r#"Invocation: log.100000001.repaired: entity already exists"#);
+}
+
+#[test]
+fn a_repair_that_fails_leaves_nothing_and_the_next_is_not_in_its_way() {
+    let scratch = Scratch::new("midway");
+    let path = scratch.0.join("log.1.repaired");
+    let names = || {
+        let names = fs::read_dir(&scratch.0).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.collect::<Vec<_>>().join(" ")
+    };
+    let full = create_whole(&path, |file| {
+        file.write_all(b"a half")?;
+        Err(io::Error::from(io::ErrorKind::StorageFull).into())
+    });
+    assert!(matches!(full, Err(Failed::Said(Exit::Invocation, _))), "{full:?}");
+    assert_eq!(names(), "");
+    // What is left when a machine stops midway.
+    scratch.file("log.1.repaired.tmp", &[7; 1000]);
+    let (bytes, end) = log();
+    let verb = TxnlogVerb::Repair { file: scratch.file("log.1", &bytes), output: None };
+    let done = said(&scratch, |out, err| txnlog::run(&verb, out, err));
+    assert!(done.ends_with("nothing was damaged\nFinished"), "{done}");
+    fs::remove_file(scratch.0.join("log.1")).unwrap();
+    assert_eq!((fs::read(&path).unwrap(), names().as_str()), (bytes[..end].to_vec(), "log.1.repaired"));
 }
 
 #[test]
@@ -156,7 +181,7 @@ fn what_stands_behind_a_damage_does_not_come_into_a_repaired_log() {
     let path = scratch.file("log.100000001", &bytes);
     insta::assert_snapshot!(verify(&scratch, &path), @r#"DataDir"#);
     let verb = TxnlogVerb::Repair { file: path, output: Some(scratch.0.join("log.1")) };
-    insta::assert_snapshot!(said(&scratch, |out| txnlog::run(&verb, out)), @r#"
+    insta::assert_snapshot!(said(&scratch, |out, err| txnlog::run(&verb, out, err)), @r#"
 log.1: 0 transactions, 16 bytes; cut at offset 16: expected a record with its checksum
 Finished
 "#);
@@ -177,12 +202,30 @@ fn snapshot(count: usize) -> Vec<u8> {
 }
 
 #[test]
+fn a_snapshot_whose_znodes_do_not_give_its_digest_is_damaged() {
+    let scratch = Scratch::new("digest");
+    // Behind the tree's seal: zxid, version, digest, seal, last zxid, seal. A seal is a checksum of all before it.
+    let mut bytes = snapshot(3);
+    let seal = [0, 0, 0, 1, b'/'];
+    let (digest, last) = (bytes.len() - 13 - 8 - 13 - 8, bytes.len() - 13);
+    bytes[digest + 7] ^= 1;
+    for at in [digest + 8, last] {
+        assert_eq!(bytes[at + 8..at + 13], seal);
+        let sum = u64::from(zabra_core::log::record::adler32(&bytes[..at]));
+        bytes[at..at + 8].copy_from_slice(&sum.to_be_bytes());
+    }
+    let files = vec![scratch.file("snapshot.100000003", &bytes), scratch.file("snapshot.100000004", &snapshot(4))];
+    let verb = SnapshotVerb::Verify { files };
+    insta::assert_snapshot!(said(&scratch, |out, err| snapshot::run(&verb, out, err)), @"");
+}
+
+#[test]
 fn a_snapshot_is_written_out() {
     let scratch = Scratch::new("snapshot");
     let before = scratch.file("snapshot.100000003", &snapshot(3));
     let dump = |json, data| {
         let verb = SnapshotVerb::Dump { files: vec![before.clone()], json, data };
-        said(&scratch, |out| snapshot::run(&verb, out))
+        said(&scratch, |out, err| snapshot::run(&verb, out, err))
     };
     let text = dump(false, false);
     let parts: Vec<&str> = text.split("----\n").collect();
@@ -218,13 +261,13 @@ fn snapshots_are_judged_and_compared() {
     let before = scratch.file("snapshot.100000003", &snapshot(3));
     let after = scratch.file("snapshot.100000004", &snapshot(4));
     let verb = SnapshotVerb::Verify { files: vec![before.clone(), after.clone()] };
-    insta::assert_snapshot!(said(&scratch, |out| snapshot::run(&verb, out)), @r#"
+    insta::assert_snapshot!(said(&scratch, |out, err| snapshot::run(&verb, out, err)), @r#"
 snapshot.100000003: 5 znodes, 1 sessions, its digest is right
 snapshot.100000004: 5 znodes, 1 sessions, its digest is right
 Finished
 "#);
     let verb = SnapshotVerb::Compare { before: before.clone(), after };
-    insta::assert_snapshot!(said(&scratch, |out| snapshot::run(&verb, out)), @r#"
+    insta::assert_snapshot!(said(&scratch, |out, err| snapshot::run(&verb, out, err)), @r#"
 ~ / stat
 - /a
 + /b
@@ -232,11 +275,11 @@ Finished
 Unexpected
 "#);
     let verb = SnapshotVerb::Compare { before: before.clone(), after: before.clone() };
-    assert!(said(&scratch, |out| snapshot::run(&verb, out)).ends_with("Finished"));
+    assert!(said(&scratch, |out, err| snapshot::run(&verb, out, err)).ends_with("Finished"));
     let cut = fs::read(&before).unwrap();
     let cut = scratch.file("snapshot.1", &cut[..cut.len() - 1]);
     let verb = SnapshotVerb::Dump { files: vec![cut], json: false, data: false };
-    insta::assert_snapshot!(said(&scratch, |out| snapshot::run(&verb, out)), @r#"DataDir: snapshot.1: it ends at byte 604, before it is complete"#);
+    insta::assert_snapshot!(said(&scratch, |out, err| snapshot::run(&verb, out, err)), @r#"DataDir: snapshot.1: it ends at byte 604, before it is complete"#);
 }
 
 #[test]
@@ -245,16 +288,16 @@ fn a_snapshot_is_converted_there_and_back() {
     let plain = scratch.file("snapshot.100000003", &snapshot(3));
     let convert = |file: &Path, to| {
         let verb = SnapshotVerb::Convert { file: file.to_path_buf(), to, output: None };
-        said(&scratch, |out| snapshot::run(&verb, out))
+        said(&scratch, |out, err| snapshot::run(&verb, out, err))
     };
     for (method, name) in [(Method::Gz, "snapshot.100000003.gz"), (Method::Snappy, "snapshot.100000003.snappy")] {
         let packed = scratch.0.join(name);
         assert!(convert(&plain, method).ends_with("Finished"));
         assert!(convert(&plain, method).starts_with("Invocation: "), "what is there stays");
         let verify = SnapshotVerb::Verify { files: vec![packed.clone()] };
-        assert!(said(&scratch, |out| snapshot::run(&verify, out)).contains("its digest is right"));
+        assert!(said(&scratch, |out, err| snapshot::run(&verify, out, err)).contains("its digest is right"));
         let back = SnapshotVerb::Convert { file: packed, to: Method::None, output: Some(scratch.0.join("back")) };
-        assert!(said(&scratch, |out| snapshot::run(&back, out)).ends_with("Finished"));
+        assert!(said(&scratch, |out, err| snapshot::run(&back, out, err)).ends_with("Finished"));
         assert_eq!(fs::read(scratch.0.join("back")).unwrap(), snapshot(3));
         fs::remove_file(scratch.0.join("back")).unwrap();
     }

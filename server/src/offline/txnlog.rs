@@ -1,12 +1,10 @@
 //! `zabra txnlog`: the transactions of logs.
-#![expect(clippy::disallowed_types, reason = "a mended log is a new file")]
 
-use super::Failed;
-use super::file::OneFile;
+use super::file::{OneFile, Uncreated, create_whole};
 use super::transaction::Transaction;
+use super::{Failed, warn};
 use crate::exit::Exit;
 use clap::Subcommand;
-use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use zabra_core::id::Zxid;
@@ -34,13 +32,13 @@ pub enum TxnlogVerb {
     /// Writes what stands before the first damage into a new file; the log itself stays as it is.
     Repair {
         file: PathBuf,
-        /// The new file; FILE.repaired unless it is named. It must not be there.
+        /// The new file; FILE.repaired unless it is named. It must not be there. Until it is whole it is called .tmp.
         #[arg(long)]
         output: Option<PathBuf>,
     },
 }
 
-pub(super) fn run(verb: &TxnlogVerb, out: &mut dyn Write) -> Result<Exit, Failed> {
+pub(super) fn run(verb: &TxnlogVerb, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, Failed> {
     match verb {
         TxnlogVerb::Dump { files, json } => {
             for file in files {
@@ -52,7 +50,7 @@ pub(super) fn run(verb: &TxnlogVerb, out: &mut dyn Write) -> Result<Exit, Failed
             let mut worst = Exit::Finished;
             for file in files {
                 if let Err(what) = verify(file, out)? {
-                    eprintln!("{what}");
+                    warn(err, what);
                     worst = Exit::DataDir;
                 }
             }
@@ -61,7 +59,7 @@ pub(super) fn run(verb: &TxnlogVerb, out: &mut dyn Write) -> Result<Exit, Failed
         TxnlogVerb::Repair { file, output } => {
             let mut name = file.clone().into_os_string();
             name.push(".repaired");
-            repair(file, output.as_ref().unwrap_or(&PathBuf::from(name)), out)
+            repair(file, output.as_ref().unwrap_or(&PathBuf::from(name)), out, err)
         }
     }
 }
@@ -155,7 +153,7 @@ fn verify(path: &Path, out: &mut dyn Write) -> Result<Result<(), String>, Failed
     Ok(Ok(()))
 }
 
-fn repair(path: &Path, output: &Path, out: &mut dyn Write) -> Result<Exit, Failed> {
+fn repair(path: &Path, output: &Path, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, Failed> {
     let mut scanner = open(path)?;
     let mut count = 0u64;
     let (end, damage) = loop {
@@ -168,10 +166,21 @@ fn repair(path: &Path, output: &Path, out: &mut dyn Write) -> Result<Exit, Faile
     let mut judged = OneFile::open(path).map_err(|what| Failed::Said(Exit::Invocation, what))?;
     let name = path.display().to_string();
     if let Err(error) = read_log_file(&mut judged, &name, &StoreLimits::default(), |_, _, _, _| Ok(())) {
-        eprintln!("warning: the new file lacks what was acknowledged and stood behind the damage: {error}");
+        warn(
+            err,
+            format_args!("warning: the new file lacks what was acknowledged and stood behind the damage: {error}"),
+        );
     }
-    let refused = |error: std::io::Error| Failed::Said(Exit::Invocation, format!("{}: {error}", output.display()));
-    let mut target = OpenOptions::new().write(true).create_new(true).open(output).map_err(refused)?;
+    create_whole(output, |target| copy(path, end, target))?;
+    let what = damage.map_or("nothing was damaged".to_string(), |damage| {
+        format!("cut at offset {end}: expected {}", damage.expected())
+    });
+    writeln!(out, "{}: {count} transactions, {end} bytes; {what}", output.display())?;
+    Ok(Exit::Finished)
+}
+
+/// Copies what stands before `end`.
+fn copy(path: &Path, end: u64, target: &mut dyn Write) -> Result<(), Uncreated> {
     let mut source = OneFile::open(path).map_err(|what| Failed::Said(Exit::Invocation, what))?;
     let mut piece = vec![0; PIECE_BYTES];
     let mut at = 0;
@@ -179,15 +188,10 @@ fn repair(path: &Path, output: &Path, out: &mut dyn Write) -> Result<Exit, Faile
         let wanted = usize::try_from(end - at).map_or(PIECE_BYTES, |left| left.min(PIECE_BYTES));
         let got = Source::read_at(&mut source, at, &mut piece[..wanted]).map_err(|_| unreadable(path))?;
         if got == 0 {
-            return Err(damaged(path, at, "the bytes that were there a moment ago"));
+            return Err(damaged(path, at, "the bytes that were there a moment ago").into());
         }
-        target.write_all(&piece[..got]).map_err(refused)?;
+        target.write_all(&piece[..got])?;
         at += got as u64;
     }
-    target.sync_all().map_err(refused)?;
-    let what = damage.map_or("nothing was damaged".to_string(), |damage| {
-        format!("cut at offset {end}: expected {}", damage.expected())
-    });
-    writeln!(out, "{}: {count} transactions, {end} bytes; {what}", output.display())?;
-    Ok(Exit::Finished)
+    Ok(())
 }

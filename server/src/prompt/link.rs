@@ -2,6 +2,7 @@
 
 use super::print::text;
 use super::{Arguments, Failure, Outcome};
+use crate::console::say;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -187,12 +188,15 @@ impl Telling {
             WatchKind::ChildrenChanged => "NodeChildrenChanged",
         };
         let (path, zxid) = (below(root, path), zxid.map(|zxid| zxid.to_wire()));
-        if self.json {
-            println!("{}", serde_json::json!({ "event": kind, "path": path, "zxid": zxid }));
+        let said = if self.json {
+            say(serde_json::json!({ "event": kind, "path": path, "zxid": zxid }))
         } else {
             let zxid = zxid.unwrap_or(-1);
-            println!("\nWATCHER::\n\nWatchedEvent state:SyncConnected type:{kind} path:{path} zxid: {zxid}");
-        }
+            let event = format_args!("WatchedEvent state:SyncConnected type:{kind} path:{path} zxid: {zxid}");
+            say(format_args!("\nWATCHER::\n\n{event}"))
+        };
+        // Where nobody reads, the next answer ends the shell.
+        drop(said);
     }
 
     fn tell_state(&self, event: &SessionEvent) {
@@ -203,7 +207,7 @@ impl Telling {
             SessionEvent::Ended(_) => "Closed",
             SessionEvent::WatchesRearmed { .. } | SessionEvent::ServerWrong(_) => return,
         };
-        println!("\nWATCHER::\n\nWatchedEvent state:{state} type:None path:null");
+        drop(say(format_args!("\nWATCHER::\n\nWatchedEvent state:{state} type:None path:null")));
     }
 }
 

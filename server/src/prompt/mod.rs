@@ -11,12 +11,14 @@ mod quota;
 mod verbs;
 mod words;
 
+use crate::console::{complain, say};
 use crate::exit::Exit;
 use clap::Args;
 use input::Input;
 use link::{Link, Telling};
 use print::Said;
 use serde_json::json;
+use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -66,16 +68,16 @@ impl Failure {
 }
 
 /// `zkCli.sh`'s options have one dash: before the command, `-server` is `--server`.
-pub fn as_zkcli(arguments: impl Iterator<Item = String>) -> Vec<String> {
-    let mut arguments: Vec<String> = arguments.collect();
+pub fn as_zkcli(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = arguments.collect();
     if arguments.get(1).is_some_and(|verb| verb == "shell") {
         let mut at = 2;
-        while let Some(option) = arguments.get_mut(at).filter(|word| word.starts_with('-')) {
-            let has_value = ["-server", "-timeout"].contains(&option.as_str());
-            if has_value {
-                option.insert(0, '-');
+        while let Some(option) = arguments.get_mut(at).filter(|word| word.as_encoded_bytes().starts_with(b"-")) {
+            if *option == "-server" || *option == "-timeout" {
+                *option = [OsStr::new("-"), option.as_os_str()].into_iter().collect();
             }
-            at += 1 + usize::from(has_value || ["--server", "--timeout", "-s", "-t"].contains(&option.as_str()));
+            let has_value = ["--server", "--timeout", "-s", "-t"].iter().any(|known| *option == **known);
+            at += 1 + usize::from(has_value);
         }
     }
     arguments
@@ -86,14 +88,14 @@ pub fn run(arguments: &Arguments) -> Exit {
     let target = match Target::parse(&arguments.server) {
         Ok(target) => target,
         Err(wrong) => {
-            eprintln!("--server: {wrong}");
+            complain(format_args!("--server: {wrong}"));
             return Exit::Invocation;
         }
     };
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(async { Shell::new(arguments, &target).run().await }),
         Err(error) => {
-            eprintln!("no runtime: {error}");
+            complain(format_args!("no runtime: {error}"));
             Exit::Unexpected
         }
     }
@@ -115,51 +117,66 @@ impl<'a> Shell<'a> {
     }
 
     async fn run(mut self) -> Exit {
-        let mut worst = Exit::Finished;
-        if self.arguments.command.is_empty() {
-            let mut input = Input::new();
-            loop {
-                let prompt = format!("[zk: {} {}] ", self.arguments.server, self.history.len());
-                let Some(line) = input.next(&prompt, self.link.names()).await else { break };
-                let words = words::split(&line);
-                let Some(first) = words.first() else { continue };
-                if first == "quit" || first == "exit" {
-                    break;
-                }
-                if first.starts_with('#') {
-                    continue;
-                }
-                self.history.push(line);
-                worst = worst.max(self.obey(&words).await);
-            }
+        let worst = if self.arguments.command.is_empty() {
+            self.lines().await
         } else {
-            worst = self.obey(&self.arguments.command.clone()).await;
-        }
+            self.obey(&self.arguments.command.clone()).await.unwrap_or_else(|exit| exit)
+        };
         // What the session's own end changes is no news.
         self.telling.watches.store(false, Ordering::Relaxed);
         self.link.close().await;
         worst
     }
 
-    async fn obey(&mut self, words: &[String]) -> Exit {
+    /// Obeys line after line, until there is none, or nobody who reads the answers.
+    async fn lines(&mut self) -> Exit {
+        let mut worst = Exit::Finished;
+        let mut input = Input::new();
+        loop {
+            let prompt = format!("[zk: {} {}] ", self.arguments.server, self.history.len());
+            let line = match input.next(&prompt, self.link.names()).await {
+                Ok(Some(line)) => line,
+                Ok(None) => return worst,
+                Err(failure) => return worst.max(self.fail(&failure).unwrap_or_else(|exit| exit)),
+            };
+            let words = words::split(&line);
+            let Some(first) = words.first() else { continue };
+            if first == "quit" || first == "exit" {
+                return worst;
+            }
+            if first.starts_with('#') {
+                continue;
+            }
+            self.history.push(line);
+            match self.obey(&words).await {
+                Ok(exit) => worst = worst.max(exit),
+                Err(exit) => return worst.max(exit),
+            }
+        }
+    }
+
+    /// How it went; the error is that no more can be said.
+    async fn obey(&mut self, words: &[String]) -> Result<Exit, Exit> {
         let said = match Command::parse(words) {
             Ok(command) => self.perform(&command).await,
             Err(failure) => Err(failure),
         };
         match said {
-            Ok(said) if self.arguments.json => println!("{}", said.json),
+            Ok(said) if self.arguments.json => say(said.json)?,
             Ok(said) if said.text.is_empty() => {}
-            Ok(said) => println!("{}", said.text),
-            Err(failure) => {
-                if self.arguments.json {
-                    println!("{}", json!({ "error": failure.message }));
-                } else {
-                    eprintln!("{}", failure.message);
-                }
-                return failure.exit;
-            }
+            Ok(said) => say(said.text)?,
+            Err(failure) => return self.fail(&failure),
         }
-        Exit::Finished
+        Ok(Exit::Finished)
+    }
+
+    fn fail(&self, failure: &Failure) -> Result<Exit, Exit> {
+        if self.arguments.json {
+            say(json!({ "error": failure.message }))?;
+        } else {
+            complain(&failure.message);
+        }
+        Ok(failure.exit)
     }
 
     /// The verbs that are about the shell itself, then the others.
@@ -211,7 +228,10 @@ mod tests {
 
     #[test]
     fn the_options_of_zkcli_are_taken_with_one_dash() {
-        let of = |line: &str| as_zkcli(line.split(' ').map(str::to_owned)).join(" ");
+        let of = |line: &str| {
+            let words = as_zkcli(line.split(' ').map(OsString::from));
+            words.join(OsStr::new(" ")).into_string().unwrap()
+        };
         assert_eq!(
             of("zabra shell -timeout 5 -r -server a:1/x ls -server"),
             "zabra shell --timeout 5 -r --server a:1/x ls -server"

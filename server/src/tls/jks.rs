@@ -9,7 +9,7 @@ use ring::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY};
 const MAGIC: u32 = 0xfeed_feed;
 const DIGEST_BYTES: usize = 20;
 /// What Java hashes behind the password.
-const SPICE: &[u8] = b"Mighty Aphrodite";
+pub(super) const SPICE: &[u8] = b"Mighty Aphrodite";
 /// 1.3.6.1.4.1.42.2.17.1.1, how Java's own stores encrypt keys.
 const KEY_PROTECTOR: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0x2a, 0x02, 0x11, 0x01, 0x01];
 
@@ -92,7 +92,7 @@ fn decrypt(protected: &[u8], password: &[u8]) -> Result<Vec<u8>, Unread> {
     if sha1(&[password, &key]) == *digest { Ok(key) } else { Err(Unread::KeyPassword) }
 }
 
-fn sha1(parts: &[&[u8]]) -> [u8; DIGEST_BYTES] {
+pub(super) fn sha1(parts: &[&[u8]]) -> [u8; DIGEST_BYTES] {
     let mut context = Context::new(&SHA1_FOR_LEGACY_USE_ONLY);
     parts.iter().for_each(|part| context.update(part));
     context.finish().as_ref().try_into().expect("SHA-1 has 20 bytes")

@@ -99,7 +99,9 @@ fn identity(store: &Store, provider: &CryptoProvider) -> Result<CertifiedKey, Wr
 fn certified(mut identities: Vec<Identity>, provider: &CryptoProvider) -> Result<CertifiedKey, String> {
     let identity = match identities.len() {
         0 => return Err("it has no private key: expected this server's".into()),
-        _ => identities.swap_remove(0),
+        1 => identities.swap_remove(0),
+        // Which of them is this server's is nowhere said.
+        count => return Err(format!("it has {count} private keys: expected this server's alone")),
     };
     let leaf = identity.chain.first().ok_or("its private key has no certificate: expected one")?;
     let Some(public) = subject::public_key(leaf) else {

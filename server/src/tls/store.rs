@@ -85,7 +85,7 @@ fn of_pem(bytes: &[u8], password: &str) -> Result<Content, String> {
         }
     }
     if keys.len() > 1 {
-        return Err("it has more than one private key: expected this server's".into());
+        return Err(format!("it has {} private keys: expected this server's alone", keys.len()));
     }
     if let Some(key) = keys.pop() {
         content.identities.push(Identity { chain: content.trusted.clone(), key });

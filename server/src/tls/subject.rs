@@ -44,12 +44,25 @@ fn value(of: &AttributeTypeAndValue<'_>) -> Option<String> {
     let keyword = KEYWORDS.iter().find(|(number, _)| *number == oid).map(|(_, keyword)| *keyword);
     let any = of.attr_value();
     let tag = u8::try_from(any.header.tag().0).ok()?;
-    // UTF-8, printable, Teletex and IA5 strings are text; what else there is Java writes as bytes, and so do we
-    // with what is no UTF-8: two names must not become one.
-    let text = matches!(tag, 0x0c | 0x13 | 0x14 | 0x16).then(|| std::str::from_utf8(any.data).ok()).flatten();
-    match (keyword, text) {
-        (Some(keyword), Some(text)) => Some(format!("{keyword}={}", escaped(text))),
+    match (keyword, text(tag, any.data)) {
+        (Some(keyword), Some(text)) => Some(format!("{keyword}={}", escaped(&text))),
         (keyword, _) => Some(format!("{}=#{}", keyword.unwrap_or(&oid), hex(tag, any.data)?)),
+    }
+}
+
+/// What is text to Java: UTF-8, printable and IA5 strings; Teletex and General strings, in Latin-1; BMP strings, without
+/// surrogates. (Java 25; Java 17 takes all of them for UTF-8, which is the same for ASCII, and for BMP strings a name
+/// that nobody means.) What else there is, Universal strings too, is written as bytes, and so is what is no UTF-8: two
+/// names must not become one.
+fn text(tag: u8, data: &[u8]) -> Option<String> {
+    match tag {
+        0x0c | 0x13 | 0x16 => str::from_utf8(data).ok().map(str::to_owned),
+        0x14 | 0x1b => Some(data.iter().copied().map(char::from).collect()),
+        0x1e => {
+            let (units, []) = data.as_chunks::<2>() else { return None };
+            units.iter().map(|unit| char::from_u32(u16::from_be_bytes(*unit).into())).collect()
+        }
+        _ => None,
     }
 }
 
@@ -89,6 +102,7 @@ fn hex(tag: u8, data: &[u8]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::der::{SEQUENCE, element};
     use super::*;
 
     #[test]
@@ -98,5 +112,28 @@ mod tests {
         assert_eq!(escaped("  two "), "\\ \\ two\\ ");
         assert_eq!(escaped("nul\0"), "nul\\00");
         assert_eq!(escaped("Ünï"), "Ünï");
+    }
+
+    /// Written by Java 25 (`new X500Principal(…).getName()`); in the names of ASCII alone Java 17 agrees, but for BMP strings.
+    #[test]
+    fn strings_of_every_kind_are_written_as_java_writes_them() {
+        let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<u8>>();
+        let of = |tag, data: &[u8]| {
+            let entry = [&[0x06, 3, 0x55, 4, 3, tag, data.len() as u8], data].concat();
+            let whole = element(SEQUENCE, &entry);
+            let (_, one) = AttributeTypeAndValue::from_der(&whole).unwrap();
+            value(&one).unwrap()
+        };
+        assert_eq!(of(0x0c, "Tä,".as_bytes()), "CN=Tä\\,");
+        assert_eq!(of(0x13, b"Ta,"), "CN=Ta\\,");
+        assert_eq!(of(0x14, b"T\xe4,"), "CN=Tä\\,");
+        assert_eq!(of(0x1b, b"Ta,"), "CN=Ta\\,");
+        assert_eq!(of(0x1b, b"T\xe4,"), "CN=Tä\\,");
+        assert_eq!(of(0x1e, &utf16("Tä,")), "CN=Tä\\,");
+        assert_eq!(of(0x1c, b"\0\0\0T\0\0\0\xe4\0\0\0,"), "CN=#1c0c00000054000000e40000002c");
+        assert_eq!(of(0x12, b"123"), "CN=#1203313233");
+        assert_eq!(of(0x1a, b"abc"), "CN=#1a03616263");
+        // No text: Java refuses the one or writes U+FFFD in the other; here they keep their bytes.
+        assert_eq!((of(0x1e, &utf16("🦓")), of(0x0c, b"\xe4")), ("CN=#1e04d83edd93".into(), "CN=#0c01e4".into()));
     }
 }

@@ -50,6 +50,23 @@ fn a_store_that_cannot_be_used_says_which_one_and_why() {
 }
 
 #[test]
+fn a_store_with_two_keys_is_refused_whatever_its_kind() {
+    let path = fixture("java.jks", StoreKind::Jks, "").path;
+    #[expect(clippy::disallowed_methods, reason = "a fixture")]
+    let whole = std::fs::read(path).unwrap();
+    // Every entry twice: behind magic and version stands their number, and at the end a digest of it all.
+    let (head, entries) = (&whole[..8], &whole[12..whole.len() - 20]);
+    let count = 2 * u32::from_be_bytes(*whole[8..].first_chunk().unwrap());
+    let body = [head, &count.to_be_bytes(), entries, entries].concat();
+    let password: Vec<u8> = "apassword".encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let digest = jks::sha1(&[&password, jks::SPICE, &body]);
+    let refused = "it has 2 private keys: expected this server's alone";
+    assert_eq!(examine(&[&body[..], &digest].concat(), StoreKind::Jks, "apassword"), Err(refused.into()));
+    let pem = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIHcHbQpzGKV9PBbBclGyZkXfTC+H68CZKrF3+6UduSwq\n-----END PRIVATE KEY-----\n";
+    assert_eq!(examine(pem.repeat(2).as_bytes(), StoreKind::Pem, ""), Err(refused.into()));
+}
+
+#[test]
 fn a_damaged_store_is_refused_wherever_the_damage_is() {
     let path = fixture("java.jks", StoreKind::Jks, "").path;
     #[expect(clippy::disallowed_methods, reason = "a fixture")]

@@ -1,7 +1,9 @@
 //! `zabra shell` against a server, and the scripts that stand where `zkCli.sh` and `zkServer.sh` stood.
 
 use crate::process::{PATIENCE, Scratch, Server, free_ports};
+use std::ffi::OsStr;
 use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Instant;
@@ -54,6 +56,34 @@ fn the_shell_speaks_as_zkcli_does() {
     assert!(said(&below).contains("[c-0000000003, row-0000000000, w]"), "{}", said(&below));
 }
 
+#[test]
+fn a_shell_whose_reader_has_read_enough_ends_in_good_order() {
+    let scratch = Scratch::new("pipe");
+    let server = Server::start(&scratch, "1", free_ports(1)[0], "");
+    server.until_it_serves();
+    let mut command = Command::new(ZABRA);
+    command.args(["shell", "-server", &server.client.to_string()]).stdin(Stdio::piped());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the shell starts");
+    drop(child.stdout.take());
+    child.stdin.take().expect("a pipe").write_all(b"help\nhelp\n").expect("it reads");
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!((output.status.code(), said(&output).as_str()), (Some(0), "---"));
+}
+
+#[test]
+fn arguments_that_are_no_text_are_paths_or_are_refused() {
+    let strange = OsStr::from_bytes(b"/none/\xff");
+    let ran = |verbs: &[&str]| Command::new(ZABRA).args(verbs).arg(strange).output().expect("it runs");
+    let dump = ran(&["snapshot", "dump"]);
+    assert!(
+        dump.status.code() == Some(2) && said(&dump).contains("expected a name as snapshot.ZXID"),
+        "{}",
+        said(&dump)
+    );
+    let shell = ran(&["shell", "get"]);
+    assert!(shell.status.code() == Some(2) && said(&shell).contains("invalid UTF-8"), "{}", said(&shell));
+}
+
 type Run<'a> = &'a dyn Fn(&str, &[&str]) -> (Option<i32>, String);
 
 /// No server is left behind by a test that fails.
@@ -87,11 +117,17 @@ fn the_scripts_of_apaches_names_start_ask_and_stop_a_server() {
     while run("zkServer.sh", &["status", &config]).0 != Some(0) {
         assert!(begun.elapsed() < PATIENCE, "it does not come up");
     }
+    let address = format!("Client port found: {port}. Client address: 127.0.0.1. Client SSL: false.\n");
+    assert_eq!(run("zkServer.sh", &["status", &config]).1, format!("{address}Mode: standalone\n"));
     let server = format!("127.0.0.1:{port}");
     assert_eq!(run("zkCli.sh", &["-timeout", "5000", "-server", &server, "create", "/a", "b"]).1, "Created /a\n");
     assert_eq!(run("zkCli.sh", &["-r", "-server", &server, "get", "/a"]), (Some(0), "b\n".into()));
     assert_eq!(run("zkServer.sh", &["stop", &config]), (Some(0), "STOPPED\n".into()));
     assert_eq!(run("zkServer.sh", &["status", &config]).0, Some(1));
+    let secure = scratch.join("secure.cfg");
+    std::fs::write(&secure, "dataDir=/x\nsecureClientPort=1\n").expect("a configuration");
+    let (code, text) = run("zkServer.sh", &["status", &secure.display().to_string()]);
+    assert!(code == Some(1) && text.contains("secureClientPort alone"), "{text}");
     assert!(run("zkServer.sh", &["version"]).1.starts_with("zabra "));
     assert_eq!(run("zkServer.sh", &["dance"]).0, Some(2));
 }
