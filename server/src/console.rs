@@ -10,6 +10,11 @@ pub fn say(line: impl Display) -> Result<(), Exit> {
     said(writeln!(io::stdout(), "{line}").and_then(|()| io::stdout().flush()))
 }
 
+/// Says a line that nobody waits for: where nobody reads, the next answer ends the command.
+pub fn mention(line: impl Display) {
+    drop(writeln!(io::stdout(), "{line}").and_then(|()| io::stdout().flush()));
+}
+
 /// Says what is wrong; where nobody can be told, nobody is.
 pub fn complain(what: impl Display) {
     drop(writeln!(io::stderr(), "{what}"));

@@ -179,10 +179,14 @@ fn what_stands_behind_a_damage_does_not_come_into_a_repaired_log() {
     let (mut bytes, _) = log();
     bytes[60] ^= 1;
     let path = scratch.file("log.100000001", &bytes);
-    insta::assert_snapshot!(verify(&scratch, &path), @r#"DataDir"#);
+    insta::assert_snapshot!(verify(&scratch, &path), @r#"
+log.100000001: offset 16: expected a record with its checksum; this is damage, not a torn tail. Repair: restore the file from a copy; or, if a quorum of the other servers is up, move the directory version-2 away and start: this server then takes everything from the leader and has no vote before.
+DataDir
+"#);
     let verb = TxnlogVerb::Repair { file: path, output: Some(scratch.0.join("log.1")) };
     insta::assert_snapshot!(said(&scratch, |out, err| txnlog::run(&verb, out, err)), @r#"
 log.1: 0 transactions, 16 bytes; cut at offset 16: expected a record with its checksum
+warning: the new file lacks what was acknowledged and stood behind the damage: log.100000001: offset 16: expected a record with its checksum; this is damage, not a torn tail. Repair: restore the file from a copy; or, if a quorum of the other servers is up, move the directory version-2 away and start: this server then takes everything from the leader and has no vote before.
 Finished
 "#);
     let strange = scratch.file("log.2", b"what?");
@@ -216,7 +220,11 @@ fn a_snapshot_whose_znodes_do_not_give_its_digest_is_damaged() {
     }
     let files = vec![scratch.file("snapshot.100000003", &bytes), scratch.file("snapshot.100000004", &snapshot(4))];
     let verb = SnapshotVerb::Verify { files };
-    insta::assert_snapshot!(said(&scratch, |out, err| snapshot::run(&verb, out, err)), @"");
+    insta::assert_snapshot!(said(&scratch, |out, err| snapshot::run(&verb, out, err)), @"
+snapshot.100000004: 5 znodes, 1 sessions, its digest is right
+snapshot.100000003: the digest at 1.3 is 8481657279, its znodes give 8481657278
+DataDir
+");
 }
 
 #[test]

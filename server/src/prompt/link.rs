@@ -2,7 +2,7 @@
 
 use super::print::text;
 use super::{Arguments, Failure, Outcome};
-use crate::console::say;
+use crate::console::mention;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -188,15 +188,13 @@ impl Telling {
             WatchKind::ChildrenChanged => "NodeChildrenChanged",
         };
         let (path, zxid) = (below(root, path), zxid.map(|zxid| zxid.to_wire()));
-        let said = if self.json {
-            say(serde_json::json!({ "event": kind, "path": path, "zxid": zxid }))
+        if self.json {
+            mention(serde_json::json!({ "event": kind, "path": path, "zxid": zxid }));
         } else {
             let zxid = zxid.unwrap_or(-1);
             let event = format_args!("WatchedEvent state:SyncConnected type:{kind} path:{path} zxid: {zxid}");
-            say(format_args!("\nWATCHER::\n\n{event}"))
-        };
-        // Where nobody reads, the next answer ends the shell.
-        drop(said);
+            mention(format_args!("\nWATCHER::\n\n{event}"));
+        }
     }
 
     fn tell_state(&self, event: &SessionEvent) {
@@ -207,7 +205,7 @@ impl Telling {
             SessionEvent::Ended(_) => "Closed",
             SessionEvent::WatchesRearmed { .. } | SessionEvent::ServerWrong(_) => return,
         };
-        drop(say(format_args!("\nWATCHER::\n\nWatchedEvent state:{state} type:None path:null")));
+        mention(format_args!("\nWATCHER::\n\nWatchedEvent state:{state} type:None path:null"));
     }
 }
 
