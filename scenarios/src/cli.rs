@@ -74,6 +74,10 @@ pub enum Command {
     Rules(Rules),
     /// Bring documented bugs back, and find each with the shortest trace
     Bugs(Bugs),
+    /// Compare two runs or stories: how far their traces are the same, and what comes then
+    Diff(Diff),
+    /// Look whether this lab can be relied on: its library, its folders, the same seed twice
+    Doctor,
     /// Name what the library holds
     List(List),
     /// Print the JSON schema of hunt files
@@ -135,6 +139,9 @@ pub struct Hunt {
     /// List every run with its trace hash in the JSON document
     #[arg(long)]
     pub hashes: bool,
+    /// JUnit XML for CI: a case per hunt
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
     /// A hunt whose demanded marks stay at zero passes all the same
     #[arg(long)]
     pub no_demands: bool,
@@ -177,8 +184,28 @@ pub struct Report {
     /// One HTML page with everything in it; without a file, report.html beside the other files of the run
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     pub html: Option<Option<PathBuf>>,
+    /// A Mermaid sequence diagram of the last events, for issues; without a file, story.mmd
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    pub mermaid: Option<Option<PathBuf>>,
+    /// A trace for Perfetto and chrome://tracing; without a file, trace.perfetto.json
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    pub perfetto: Option<Option<PathBuf>>,
     #[command(flatten)]
     pub without: Without,
+}
+
+#[derive(Args, Debug)]
+pub struct Diff {
+    /// HUNT@SEED, a story, or the folder of a saved failure
+    pub first: String,
+    /// The same of the other; the first one's if not given, which --without makes another
+    pub second: Option<String>,
+    /// How many lines around the place where they part
+    #[arg(long, value_name = "N", default_value_t = 6)]
+    pub lines: usize,
+    /// Switch this safety rule off in the second (may be repeated)
+    #[arg(long, value_name = "RULE")]
+    pub without: Vec<String>,
 }
 
 #[derive(Args, Debug)]
@@ -219,6 +246,9 @@ pub struct Check {
     /// Keep 64 bits of each state under this key, not the state: not exact; a second key should agree
     #[arg(long, value_name = "KEY")]
     pub fingerprint: Option<u64>,
+    /// JUnit XML for CI: a case per bound
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
     /// Stop when states and their index take so many MiB
     #[arg(long, value_name = "MIB", default_value_t = 4096)]
     pub memory: u64,
@@ -282,6 +312,9 @@ pub struct Rules {
     /// Threads; all cores if not given
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
+    /// JUnit XML for CI: a case per rule
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
     /// Who looks for a violation: seeds of the simulator, or the exhaustive explorer, bound after bound
     #[arg(long, value_enum, default_value_t = Engine::Sim)]
     pub engine: Engine,

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use zabra_core::rule::Rule;
 use zabra_reports::card::Failure;
 use zabra_reports::exit::Exit;
+use zabra_reports::junit::{Case, junit};
 use zabra_reports::report::{
     Coverage, Determinism, Event, Finding, Node, Property, Report, Repro, Run, SCHEMA, Stats, Tool, hex,
 };
@@ -250,6 +251,14 @@ fn nodes(scenario: &Scenario) -> Vec<Node> {
 pub fn folder(out: &Path, report: &RunReport) -> PathBuf {
     let name = report.scenario.replace(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_', "-");
     out.join(format!("{name}-{}", hex(report.seed)))
+}
+
+/// Writes JUnit XML, if somebody wants it.
+pub fn save_junit(file: Option<&Path>, suite: &str, cases: impl FnOnce() -> Vec<Case>) -> Result<(), Failed> {
+    let Some(file) = file else { return Ok(()) };
+    let folder = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = file.file_name().ok_or_else(|| Failed::usage(format!("{}: this names no file", file.display())))?;
+    save(folder, &name.to_string_lossy(), &junit(suite, &cases())).map(|_| ())
 }
 
 /// Writes one of a run's files, and says where.

@@ -18,7 +18,8 @@ pub mod voice;
 use clap::Parser;
 use cli::{Cli, Command};
 use command::{
-    Failed, bugs as library_of_bugs, check, explore, hunt, list, replay, report, rules, run, shrink, verify,
+    Failed, bugs as library_of_bugs, check, diff, doctor, explore, hunt, list, replay, report, rules, run, shrink,
+    verify,
 };
 use std::process::ExitCode;
 use voice::Voice;
@@ -52,6 +53,8 @@ fn dispatch(cli: &Cli, voice: &Voice) -> Result<Exit, Failed> {
         Command::Explore(args) => explore::explore(args, voice),
         Command::Rules(args) => rules::rules(args, &cli.talk, voice),
         Command::Bugs(args) => library_of_bugs::bugs(args, voice),
+        Command::Diff(args) => diff::diff(args, &cli.talk, voice),
+        Command::Doctor => doctor::doctor(&cli.talk, voice),
         Command::List(args) => list::list(args, &cli.talk, voice),
         Command::Schema => Ok(list::schema(voice)),
         Command::Verify(args) => verify::verify(args, voice),

@@ -4,11 +4,11 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use zabra_sim::story::{Player, Story};
 
-const STORY: &str =
+pub(crate) const STORY: &str =
     "servers 3\nelect 3\nclient 0 at 3\nclient 0 create /a </script><b>\nclient 0 up\ncrash 2\nsettle\n";
 
 /// The timeline of a story.
-fn watched(text: &str) -> Timeline {
+pub(crate) fn watched(text: &str) -> Timeline {
     let story = Story::parse("test", text).expect("the story is one");
     let recorder = Rc::new(RefCell::new(Recorder::new(Unit::Steps)));
     let watcher: zabra_sim::story::Watcher = recorder.clone();

@@ -208,14 +208,18 @@ function axis(c, width, height) {
     c.fillText(view.unit === 'steps' ? String(at) : step >= 1e6 ? at / 1e6 + ' s' : +(at / 1000).toFixed(3) + ' ms', x, 9);
   }
 }
-function clipped(c, words, x, y, width) {
-  if (width < 22) return;
+// Words, as far as there is room behind what was written before; how far they reach.
+function clipped(c, words, x, y, width, before) {
+  if (width < 22 || (before !== undefined && x < before)) return before;
   let said = words;
   while (said.length > 1 && c.measureText(said).width > width - 8) said = said.slice(0, -2).trimEnd() + '…';
-  if (said.length > 2 || words.length <= 2) c.fillText(said, x + 4, y);
+  if (said.length <= 2 && words.length > 2) return before;
+  c.fillText(said, x + 4, y);
+  return x + 4 + c.measureText(said).width;
 }
 function bands(c, height) {
   c.textAlign = 'left';
+  const written = {};
   c.fillStyle = colours.band;
   for (const [from, until] of view.shades) c.fillRect(X(from), TOP, X(until) - X(from), height - TOP);
   for (const band of view.bands) {
@@ -225,7 +229,7 @@ function bands(c, height) {
     c.fillRect(a, y, Math.max(b - a, 2), 15);
     c.fillStyle = colours.fault;
     c.fillRect(a, y, Math.max(b - a, 2), 2);
-    clipped(c, view.texts[band[2]], a, y + 9, b - a);
+    written[y] = clipped(c, view.texts[band[2]], a, y + 9, b - a, written[y]);
     hits.push({ box: [a, y, Math.max(b - a, 6), 15], words: time(band[0]) + ' to ' + time(band[1]) + '\n' + view.texts[band[2]] });
   }
 }
@@ -245,6 +249,7 @@ function bars(c) {
 const ANSWER = { done: 'good', failed: 'faint', unknown: 'warn', 'not sent': 'rule', open: 'warn' };
 function operations(c) {
   c.textAlign = 'left';
+  const written = {};
   for (const [client, from, until, outcome, what, answer] of view.operations) {
     const a = Math.max(X(from), LEFT), b = X(until === null ? view.end : until), y = YC(client) - 6;
     if (b < LEFT || a > canvas.clientWidth) continue;
@@ -254,7 +259,7 @@ function operations(c) {
     c.globalAlpha = 1;
     c.fillRect(a, y, 2, 13);
     c.fillStyle = colours.ink;
-    clipped(c, view.texts[what] + ' → ' + (view.texts[answer] || outcome), a, YC(client) + 0.5, b - a);
+    written[client] = clipped(c, view.texts[what] + ' → ' + (view.texts[answer] || outcome), a, YC(client) + 0.5, b - a, written[client]);
     hits.push({ box: [a, y, Math.max(b - a, 4), 13], words: 'c' + client + ' ' + view.texts[what] + '\n' + outcome + (view.texts[answer] ? ': ' + view.texts[answer] : '') + '\n' + time(from) + ' to ' + (until === null ? 'the end' : time(until)) });
   }
 }
@@ -466,15 +471,15 @@ function line({ event, first, count }, y, x, width) {
   row.append(svg('rect', { class: 'hit', x: 0, y: y - H / 2, width, height: H, 'fill-opacity': 0.55 }));
   row.append(svg('text', { x: 92, y: y + 4, 'text-anchor': 'end', class: 'soft' }, time(event[AT])));
   const said = (at, anchor, words) => {
-    const label = svg('text', { x: at, y: y + 4, 'text-anchor': anchor, style: 'fill:' + (kind === 'violation' || event[FATE] ? 'var(--bad)' : 'var(--ink)') + ';paint-order:stroke;stroke:var(--panel);stroke-width:4px' }, words);
+    const label = svg('text', { x: at, y: y + 4, 'text-anchor': anchor, style: 'fill:' + (kind === 'violation' || event[FATE] === LOST ? 'var(--bad)' : 'var(--ink)') + ';paint-order:stroke;stroke:var(--panel);stroke-width:4px' }, words);
     row.append(label);
   };
   if (isMessage(event)) {
     const a = x(event[FROM]), b = x(event[LANE]), way = b > a ? 1 : -1, end = event[FATE] ? a + (b - a) * 0.62 : b - way * 5;
-    const tone = event[FATE] ? 'bad' : kind;
+    const tone = event[FATE] === LOST ? 'bad' : kind;
     row.append(svg('line', { x1: a + way * 5, x2: end, y1: y + 7, y2: y + 7, stroke: 'var(--' + tone + ')', 'stroke-width': 1.6, 'stroke-dasharray': event[FATE] ? '5 3' : null, 'marker-end': event[FATE] === LOST ? null : 'url(#m-' + tone + ')' }));
     if (event[FATE] === LOST) row.append(svg('path', { d: 'M' + (end - 4) + ',' + (y + 3) + 'l8,8m0,-8l-8,8', stroke: 'var(--bad)', 'stroke-width': 1.8 }));
-    const label = svg('text', { x: (a + b) / 2, y: y + 2, 'text-anchor': 'middle', style: 'paint-order:stroke;stroke:var(--panel);stroke-width:4px;fill:' + (event[FATE] ? 'var(--bad)' : 'var(--ink)') }, text(event) + fateText(event));
+    const label = svg('text', { x: (a + b) / 2, y: y + 2, 'text-anchor': 'middle', style: 'paint-order:stroke;stroke:var(--panel);stroke-width:4px;fill:' + (event[FATE] === LOST ? 'var(--bad)' : 'var(--ink)') }, text(event) + fateText(event));
     row.append(label);
   } else if (event[LANE] === 0) {
     said(106, 'start', (kind === 'violation' ? '✕ ' : '⚡ ') + text(event));

@@ -85,6 +85,9 @@ impl Recorder {
         };
         let mut events: Vec<Event> = bands.iter().map(begin).chain(self.events).collect();
         events.sort_by_key(|event| event.at);
+        // Probes come after the clients that the scenario counts.
+        let seen = operations.iter().map(|operation| operation.client.saturating_add(1)).max().unwrap_or(0);
+        let clients = clients.max(seen);
         let cut = Cut { pings: self.flight.pings, ..self.cut };
         Timeline { unit: self.unit, servers, clients, end, events, spans, bands, operations, cut }
     }

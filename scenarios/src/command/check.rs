@@ -19,6 +19,7 @@ use serde_json::json;
 use std::path::PathBuf;
 use zabra_checker::{Bound, Counterexample, Held, Kind, Plain};
 use zabra_reports::exit::Exit;
+use zabra_reports::junit::{Case, Fault};
 use zabra_sim::rules::RuleSet;
 use zabra_sim::shrink;
 use zabra_sim::story::{Start, client_config};
@@ -32,7 +33,7 @@ pub fn check(args: &Check, talk: &Talk, voice: &Voice) -> Result<Exit, Failed> {
     let starts = starts(args.histories, &bounds)?;
     let models: Vec<Plain> = starts.iter().map(|(bound, held)| model(*bound, held, rules)).collect();
     let mut worst = Exit::Pass;
-    let mut documents = Vec::new();
+    let (mut documents, mut cases) = (Vec::new(), Vec::new());
     if args.liveness || args.walks.is_some() {
         for (model, (_, held)) in models.iter().zip(&starts) {
             introduce(model, held, voice);
@@ -40,6 +41,7 @@ pub fn check(args: &Check, talk: &Talk, voice: &Voice) -> Result<Exit, Failed> {
                 None => graph::live(model, args, voice)?,
                 Some(walks) => graph::walk(model, walks, args, voice)?,
             };
+            cases.push(case(&model.bound, exit, document["msg"].as_str().unwrap_or_default(), "", &document));
             documents.push(document);
             worst = worst.max(exit);
         }
@@ -48,12 +50,16 @@ pub fn check(args: &Check, talk: &Talk, voice: &Voice) -> Result<Exit, Failed> {
         each(&models, rules, args, voice, begin, |_, searched| {
             let story = searched.found.counterexample.as_ref().map(|c| story(c, searched, talk)).transpose()?.flatten();
             let exit = searched.exit();
-            voice.tell(&searched.told(voice, story.as_ref()));
-            documents.push(searched.document(args, story.as_ref(), exit));
+            let told = searched.told(voice, story.as_ref());
+            voice.tell(&told);
+            let document = searched.document(args, story.as_ref(), exit);
+            cases.push(case(&searched.bound, exit, &searched.verdict(), &told, &document));
+            documents.push(document);
             worst = worst.max(exit);
             Ok(())
         })?;
     }
+    engine::save_junit(args.junit.as_deref(), "zabra-lab check", || cases)?;
     let document = if models.len() > 1 {
         json!({ "schema": "zabra-checks/1", "checks": documents })
     } else {
@@ -61,6 +67,19 @@ pub fn check(args: &Check, talk: &Talk, voice: &Voice) -> Result<Exit, Failed> {
     };
     voice.document(&serde_json::to_string_pretty(&document).expect("a document has only string keys"));
     Ok(worst)
+}
+
+/// A bound as a test case.
+fn case(bound: &Bound, exit: Exit, verdict: &str, told: &str, document: &serde_json::Value) -> Case {
+    let oracle = document["counterexample"]["oracle"].as_str().unwrap_or(exit.word());
+    let message = document["counterexample"]["msg"].as_str().unwrap_or(verdict);
+    let fault = || Fault { kind: oracle.to_owned(), message: message.to_owned(), card: told.to_owned() };
+    Case {
+        name: format!("{} {}", bound.kind.name(), words(bound)),
+        millis: document["millis"].as_u64().unwrap_or(0),
+        properties: vec![("verdict".to_owned(), verdict.to_owned())],
+        fault: (exit != Exit::Pass).then(fault),
+    }
 }
 
 fn model(bound: Bound, held: &[Held], rules: RuleSet) -> Plain {

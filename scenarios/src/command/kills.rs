@@ -17,6 +17,7 @@ use zabra_checker::Search;
 use zabra_checker::kills::{KILLS, Kill};
 use zabra_core::rule::Rule;
 use zabra_reports::exit::Exit;
+use zabra_reports::junit::{Case, Fault};
 
 /// What became of a rule, alone or in a pair.
 struct Trial {
@@ -60,6 +61,8 @@ pub fn kills(args: &Rules, talk: &Talk, voice: &Voice) -> Result<Exit, Failed> {
             trials.push(trial);
         }
     }
+    let cases = || trials.iter().map(|trial| trial.case(survivors.contains(&trial.off[0]))).collect();
+    engine::save_junit(args.junit.as_deref(), "zabra-lab rules --engine check", cases)?;
     voice.document(&document(args, &trials, &beyond, &survivors));
     let dead = trials.iter().filter(|trial| trial.is_kill()).count();
     let names: Vec<&str> = survivors.iter().map(|rule| rule.entry().name).collect();
@@ -118,6 +121,16 @@ impl Trial {
 
     fn name(&self) -> String {
         self.off.iter().map(|rule| rule.entry().name).collect::<Vec<_>>().join(" + ")
+    }
+
+    fn case(&self, survives: bool) -> Case {
+        let again = format!("cargo lab rules --engine check {}", self.off[0].entry().name);
+        let fault = survives.then(|| Fault {
+            kind: "survivor".to_owned(),
+            message: format!("{} is off, and no oracle objects", self.name()),
+            card: format!("{}\n{again}\n", self.line()),
+        });
+        Case { name: self.name(), millis: self.millis(), properties: Vec::new(), fault }
     }
 
     fn millis(&self) -> u64 {

@@ -2,6 +2,8 @@
 
 pub mod bugs;
 pub mod check;
+pub mod diff;
+pub mod doctor;
 pub mod explore;
 pub mod hunt;
 pub mod kills;

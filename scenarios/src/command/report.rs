@@ -17,7 +17,9 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Instant;
 use zabra_reports::exit::Exit;
+use zabra_reports::mermaid::mermaid;
 use zabra_reports::page::{Page, View};
+use zabra_reports::perfetto::perfetto;
 use zabra_reports::report::hex;
 use zabra_reports::timeline::{Recorder, Timeline, Unit};
 use zabra_sim::plan::Plan;
@@ -67,6 +69,17 @@ fn forms(args: &Report, told: &Told, voice: &Voice) -> Result<(), Failed> {
     if let Some(file) = &args.html {
         let path = written(file, told, "report.html", &page.html())?;
         voice.tell(&format!("  page     {}", path.display()));
+    }
+    // The smallest schedule, where there is one, else the run.
+    let timeline = page.views.first().map(|view| &view.timeline);
+    if let (Some(file), Some(timeline)) = (&args.mermaid, timeline) {
+        let path = written(file, told, "story.mmd", &mermaid(timeline))?;
+        voice.tell(&format!("  mermaid  {}", path.display()));
+    }
+    let timeline = page.views.last().map(|view| &view.timeline);
+    if let (Some(file), Some(timeline)) = (&args.perfetto, timeline) {
+        let path = written(file, told, "trace.perfetto.json", &perfetto(timeline))?;
+        voice.tell(&format!("  perfetto {}", path.display()));
     }
     voice.document(&page.json());
     Ok(())
@@ -126,14 +139,9 @@ fn saved(folder: &Path, library: &Library, talk: &Talk) -> Result<Told, Failed> 
     if !file.is_file() && story.is_file() {
         return of_story(&Item { kind: Kind::Story, name: name_of(folder), path: story }, talk);
     }
-    let report = parsed(&file)?;
-    let misses = |what: &str| Misfit::whole(file.display().to_string(), format!("there is no {what} in it"));
+    let (item, seed, without, report) = recipe(folder, library)?;
     let words = |value: &Value| value.as_str().map(str::to_owned);
-    let run = &report["run"];
-    let hunt = words(&run["hunt"]).or_else(|| words(&run["scenario"])).ok_or_else(|| misses("run.hunt"))?;
-    let seed = words(&run["seed"]).and_then(|seed| seed.parse::<Seed>().ok()).ok_or_else(|| misses("run.seed"))?;
-    let without: Vec<String> = run["without"].as_array().into_iter().flatten().filter_map(words).collect();
-    let item = library.named(&hunt, &[Kind::Hunt])?;
+    let (run, hunt) = (&report["run"], words(&report["run"]["hunt"]).unwrap_or_else(|| item.name.clone()));
     let mut scenario = engine::loaded(&item, &[])?;
     // The report lists the rules that were off, those of the hunt's file among them.
     scenario.without.clear();
@@ -157,6 +165,19 @@ fn saved(folder: &Path, library: &Library, talk: &Talk) -> Result<Told, Failed> 
         page.views.splice(0..0, told.page.views);
     }
     Ok(Told { page, exit, folder: folder.to_path_buf() })
+}
+
+/// The hunt, the seed and the rules that were off, as a saved report names them; and the report.
+pub fn recipe(folder: &Path, library: &Library) -> Result<(Item, Seed, Vec<String>, Value), Failed> {
+    let file = folder.join("report.json");
+    let report = parsed(&file)?;
+    let misses = |what: &str| Misfit::whole(file.display().to_string(), format!("there is no {what} in it"));
+    let words = |value: &Value| value.as_str().map(str::to_owned);
+    let run = &report["run"];
+    let hunt = words(&run["hunt"]).or_else(|| words(&run["scenario"])).ok_or_else(|| misses("run.hunt"))?;
+    let seed = words(&run["seed"]).and_then(|seed| seed.parse::<Seed>().ok()).ok_or_else(|| misses("run.seed"))?;
+    let without = run["without"].as_array().into_iter().flatten().filter_map(words).collect();
+    Ok((library.named(&hunt, &[Kind::Hunt])?, seed, without, report))
 }
 
 /// What shrinking found out stands in the saved report only.

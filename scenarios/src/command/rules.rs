@@ -19,6 +19,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 use zabra_core::rule::Rule;
 use zabra_reports::exit::Exit;
+use zabra_reports::junit::{Case, Fault};
 use zabra_reports::paint::Paint;
 use zabra_reports::report::hex;
 use zabra_sim::scenario::Scenario;
@@ -66,6 +67,8 @@ pub fn rules(args: &Rules, talk: &Talk, voice: &Voice) -> Result<Exit, Failed> {
         }
     }
     let survivors = survivors(&matrix, &tried);
+    let cases = || tried.iter().map(|t| t.case(survivors.contains(&t.trial.name()), args)).collect();
+    engine::save_junit(args.junit.as_deref(), "zabra-lab rules", cases)?;
     voice.document(&document(args, &matrix, &tried, &survivors));
     voice.tell(&summary(&matrix, &tried, &survivors, voice));
     let interrupted = pool::interrupted().load(Ordering::Relaxed);
@@ -181,6 +184,21 @@ fn header() -> String {
 }
 
 impl Tried {
+    /// A test case: it fails if the rule should have been missed and nobody missed it.
+    fn case(&self, survives: bool, args: &Rules) -> Case {
+        let name = self.trial.name();
+        let again =
+            format!("cargo lab rules {} --seed {} --seeds {}", self.trial.off[0].entry().name, args.seed, args.seeds);
+        let fault = survives.then(|| Fault {
+            kind: "survivor".to_owned(),
+            message: format!("{name} is off, and no oracle objects in {} runs", self.runs),
+            card: format!("{}\n{again}\n", self.line(Paint::Plain)),
+        });
+        let by = self.killed.as_ref().map(|kill| ("killed_by".to_owned(), kill.oracle.clone()));
+        let properties = [("runs".to_owned(), self.runs.to_string())].into_iter().chain(by).collect();
+        Case { name, millis: self.busy_ms, properties, fault }
+    }
+
     fn line(&self, paint: Paint) -> String {
         let seconds = format!("{}.{}", self.busy_ms / 1000, self.busy_ms % 1000 / 100);
         let (name, runs) = (self.trial.name(), self.runs);

@@ -35,7 +35,7 @@ impl Searched {
         text
     }
 
-    fn verdict(&self) -> String {
+    pub fn verdict(&self) -> String {
         let progress = &self.found.progress;
         let cut = match self.found.cut {
             0 => "nothing cut".to_owned(),

@@ -76,6 +76,7 @@ pub fn hunt(args: &Hunt, talk: &Talk, voice: &Voice) -> Result<Exit, Failed> {
     if !args.no_demands && args.without.without.is_empty() {
         tally.judge_demands(&quarry);
     }
+    engine::save_junit(args.junit.as_deref(), "zabra-lab hunt", || tally.cases(&quarry))?;
     voice.document(&tally.document(&quarry, Seed(deal.first), args.hashes));
     voice.tell(&tally.table(&quarry, voice.paint));
     for card in tally.cards(voice.paint) {

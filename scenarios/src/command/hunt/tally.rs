@@ -11,6 +11,7 @@ use std::fmt::Write;
 use std::path::Path;
 use zabra_reports::card::Failure;
 use zabra_reports::exit::Exit;
+use zabra_reports::junit::{Case, Fault};
 use zabra_reports::paint::Paint;
 use zabra_reports::report::{SCHEMA, hex};
 
@@ -249,6 +250,32 @@ impl Tally {
         )
         .expect("a String takes everything");
         text
+    }
+
+    /// Each hunt as a test case.
+    pub fn cases(&self, quarry: &[Quarry]) -> Vec<Case> {
+        let case = |(at, (sums, quarry)): (usize, (&Sums, &Quarry))| {
+            let failures: Vec<&Failure> =
+                self.failures.iter().filter(|(hunt, _)| *hunt == at).map(|(_, f)| f).collect();
+            let broken = failures.first().map(|first| Fault {
+                kind: first.oracle.clone(),
+                message: first.sentence.clone(),
+                card: failures.iter().map(|f| f.card(Paint::Plain)).collect::<Vec<_>>().join("\n"),
+            });
+            let unreached = self.unreached.iter().find(|(hunt, _)| *hunt == at).map(|(_, marks)| Fault {
+                kind: "demand".to_owned(),
+                message: "demanded marks were never reached".to_owned(),
+                card: marks.join("\n"),
+            });
+            let properties = [("runs", sums.runs), ("failed", sums.failed), ("simulated_ms", sums.simulated_us / 1000)];
+            Case {
+                name: quarry.scenario.name.clone(),
+                millis: sums.millis,
+                properties: properties.map(|(name, value)| (name.to_owned(), value.to_string())).to_vec(),
+                fault: broken.or(unreached),
+            }
+        };
+        self.sums.iter().zip(quarry).enumerate().map(case).collect()
     }
 
     /// The JSON document.
