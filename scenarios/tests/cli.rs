@@ -263,3 +263,26 @@ fn what_cannot_be_reported_is_refused() {
     refuses(&["report", &folder("nothing").display().to_string()], 3, &["report.json"]);
     refuses(&["report", &file("report.scn", "servers 3\nelekt 3\n")], 3, &["report.scn:2"]);
 }
+
+#[test]
+fn two_runs_are_compared_line_by_line() {
+    let told = |args: &[&str]| String::from_utf8_lossy(&lab(args).stdout).into_owned();
+    let same = told(&["diff", "one@1", "one@1"]);
+    assert!(same.contains("\nthe same: "), "{same}");
+    let parted = told(&["diff", "mixed5@0", "--without", "CommitQuorum", "--lines", "1"]);
+    let lines: Vec<&str> = parted.lines().collect();
+    assert!(lines[1].starts_with("A ") && lines[2].starts_with("B ") && lines[2].contains("commits"), "{parted}");
+    assert!(parted.contains("B mixed5@0: quorum: ") && parted.contains("the same for "), "{parted}");
+    refuses(&["diff", "mixed5", "mixed5@2"], 2, &["mixed5@0x2a"]);
+}
+
+#[test]
+fn junit_names_the_hunts_and_what_broke() {
+    let path = folder("junit").join("hunt.xml");
+    let name = path.display().to_string();
+    let args = ["hunt", "one", "mixed5", "--seeds", "0..1", "--without", "CommitQuorum", "--junit", &name];
+    assert_eq!(lab(&args).status.code(), Some(20));
+    let xml = fs::read_to_string(path).expect("the file is there");
+    assert!(xml.contains("tests=\"2\"") && xml.contains("failures=\"1\"") && xml.contains("type=\"quorum\""), "{xml}");
+    assert!(xml.contains("cargo lab replay mixed5 --seed 0x0 --without CommitQuorum"), "{xml}");
+}
