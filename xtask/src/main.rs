@@ -4,6 +4,7 @@
 //! `cargo xtask peers` compares Zabra with Apache ZooKeeper on this machine, under the same loads.
 //! `cargo xtask explore-page` opens the page of `zabra-lab explore` in a browser and takes a step.
 
+use clap::Parser;
 use std::process::ExitCode;
 use zabra_xtask::interop::{self, Interop, Part};
 use zabra_xtask::{explore_page, peers, sizes, source::Tree};
@@ -30,7 +31,7 @@ fn main() -> ExitCode {
             }
         }
         Some("interop") => interop(&tree),
-        Some("peers") => match peers::run(&tree.root, &std::env::args().skip(2).collect::<Vec<_>>()) {
+        Some("peers") => match peers::run(&tree.root, peers::Arguments::parse_from(std::env::args().skip(2))) {
             Ok(table) => {
                 println!("{table}");
                 ExitCode::SUCCESS
@@ -44,9 +45,7 @@ fn main() -> ExitCode {
             eprintln!(
                 "usage: cargo xtask ratchet | interop [--clis | --whole] [PYTEST ARGUMENTS] | explore-page [PNG]"
             );
-            eprintln!(
-                "       cargo xtask peers [--rounds N] [--seconds N] [--watchers N] [--znodes N] [--binary ZABRA]"
-            );
+            eprintln!("       cargo xtask peers [--help]");
             ExitCode::from(2)
         }
     }

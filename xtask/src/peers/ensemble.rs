@@ -1,4 +1,4 @@
-//! Three servers of one peer on loopback, and what the machine knows about their processes.
+//! Servers of one peer on loopback, three or one, and what the machine knows about their processes.
 
 use super::Peer;
 use std::fs::File;
@@ -14,6 +14,7 @@ const PORT: u16 = 23_810;
 pub(crate) struct Ensemble {
     peer: Peer,
     home: PathBuf,
+    size: u16,
     servers: Vec<Child>,
 }
 
@@ -24,11 +25,11 @@ impl Drop for Ensemble {
 }
 
 impl Ensemble {
-    /// Writes the configurations of three servers that have nothing yet.
-    pub fn fresh(peer: &Peer, home: &Path) -> Result<Ensemble, String> {
+    /// Writes the configurations of so many servers that have nothing yet.
+    pub fn fresh(peer: &Peer, home: &Path, size: u16) -> Result<Ensemble, String> {
         let wrong = |error: std::io::Error| format!("{}: {error}", home.display());
         let _absent = std::fs::remove_dir_all(home);
-        for id in 1..=3_u16 {
+        for id in 1..=size {
             let data = home.join(id.to_string());
             std::fs::create_dir_all(&data).map_err(wrong)?;
             std::fs::write(data.join("myid"), format!("{id}\n")).map_err(wrong)?;
@@ -38,16 +39,17 @@ impl Ensemble {
                 data.display(),
                 PORT + id
             );
-            for other in 1..=3 {
+            // A server alone has no list of members.
+            for other in 1..=(if size > 1 { size } else { 0 }) {
                 text.push_str(&format!("server.{other}=127.0.0.1:{}:{}\n", PORT + 10 + other, PORT + 20 + other));
             }
             std::fs::write(home.join(format!("{id}.cfg")), text).map_err(wrong)?;
         }
-        Ok(Ensemble { peer: peer.clone(), home: home.to_owned(), servers: Vec::new() })
+        Ok(Ensemble { peer: peer.clone(), home: home.to_owned(), size, servers: Vec::new() })
     }
 
     pub fn start(&mut self) -> Result<(), String> {
-        for id in 1..=3 {
+        for id in 1..=self.size {
             let config = self.home.join(format!("{id}.cfg"));
             let log = File::create(self.home.join(format!("{id}.log"))).map_err(|error| error.to_string())?;
             let line = match &self.peer {
@@ -83,7 +85,7 @@ impl Ensemble {
 
     /// The connect string.
     pub fn servers(&self) -> String {
-        (1..=3).map(|id| format!("127.0.0.1:{}", PORT + id)).collect::<Vec<_>>().join(",")
+        (1..=self.size).map(|id| format!("127.0.0.1:{}", PORT + id)).collect::<Vec<_>>().join(",")
     }
 
     /// The process that leads, by what it says itself.
@@ -113,13 +115,47 @@ impl Ensemble {
 
     /// The resident memory of the largest server.
     pub fn rss_mib(&self) -> Option<u64> {
-        let rss = |server: &Child| {
-            let status = std::fs::read_to_string(format!("/proc/{}/status", server.id())).ok()?;
-            let line = status.lines().find(|line| line.starts_with("VmRSS:"))?.to_owned();
-            Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? / 1024)
-        };
-        self.servers.iter().filter_map(rss).max()
+        self.memory_mib("VmRSS:")
     }
+
+    /// The largest resident memory that a server had since [`Ensemble::forget_peak`].
+    pub fn peak_mib(&self) -> Option<u64> {
+        self.memory_mib("VmHWM:")
+    }
+
+    pub fn forget_peak(&self) -> Result<(), String> {
+        for server in &self.servers {
+            let path = format!("/proc/{}/clear_refs", server.id());
+            std::fs::write(&path, "5").map_err(|error| format!("{path}: {error}"))?;
+        }
+        Ok(())
+    }
+
+    fn memory_mib(&self, field: &str) -> Option<u64> {
+        let status = |server: &Child| std::fs::read_to_string(format!("/proc/{}/status", server.id())).ok();
+        self.servers.iter().filter_map(status).filter_map(|status| largest_mib(&status, field)).max()
+    }
+
+    /// A command that prints the `status` of every server.
+    pub fn status_command(&self) -> String {
+        let files: Vec<String> = self.servers.iter().map(|server| format!("/proc/{}/status", server.id())).collect();
+        format!("cat {}", files.join(" "))
+    }
+
+    /// How many snapshots all servers have written, and kept.
+    pub fn snapshots(&self) -> usize {
+        let is_snapshot = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with("snapshot.");
+        let dirs = (1..=self.size).map(|id| self.home.join(id.to_string()).join("version-2"));
+        let files = dirs.filter_map(|dir| dir.read_dir().ok()).flatten().flatten();
+        files.filter(|file| is_snapshot(&file.file_name())).count()
+    }
+}
+
+/// The largest value of a field in the `status` of one or more processes.
+pub(crate) fn largest_mib(status: &str, field: &str) -> Option<u64> {
+    let lines = status.lines().filter(|line| line.starts_with(field));
+    let kib = lines.filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+    kib.max().map(|kib| kib / 1024)
 }
 
 fn words(port: u16) -> std::io::Result<String> {

@@ -1,14 +1,14 @@
 //! `cargo xtask peers`: Zabra and Apache ZooKeeper on this machine, in turn, under the same loads.
 //!
 //! Every round starts three servers of each peer with an empty directory, loads them by `zabra
-//! bench`, and ends them, so that what the machine does besides hits all alike. The result is a table
-//! of medians, and one JSON line per measurement in `target/peers/results.jsonl`. Apache's jars are
-//! where `ZABRA_APACHE_JARS` says: directories, one for each version, separated as in `PATH`.
-//! `--binary` takes a `zabra` that was built before.
+//! bench`, and ends them, so that what the machine does besides hits all alike; then one server alone.
+//! The result is a table of medians, and one JSON line per measurement in
+//! `target/peers/results.jsonl`.
 
 mod ensemble;
 
-use ensemble::Ensemble;
+use clap::Parser;
+use ensemble::{Ensemble, largest_mib};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -44,12 +44,35 @@ impl Peer {
     }
 }
 
-/// How long and how large.
-struct Plan {
+/// Compares Zabra with Apache ZooKeeper on this machine, in turn, under the same loads, and prints a
+/// table of medians. Apache's jars are where ZABRA_APACHE_JARS says: directories, one for each
+/// version, separated as in PATH.
+#[derive(Parser, Debug)]
+#[command(name = "cargo xtask peers", no_binary_name = true, max_term_width = 100)]
+pub struct Arguments {
+    /// How often everything is measured.
+    #[arg(long, default_value_t = 3)]
     rounds: u32,
+    /// How long each load runs.
+    #[arg(long, default_value_t = 10)]
     seconds: u32,
+    /// Sessions that watch one node; 0 leaves that out.
+    #[arg(long, default_value_t = 10_000)]
     watchers: u32,
+    /// Sessions that stand while the memory is read; 0 leaves that out.
+    #[arg(long, default_value_t = 10_000)]
+    sessions: u32,
+    /// Znodes for the memory and the launch; 0 leaves both out.
+    #[arg(long, default_value_t = 100_000)]
     znodes: u32,
+    /// A zabra that was built before; otherwise one is built.
+    #[arg(long)]
+    binary: Option<PathBuf>,
+}
+
+/// How long and how large, and with what.
+struct Plan {
+    arguments: Arguments,
     bench: PathBuf,
     home: PathBuf,
 }
@@ -65,31 +88,20 @@ const LOADS: [(&str, &str); 6] = [
 ];
 
 /// Runs the comparison: the table.
-pub fn run(root: &Path, arguments: &[String]) -> Result<String, String> {
-    let number = |name: &str, otherwise: u32| -> Result<u32, String> {
-        let Some(at) = arguments.iter().position(|argument| argument == name) else { return Ok(otherwise) };
-        let value = arguments.get(at + 1).and_then(|value| value.parse().ok());
-        value.ok_or_else(|| format!("{name}: expected a number"))
-    };
+pub fn run(root: &Path, arguments: Arguments) -> Result<String, String> {
     let home = root.join("target/peers");
     let _absent = std::fs::remove_dir_all(&home);
     std::fs::create_dir_all(&home).map_err(|error| format!("{}: {error}", home.display()))?;
-    let plan = Plan {
-        rounds: number("--rounds", 3)?,
-        seconds: number("--seconds", 10)?,
-        watchers: number("--watchers", 10_000)?,
-        znodes: number("--znodes", 100_000)?,
-        bench: match arguments.iter().position(|argument| argument == "--binary") {
-            Some(at) => arguments.get(at + 1).map(PathBuf::from).ok_or("--binary: expected a path")?,
-            None => build(root)?,
-        },
-        home,
+    let bench = match &arguments.binary {
+        Some(binary) => binary.clone(),
+        None => build(root)?,
     };
+    let plan = Plan { arguments, bench, home };
     let jars = std::env::var_os("ZABRA_APACHE_JARS");
     let mut peers = vec![Peer::Zabra { binary: plan.bench.clone() }];
     peers.extend(jars.iter().flat_map(std::env::split_paths).map(|jars| Peer::Apache { jars }));
     let mut table = Table::default();
-    for round in 0..plan.rounds {
+    for round in 0..plan.arguments.rounds {
         for peer in &peers {
             println!("round {}: {}", round + 1, peer.name());
             if let Err(wrong) = measure(&plan, peer, &mut table) {
@@ -114,33 +126,44 @@ fn build(root: &Path) -> Result<PathBuf, String> {
 
 /// One round of one peer.
 fn measure(plan: &Plan, peer: &Peer, table: &mut Table) -> Result<(), String> {
+    let Arguments { seconds, watchers, sessions, znodes, .. } = plan.arguments;
     let mut record = Recorder { plan, peer: peer.name(), table };
-    let mut ensemble = Ensemble::fresh(peer, &plan.home.join("data"))?;
+    let mut ensemble = Ensemble::fresh(peer, &plan.home.join("data"), 3)?;
     let before = Instant::now();
     ensemble.start()?;
     record.first_write(&ensemble, "launch to first write, empty", before)?;
     record.note("RSS empty, largest server, MiB", ensemble.rss_mib());
     for (name, load) in LOADS {
-        record.load(&ensemble, name, &format!("{load} --seconds {}", plan.seconds))?;
+        record.load(&ensemble, name, &format!("{load} --seconds {seconds}"))?;
     }
-    record.load(&ensemble, "connect and close", &format!("sessions --seconds {}", plan.seconds))?;
-    if plan.watchers > 0 {
-        let watches = format!("watches --connections {} --count 3", plan.watchers);
-        record.load(&ensemble, &format!("{} watches on one node", plan.watchers), &watches)?;
+    record.load(&ensemble, "connect and close, 3 servers", &format!("sessions --seconds {seconds}"))?;
+    if sessions > 0 {
+        record.memory_of_sessions(&ensemble, sessions)?;
     }
-    if plan.znodes > 0 {
-        let fill = format!("create --count {} --keep --root /zabra-fill", plan.znodes);
-        record.load(&ensemble, &format!("fill with {} znodes", plan.znodes), &fill)?;
-        record.note(&format!("RSS with {} znodes, largest server, MiB", plan.znodes), ensemble.rss_mib());
+    if watchers > 0 {
+        let load = format!("watches --connections {watchers} --count 3");
+        record.load(&ensemble, &format!("{watchers} watches on one node"), &load)?;
+    }
+    if znodes > 0 {
+        let fill = format!("create --count {znodes} --keep --root /zabra-fill");
+        record.load(&ensemble, &format!("fill with {znodes} znodes"), &fill)?;
+        record.note(&format!("RSS with {znodes} znodes, largest server, MiB"), ensemble.rss_mib());
         ensemble.kill();
         let before = Instant::now();
         ensemble.start()?;
-        record.first_write(&ensemble, &format!("launch to first write, {} znodes", plan.znodes), before)?;
+        record.first_write(&ensemble, &format!("launch to first write, {znodes} znodes"), before)?;
+        record.peak_of_snapshot(&ensemble, znodes)?;
     }
     let leader = ensemble.leader()?;
     let failover = format!("failover --outstanding 16 --seconds 8 --keep --run 'kill -9 {leader}'");
     record.load(&ensemble, "failover, leader kill -9", &failover)?;
     ensemble.kill();
+    let mut alone = Ensemble::fresh(peer, &plan.home.join("data"), 1)?;
+    let before = Instant::now();
+    alone.start()?;
+    record.first_write(&alone, "launch to first write, empty, 1 server", before)?;
+    record.load(&alone, "connect and close, 1 server", &format!("sessions --seconds {seconds}"))?;
+    alone.kill();
     Ok(())
 }
 
@@ -198,6 +221,39 @@ impl Recorder<'_> {
         }
         for (name, value) in cells {
             self.table.note(&self.peer, &name, value);
+        }
+        Ok(())
+    }
+
+    /// The memory of the servers while sessions stand that do nothing.
+    fn memory_of_sessions(&mut self, ensemble: &Ensemble, sessions: u32) -> Result<(), String> {
+        let load = format!("hold --connections {sessions} --seconds 1 --run '{}'", ensemble.status_command());
+        let name = format!("RSS with {sessions} sessions, largest server, MiB");
+        match self.bench(ensemble, &load) {
+            Ok(value) => self.note(&name, value["run_said"].as_str().and_then(|said| largest_mib(said, "VmRSS:"))),
+            Err(wrong) => println!("  {name}: {wrong}"),
+        }
+        Ok(())
+    }
+
+    /// The most memory that a server has while a tenth more znodes are made, and all of these are set
+    /// until snapshots were written.
+    fn peak_of_snapshot(&mut self, ensemble: &Ensemble, znodes: u32) -> Result<(), String> {
+        let name = format!("RSS peak with {znodes} znodes, sets while a snapshot is written, MiB");
+        let nodes = (znodes / 10).max(1);
+        let before = ensemble.snapshots();
+        ensemble.forget_peak()?;
+        let load = format!("set --outstanding 1024 --nodes {nodes} --count 500000 --keep --root /zabra-peak");
+        if let Err(wrong) = self.bench(ensemble, &load) {
+            println!("  {name}: {wrong}");
+            return Ok(());
+        }
+        match ensemble.snapshots().saturating_sub(before) {
+            0 => println!("  {name}: no snapshot was written"),
+            written => {
+                println!("  {written} snapshots were written");
+                self.note(&name, ensemble.peak_mib());
+            }
         }
         Ok(())
     }
@@ -274,6 +330,20 @@ fn median(mut values: Vec<u64>) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_asked_for_is_understood_and_nothing_else() {
+        let asked = Arguments::try_parse_from(["--rounds", "1", "--znodes", "0"]).map(|a| (a.rounds, a.znodes));
+        assert!(matches!(asked, Ok((1, 0))));
+        assert!(Arguments::try_parse_from(["--round", "1"]).is_err());
+        assert!(Arguments::try_parse_from(["now"]).is_err());
+    }
+
+    #[test]
+    fn the_largest_of_several_servers_counts() {
+        let status = "VmHWM:\t   9000 kB\nVmRSS:\t   2048 kB\nName: x\nVmRSS:\t   4096 kB\n";
+        assert_eq!((largest_mib(status, "VmRSS:"), largest_mib(status, "VmSwap:")), (Some(4), None));
+    }
 
     #[test]
     fn the_table_shows_medians_and_leaves_out_what_was_not_measured() {
