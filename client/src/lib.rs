@@ -29,6 +29,8 @@ pub mod request;
 mod session;
 #[cfg(feature = "tokio")]
 mod target;
+#[cfg(feature = "tokio")]
+mod transport;
 mod watches;
 
 pub use contract::{Config, Ended, Handle, Input, Outcome, Output, SessionEvent, Timer, Wrong};
@@ -38,4 +40,6 @@ pub use operation::{Code, CreateMode, Grant, Operation, Reply};
 pub use session::Session;
 #[cfg(feature = "tokio")]
 pub use target::Target;
+#[cfg(feature = "tokio")]
+pub use transport::Transport;
 pub use watches::{WatchEvent, WatchKind, WatchTable};

@@ -10,6 +10,7 @@
 use crate::contract::{Config, Handle, Input, Outcome, Output, Timer};
 use crate::operation::Operation;
 use crate::session::Session;
+use crate::transport::{Stream, Transport};
 use std::collections::BTreeMap;
 use std::future::{Future, pending, poll_fn};
 use std::io;
@@ -18,7 +19,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -46,6 +46,8 @@ pub trait Observer: Send + 'static {
     /// More operations for the session, asked for whenever it has put something out: a load that
     /// follows its own replies needs no other task. Their completions come to `saw` alone.
     fn follow(&mut self, _operations: &mut Vec<Operation>) {}
+    /// A server could not be reached, or its certificate was not believed.
+    fn refused(&mut self, _server: &Address, _why: &io::Error) {}
 }
 
 /// Where only the session's own outputs matter.
@@ -82,6 +84,16 @@ impl Client {
     /// Begins a session with one of these servers, which are tried in this order. The servers of
     /// `config` are places in `addresses`.
     pub fn start(addresses: Vec<Address>, config: Config, observer: impl Observer) -> Client {
+        Client::start_over(Transport::Plain, addresses, config, observer)
+    }
+
+    /// The same, over another transport.
+    pub fn start_over(
+        transport: Transport,
+        addresses: Vec<Address>,
+        config: Config,
+        observer: impl Observer,
+    ) -> Client {
         assert!(
             config.servers.iter().all(|server| (*server as usize) < addresses.len()),
             "every server of a session has an address"
@@ -90,6 +102,8 @@ impl Client {
         let task = Task {
             session: Session::new(Arc::new(config)),
             addresses,
+            transport,
+            dialled: 0,
             observer,
             line: Line::Closed,
             timers: BTreeMap::new(),
@@ -116,7 +130,7 @@ fn not_sent() -> Completion {
     Completion { session: SessionId::NONE, zxid: None, outcome: Outcome::NotSent }
 }
 
-type Dialling = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
+type Dialling = Pin<Box<dyn Future<Output = io::Result<Stream>> + Send>>;
 
 /// The one connection of a session.
 enum Line {
@@ -126,7 +140,7 @@ enum Line {
 }
 
 struct Wire {
-    stream: TcpStream,
+    stream: Stream,
     input: Box<[u8]>,
     output: Vec<u8>,
     /// How much of `output` is written.
@@ -165,7 +179,7 @@ impl Wire {
 
 /// What a connection has brought.
 enum Brought {
-    Line(io::Result<TcpStream>),
+    Line(io::Result<Stream>),
     /// None: its end.
     Bytes(Option<usize>),
 }
@@ -186,6 +200,9 @@ impl Line {
 struct Task<O> {
     session: Session,
     addresses: Vec<Address>,
+    transport: Transport,
+    /// The server that was dialled last.
+    dialled: usize,
     observer: O,
     line: Line,
     timers: BTreeMap<Timer, Instant>,
@@ -243,13 +260,17 @@ impl<O: Observer> Task<O> {
     fn on_line(&mut self, brought: Brought) {
         match brought {
             Brought::Line(Ok(stream)) => {
-                drop(stream.set_nodelay(true));
                 let input = vec![0; *READ_BYTES.start()].into_boxed_slice();
                 let wire = Wire { stream, input, output: Vec::new(), written: 0, is_flushed: true };
                 self.line = Line::Open(Box::new(wire));
                 self.step(Input::Connected);
             }
-            Brought::Line(Err(_)) | Brought::Bytes(None) => {
+            Brought::Line(Err(why)) => {
+                self.observer.refused(&self.addresses[self.dialled], &why);
+                self.line = Line::Closed;
+                self.step(Input::Disconnected);
+            }
+            Brought::Bytes(None) => {
                 self.line = Line::Closed;
                 self.step(Input::Disconnected);
             }
@@ -299,8 +320,9 @@ impl<O: Observer> Task<O> {
     fn perform(&mut self, output: Output) {
         match output {
             Output::Connect { server } => {
-                let Address { host, port } = self.addresses[server as usize].clone();
-                self.line = Line::Dialling(Box::pin(async move { TcpStream::connect((host, port)).await }));
+                self.dialled = server as usize;
+                let Address { host, port } = self.addresses[self.dialled].clone();
+                self.line = Line::Dialling(Box::pin(self.transport.clone().connect(host, port)));
             }
             Output::Send(bytes) => {
                 if let Line::Open(wire) = &mut self.line {

@@ -12,11 +12,12 @@ mod tally;
 
 use crate::console::{complain, say};
 use crate::exit::Exit;
+use crate::tls::TlsArguments;
 use clap::{Args, ValueEnum};
 use report::Report;
 use std::time::Duration;
 use zabra_client::net::{Address, Client, Observer};
-use zabra_client::{Config, Target};
+use zabra_client::{Config, Target, Transport};
 
 /// What is asked of the servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -78,6 +79,8 @@ pub struct Arguments {
     /// The session timeout asked for, in milliseconds.
     #[arg(long, default_value_t = 30_000)]
     timeout: u32,
+    #[command(flatten)]
+    tls: TlsArguments,
     /// Leaves the nodes behind.
     #[arg(long)]
     keep: bool,
@@ -90,6 +93,7 @@ pub struct Arguments {
 struct Plan {
     arguments: Arguments,
     servers: Vec<Address>,
+    transport: Transport,
 }
 
 impl Plan {
@@ -98,7 +102,7 @@ impl Plan {
         let servers = self.servers.len();
         let order = (0..servers).filter_map(|i| u32::try_from((n + i) % servers).ok()).collect();
         let config = Config { retry_ms: 10, ..Config::new(order, self.arguments.timeout) };
-        Client::start(self.servers.clone(), config, observer)
+        Client::start_over(self.transport.clone(), self.servers.clone(), config, observer)
     }
 
     fn connections(&self) -> usize {
@@ -128,7 +132,11 @@ pub fn run(arguments: &Arguments) -> Exit {
         Ok(runtime) => runtime,
         Err(error) => return said(&format!("no runtime: {error}"), Exit::Unexpected),
     };
-    let plan = Plan { arguments: arguments.clone(), servers };
+    let transport = match arguments.tls.transport() {
+        Ok(transport) => transport,
+        Err(wrong) => return said(&wrong, Exit::Invocation),
+    };
+    let plan = Plan { arguments: arguments.clone(), servers, transport };
     match runtime.block_on(load(&plan)) {
         Ok(report) => {
             let text = if arguments.json { report.json(&plan).to_string() } else { report.text(&plan) };

@@ -20,6 +20,8 @@ pub use problem::{Problem, Severity};
 pub use secure::{ClientAuth, Secret, Secure, Store, StoreKind};
 pub use settings::Admin;
 pub use settings::Settings;
+#[cfg(not(madsim))]
+pub(crate) use text::entries;
 
 #[cfg(test)]
 mod tests;

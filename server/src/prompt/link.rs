@@ -2,14 +2,17 @@
 
 use super::print::text;
 use super::{Arguments, Failure, Outcome};
-use crate::console::mention;
+use crate::console::{complain, mention};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::runtime::Handle;
-use zabra_client::net::{Client, Completion};
+use tokio::runtime;
+use zabra_client::net::{Address, Client, Completion, Observer};
 use zabra_client::request::{Answer, Request};
-use zabra_client::{Code, Config, Operation, Output, Reply, SessionEvent, Target, WatchEvent, WatchKind};
+use zabra_client::{
+    Code, Config, Handle, Operation, Output, Reply, SessionEvent, Target, Transport, WatchEvent, WatchKind,
+};
 
 /// Where the shell is connected.
 pub(super) struct Link {
@@ -22,7 +25,7 @@ pub(super) struct Link {
 pub(super) struct Names {
     client: Client,
     chroot: String,
-    runtime: Handle,
+    runtime: runtime::Handle,
 }
 
 impl Names {
@@ -47,13 +50,17 @@ pub(super) struct Telling {
 }
 
 impl Link {
-    pub fn open(target: &Target, arguments: &Arguments, telling: Telling) -> Link {
+    pub fn open(target: &Target, transport: Transport, arguments: &Arguments, telling: Telling) -> Link {
         let servers = (0..).take(target.servers.len()).collect();
         let (read_only, timeout_ms) = (Some(arguments.readonly), arguments.timeout);
         let config = Config { retry_ms: 200, read_only, remembers: true, ..Config::new(servers, timeout_ms) };
-        let root = target.chroot.clone();
-        let observer = move |output: &Output| telling.tell(output, &root);
-        let client = Client::start(target.servers.clone(), config, observer);
+        let teller = Teller {
+            telling,
+            root: target.chroot.clone(),
+            is_secure: !matches!(transport, Transport::Plain),
+            said: String::new(),
+        };
+        let client = Client::start_over(transport, target.servers.clone(), config, teller);
         Link { client, chroot: target.chroot.clone(), patience: Duration::from_millis(timeout_ms.into()) }
     }
 
@@ -63,7 +70,7 @@ impl Link {
     }
 
     pub fn names(&self) -> Names {
-        Names { client: self.client.clone(), chroot: self.chroot.clone(), runtime: Handle::current() }
+        Names { client: self.client.clone(), chroot: self.chroot.clone(), runtime: runtime::Handle::current() }
     }
 
     /// The path as the shell knows it.
@@ -167,6 +174,32 @@ fn words(code: Code, path: &str) -> String {
     match KNOWN.iter().find(|(known, _)| *known == code) {
         Some((_, words)) => format!("{words}: {path}"),
         None => format!("KeeperErrorCode = {code:?} for {path}"),
+    }
+}
+
+/// Tells what happens to a session.
+struct Teller {
+    telling: Telling,
+    root: String,
+    is_secure: bool,
+    /// Why the last server could not be reached.
+    said: String,
+}
+
+impl Observer for Teller {
+    fn submitted(&mut self, _: Handle, _: &Operation) {}
+
+    fn saw(&mut self, output: &Output) {
+        self.telling.tell(output, &self.root);
+    }
+
+    /// Without TLS a server that is not there is all that there can be; with it, certificates are not believed.
+    fn refused(&mut self, server: &Address, why: &io::Error) {
+        let text = format!("{}:{}: {why}", server.host, server.port);
+        if self.is_secure && self.said != text {
+            complain(&text);
+            self.said = text;
+        }
     }
 }
 

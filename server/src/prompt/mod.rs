@@ -4,6 +4,7 @@
 //! watches again. A command that a server refuses ends the shell with 1, one that makes no sense with 2;
 //! of a script, the worst counts.
 
+mod base64;
 mod input;
 mod link;
 mod print;
@@ -13,6 +14,7 @@ mod words;
 
 use crate::console::{complain, say};
 use crate::exit::Exit;
+use crate::tls::TlsArguments;
 use clap::Args;
 use input::Input;
 use link::{Link, Telling};
@@ -23,7 +25,7 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use words::{Command, VERBS};
-use zabra_client::Target;
+use zabra_client::{Target, Transport};
 
 #[derive(Args, Clone, Debug)]
 pub struct Arguments {
@@ -36,6 +38,8 @@ pub struct Arguments {
     /// Takes a server that only reads, where no other is reached.
     #[arg(long, short)]
     readonly: bool,
+    #[command(flatten)]
+    tls: TlsArguments,
     /// Prints one JSON object per command.
     #[arg(long)]
     json: bool,
@@ -67,16 +71,20 @@ impl Failure {
     }
 }
 
+/// The options with a value behind them.
+const VALUED: [&str; 8] =
+    ["--server", "--timeout", "-s", "-t", "--tls-ca", "--tls-cert", "--tls-key", "--client-configuration"];
+
 /// `zkCli.sh`'s options have one dash: before the command, `-server` is `--server`.
 pub fn as_zkcli(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = arguments.collect();
     if arguments.get(1).is_some_and(|verb| verb == "shell") {
         let mut at = 2;
         while let Some(option) = arguments.get_mut(at).filter(|word| word.as_encoded_bytes().starts_with(b"-")) {
-            if *option == "-server" || *option == "-timeout" {
+            if ["-server", "-timeout", "-client-configuration"].iter().any(|known| *option == **known) {
                 *option = [OsStr::new("-"), option.as_os_str()].into_iter().collect();
             }
-            let has_value = ["--server", "--timeout", "-s", "-t"].iter().any(|known| *option == **known);
+            let has_value = VALUED.iter().any(|known| *option == **known);
             at += 1 + usize::from(has_value);
         }
     }
@@ -92,8 +100,15 @@ pub fn run(arguments: &Arguments) -> Exit {
             return Exit::Invocation;
         }
     };
+    let transport = match arguments.tls.transport() {
+        Ok(transport) => transport,
+        Err(wrong) => {
+            complain(wrong);
+            return Exit::Invocation;
+        }
+    };
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(async { Shell::new(arguments, &target).run().await }),
+        Ok(runtime) => runtime.block_on(async { Shell::new(arguments, transport, &target).run().await }),
         Err(error) => {
             complain(format_args!("no runtime: {error}"));
             Exit::Unexpected
@@ -103,17 +118,18 @@ pub fn run(arguments: &Arguments) -> Exit {
 
 struct Shell<'a> {
     arguments: &'a Arguments,
+    transport: Transport,
     telling: Telling,
     link: Link,
     history: Vec<String>,
 }
 
 impl<'a> Shell<'a> {
-    fn new(arguments: &'a Arguments, target: &Target) -> Shell<'a> {
+    fn new(arguments: &'a Arguments, transport: Transport, target: &Target) -> Shell<'a> {
         let sessions = arguments.command.is_empty() && std::io::stdin().is_terminal();
         let telling = Telling { json: arguments.json, sessions, watches: Arc::new(AtomicBool::new(true)) };
-        let link = Link::open(target, arguments, telling.clone());
-        Shell { arguments, telling, link, history: Vec::new() }
+        let link = Link::open(target, transport.clone(), arguments, telling.clone());
+        Shell { arguments, transport, telling, link, history: Vec::new() }
     }
 
     async fn run(mut self) -> Exit {
@@ -147,8 +163,16 @@ impl<'a> Shell<'a> {
             if first.starts_with('#') {
                 continue;
             }
-            self.history.push(line);
-            match self.obey(&words).await {
+            let obeyed = match self.again(&words) {
+                Ok(again) => {
+                    let line = again.unwrap_or(line);
+                    let words = words::split(&line);
+                    self.history.push(line);
+                    self.obey(&words).await
+                }
+                Err(wrong) => self.fail(&wrong),
+            };
+            match obeyed {
                 Ok(exit) => worst = worst.max(exit),
                 Err(exit) => return worst.max(exit),
             }
@@ -161,6 +185,22 @@ impl<'a> Shell<'a> {
             Ok(command) => self.perform(&command).await,
             Err(failure) => Err(failure),
         };
+        self.tell(said)
+    }
+
+    /// The line that `redo` names; none, if it is another verb.
+    fn again(&self, words: &[String]) -> Outcome<Option<String>> {
+        if words.first().is_none_or(|verb| verb != "redo") {
+            return Ok(None);
+        }
+        let Some(number) = words.get(1) else { return Err(Failure::invocation("redo cmdno")) };
+        let line = number.parse::<usize>().ok().and_then(|number| self.history.get(number));
+        line.cloned()
+            .map(Some)
+            .ok_or_else(|| Failure::invocation(format!("redo: no line {number} (history lists them)")))
+    }
+
+    fn tell(&self, said: Outcome<Said>) -> Result<Exit, Exit> {
         match said {
             Ok(said) if self.arguments.json => say(said.json)?,
             Ok(said) if said.text.is_empty() => {}
@@ -214,7 +254,7 @@ impl<'a> Shell<'a> {
                 let target =
                     Target::parse(command.word(0).unwrap_or(&self.arguments.server)).map_err(Failure::invocation)?;
                 self.link.close().await;
-                self.link = Link::open(&target, self.arguments, self.telling.clone());
+                self.link = Link::open(&target, self.transport.clone(), self.arguments, self.telling.clone());
                 Ok(Said::nothing())
             }
             _ => verbs::perform(&self.link, command).await,

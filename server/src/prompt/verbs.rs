@@ -3,7 +3,8 @@
 use super::link::Link;
 use super::print::{Said, acl, perms, text};
 use super::words::Command;
-use super::{Failure, Outcome, quota};
+use super::{Failure, Outcome, base64, quota};
+use crate::config::entries;
 use serde_json::{Value, json};
 use zabra_client::request::{Answer, Kind, Request};
 use zabra_client::{Grant, Operation, Reply};
@@ -12,7 +13,9 @@ pub(super) async fn perform(link: &Link, command: &Command) -> Outcome<Said> {
     match command.verb {
         "create" => create(link, command).await,
         "set" => {
-            let (path, data) = (command.path()?, command.word(1).unwrap_or_default().as_bytes().to_vec());
+            let (path, word) = (command.path()?, command.word(1).unwrap_or_default());
+            let data = if command.has("b") { base64::decode(word) } else { Some(word.as_bytes().to_vec()) };
+            let data = data.ok_or_else(|| Failure::invocation("-b: expected data in base64"))?;
             let set = Operation::SetData { path: link.full(path), data: Some(data), version: command.version()? };
             Ok(stat_of(link.run(set, path).await?, command.has("s")))
         }
@@ -73,11 +76,17 @@ async fn perform_other(link: &Link, command: &Command) -> Outcome<Said> {
         "whoami" => (Request::WhoAmI, "whoami"),
         "reconfig" => {
             let list = |option| command.text(option).map(|list| list.to_lowercase().into_bytes());
-            let (joining, leaving, members) = (list("add"), list("remove"), list("members"));
-            (
-                Request::Reconfig { joining, leaving, members, config: command.number("v")?.unwrap_or(-1) },
-                "/zookeeper/config",
-            )
+            let (joining, leaving) = (list("add"), list("remove"));
+            let members = command.text("file").map(members_of).transpose()?.or_else(|| list("members"));
+            let modes = [command.has("file"), command.has("members"), command.has("add") || command.has("remove")];
+            if modes.into_iter().filter(|is_used| *is_used).count() != 1 {
+                return Err(Failure::invocation("reconfig: expected -members, -file, or -add and -remove"));
+            }
+            // As `zkCli.sh` reads it, and as the configuration's text has it.
+            let version = command.text("v").map(|text| i64::from_str_radix(text, 16)).transpose();
+            let config =
+                version.map_err(|_| Failure::invocation("-v: expected a version in hexadecimal"))?.unwrap_or(-1);
+            (Request::Reconfig { joining, leaving, members, config }, "/zookeeper/config")
         }
         other => return Err(Failure::invocation(format!("{other}: no such request"))),
     };
@@ -102,6 +111,20 @@ async fn perform_other(link: &Link, command: &Command) -> Outcome<Said> {
             Said::nothing()
         }
     })
+}
+
+/// The members that a dynamic configuration's file names.
+#[expect(clippy::disallowed_methods, reason = "a file that the command names")]
+fn members_of(file: &str) -> Outcome<Vec<u8>> {
+    let text = std::fs::read_to_string(file).map_err(|error| Failure::invocation(format!("{file}: {error}")))?;
+    let kept = entries(&text)
+        .into_iter()
+        .filter(|entry| ["server.", "group", "weight"].iter().any(|family| entry.key.starts_with(family)));
+    let lines: Vec<String> = kept.map(|entry| format!("{}={}", entry.key, entry.value)).collect();
+    if lines.is_empty() {
+        return Err(Failure::invocation(format!("{file}: expected server lines")));
+    }
+    Ok(lines.join(",").into_bytes())
 }
 
 async fn create(link: &Link, command: &Command) -> Outcome<Said> {
@@ -129,7 +152,8 @@ async fn create(link: &Link, command: &Command) -> Outcome<Said> {
 async fn get(link: &Link, path: Vec<u8>, shown: &str, command: &Command) -> Outcome<Said> {
     let read = Operation::GetData { path, watch: command.has("w") };
     let Reply::Data { data, stat } = link.run(read, shown).await? else { return Ok(Said::nothing()) };
-    let data = data.map(|data| text(&data));
+    let shape = |data: Vec<u8>| if command.has("b") { base64::encode(&data) } else { text(&data) };
+    let data = data.map(shape);
     let said = Said::new(data.as_deref().unwrap_or("null"), json!({ "path": shown, "data": data }));
     Ok(said.with(command.has("s").then_some(&stat)))
 }

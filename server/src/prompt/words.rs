@@ -22,7 +22,7 @@ const fn verb(
     Verb { name, usage, flags, valued, least }
 }
 
-pub(super) const VERBS: [Verb; 29] = [
+pub(super) const VERBS: [Verb; 30] = [
     verb("addWatch", "[-m PERSISTENT|PERSISTENT_RECURSIVE] path", &[], &["m"], 1),
     verb("addauth", "scheme auth", &[], &[], 1),
     verb("close", "", &[], &[], 0),
@@ -30,10 +30,10 @@ pub(super) const VERBS: [Verb; 29] = [
     verb("connect", "host:port", &[], &[], 0),
     verb("create", "[-s] [-e] [-c] [-t ttl] path [data] [acl]", &["s", "e", "c"], &["t"], 1),
     verb("delete", "[-v version] path", &[], &["v"], 1),
-    verb("deleteall", "path", &[], &[], 1),
+    verb("deleteall", "path [-b batch size]", &[], &["b"], 1),
     verb("delquota", "[-n|-b|-N|-B] path", &["n", "b", "N", "B"], &[], 1),
     verb("exit", "", &[], &[], 0),
-    verb("get", "[-s] [-w] path", &["s", "w"], &[], 1),
+    verb("get", "[-s] [-w] [-b] path", &["s", "w", "b"], &[], 1),
     verb("getAcl", "[-s] path", &["s"], &[], 1),
     verb("getAllChildrenNumber", "path", &[], &[], 1),
     verb("getEphemerals", "[path]", &[], &[], 0),
@@ -45,13 +45,14 @@ pub(super) const VERBS: [Verb; 29] = [
     verb("quit", "", &[], &[], 0),
     verb(
         "reconfig",
-        "[-s] [-v version] -members M | [-add A] [-remove R]",
+        "[-s] [-v version] -members M | -file F | [-add A] [-remove R]",
         &["s"],
-        &["v", "members", "add", "remove"],
+        &["v", "file", "members", "add", "remove"],
         0,
     ),
+    verb("redo", "cmdno", &[], &[], 1),
     verb("removewatches", "path [-c|-d|-a]", &["c", "d", "a"], &[], 1),
-    verb("set", "[-s] [-v version] path data", &["s"], &["v"], 2),
+    verb("set", "[-s] [-v version] [-b] path data", &["s", "b"], &["v"], 2),
     verb("setAcl", "[-s] [-v version] [-R] path acl", &["s", "R"], &["v"], 2),
     verb("setquota", "-n|-b|-N|-B val path", &[], &["n", "b", "N", "B"], 1),
     verb("stat", "[-w] path", &["w"], &[], 1),
@@ -173,8 +174,8 @@ mod tests {
     fn a_line_is_a_verb_with_options_and_words() {
         assert_eq!(parsed("create -s /a \"two words\""), Ok(r#"create {"s": ""} ["/a", "two words"]"#.into()));
         assert_eq!(parsed("set /a -1 -v 3"), Ok(r#"set {"v": "3"} ["/a", "-1"]"#.into()));
-        assert_eq!(parsed("get"), Err("get [-s] [-w] path".into()));
-        assert_eq!(parsed("get -x /a"), Err("get [-s] [-w] path".into()));
+        assert_eq!(parsed("get"), Err("get [-s] [-w] [-b] path".into()));
+        assert_eq!(parsed("get -x /a"), Err("get [-s] [-w] [-b] path".into()));
         assert_eq!(parsed("gte /a"), Err("Command not found: gte (help lists them)".into()));
     }
 

@@ -4,7 +4,7 @@ use super::clock::Moment;
 use super::outlet::{Outlet, Phase, Port};
 use super::reader::Gate;
 use super::slots::Token;
-use super::{Shell, State};
+use super::{READ_BYTES, Shell, State};
 use crate::measure::Traffic;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -30,6 +30,9 @@ pub struct Client {
     /// The core's name of it, from the first frame to the end.
     id: Option<ClientId>,
     deframer: Deframer,
+    /// Its session is asked for and not answered: what it says behind that is held, as Apache's servers do. Read at
+    /// once, all of it would be answered by one step, which nothing could slow down.
+    is_entering: bool,
     /// Switched off by the core.
     is_paused: bool,
     /// What was read before it was switched off.
@@ -150,6 +153,7 @@ impl State {
             subject,
             id: None,
             deframer: Deframer::new(self.limits.frame_bytes),
+            is_entering: false,
             is_paused: false,
             held: Vec::new(),
             traffic,
@@ -162,6 +166,9 @@ impl State {
         let Some(client) = self.clients.get(&token) else { return Gate::Over };
         if client.is_paused || is_full(outlet) || self.backlog.is_full() {
             Gate::Shut
+        } else if client.is_entering {
+            // Its end is heard of, unless it says too much.
+            if client.held.len() < READ_BYTES { Gate::Open } else { Gate::Shut }
         } else if !client.held.is_empty() {
             Gate::Held
         } else if client.id.is_none() {
@@ -176,6 +183,9 @@ impl State {
         let Some(client) = self.clients.get_mut(&token) else { return };
         if client.mask.is_some() {
             return self.take_mask(token, bytes);
+        }
+        if !client.held.is_empty() {
+            return client.held.extend_from_slice(bytes);
         }
         // It is put back below: the core's commands may look at the client meanwhile.
         let mut deframer = std::mem::replace(&mut client.deframer, Deframer::new(0));
@@ -234,7 +244,7 @@ impl State {
         // One read may bring more requests than there is room for replies.
         let is_full = is_full(outlet);
         let Some(client) = self.clients.get_mut(&token) else { return false };
-        if client.is_paused || is_full {
+        if client.is_entering || client.is_paused || is_full {
             client.held.extend_from_slice(input);
             return false;
         }
@@ -256,6 +266,7 @@ impl State {
         }
         let id = ClientId(self.client_slots.insert(token));
         client.id = Some(id);
+        client.is_entering = true;
         let from = ClientOrigin { address: client.address, subject: client.subject.clone() };
         self.step(Input::ClientOpened { client: id, from });
         id
@@ -268,6 +279,11 @@ impl State {
             let bytes = self.actions.bytes(frame);
             let answered = client.traffic.on_reply(bytes, now);
             self.stats.on_reply(bytes.len(), answered, now);
+            if std::mem::take(&mut client.is_entering)
+                && let Some(outlet) = self.outlets.get(&token)
+            {
+                outlet.wake.notify_one();
+            }
         }
         self.write_frame(token, frame);
     }

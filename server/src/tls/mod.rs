@@ -1,12 +1,14 @@
 //! TLS for clients: what the configuration names is loaded, and becomes what handshakes are made with
 //! (docs/decisions/0031-tls.md). The sockets are the shell's business.
 
+mod client;
 mod der;
 mod jks;
 mod store;
 mod subject;
 mod verify;
 
+pub use client::TlsArguments;
 pub use subject::subject;
 
 use crate::config::{ClientAuth, Secure, Store, StoreKind};
@@ -168,7 +170,8 @@ fn roots(trusted: &[CertificateDer<'static>]) -> Result<RootCertStore, String> {
 }
 
 fn wrong(store: &Store, text: &str) -> Wrong {
-    let text = format!("{}.location: {}: {text}", store.key, store.path.display());
+    let suffix = if store.key.starts_with("--") { "" } else { ".location" };
+    let text = format!("{}{suffix}: {}: {text}", store.key, store.path.display());
     Wrong { line: Some(store.line), text }
 }
 

@@ -84,6 +84,23 @@ fn arguments_that_are_no_text_are_paths_or_are_refused() {
     assert!(shell.status.code() == Some(2) && said(&shell).contains("invalid UTF-8"), "{}", said(&shell));
 }
 
+#[test]
+fn lines_come_again_and_data_may_be_in_base64() {
+    let scratch = Scratch::new("again");
+    let server = Server::start(&scratch, "1", free_ports(1)[0], "");
+    server.until_it_serves();
+    let at = server.client.to_string();
+    let file = scratch.join("members");
+    std::fs::write(&file, "version=1\nserver.1=a:1:2\n").unwrap();
+    let script = format!(
+        "create -s /n- x\nredo 0\nredo 1\nls /\nset -b /n-0000000000 aGk=\nget /n-0000000000\nget -b /n-0000000000\n\
+         set -b /n-0000000000 aGk\nredo 99\nreconfig -file {} -add x\nhistory\n",
+        file.display()
+    );
+    let text = said(&shell(&["-server", &at], &script)).replace(&file.display().to_string(), "FILE");
+    insta::assert_snapshot!(text);
+}
+
 type Run<'a> = &'a dyn Fn(&str, &[&str]) -> (Option<i32>, String);
 
 /// No server is left behind by a test that fails.

@@ -10,6 +10,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use zabra_client::CreateMode;
@@ -189,6 +190,52 @@ fn a_large_answer_and_a_large_request_pass() {
     for (error, body) in ann.ask(&reads) {
         assert_eq!((error, &body[4..900_004]), (0, &data[..]));
     }
+}
+
+#[test]
+fn the_shell_and_the_bench_speak_tls() {
+    let secured = Secured::start("tls-tools", "");
+    let run = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_zabra")).args(arguments).stdin(Stdio::null()).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let (certificate, key) = issued(&secured.authority, "ann");
+    let path = |name: &str, text: String| {
+        let path = secured.scratch.join(name);
+        fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let (cert, key_file) = (path("ann.pem", certificate.pem()), path("ann.key", key.serialize_pem()));
+    let both = path("both.pem", key.serialize_pem() + &certificate.pem());
+    let (ca, other) = (path("ca.pem", secured.authority.pem()), path("other.pem", authority("a stranger").pem()));
+    let (by_name, by_address) = (format!("localhost:{}", secured.port.port()), secured.port.to_string());
+    let shows = ["--tls-ca", &ca, "--tls-cert", &cert, "--tls-key", &key_file];
+    let shell = |options: &[&str], at: &str, command: &[&str]| {
+        run(&[&["shell", "-timeout", "4000", "-server", at], options, command].concat())
+    };
+    assert_eq!(shell(&shows, &by_name, &["create", "/t", "secret"]).1, "Created /t\n");
+    let (_, known, _) = shell(&shows, &by_name, &["whoami"]);
+    assert!(known.contains("x509: CN=ann"), "{known}");
+    let (code, _, wrong) = shell(&shows, &by_address, &["get", "/t"]);
+    assert!(code == Some(1) && wrong.contains("not valid for name"), "{wrong}");
+    let strange = ["--tls-ca", &other, "--tls-cert", &cert, "--tls-key", &key_file];
+    let (code, _, wrong) = shell(&strange, &by_name, &["get", "/t"]);
+    assert!(code == Some(1) && wrong.contains("UnknownIssuer"), "{wrong}");
+    assert_eq!(shell(&["--tls-ca", &ca], &by_name, &["get", "/t"]).0, Some(1), "it shows no certificate");
+    let wrong = shell(&["--tls-ca", &ca, "--tls-cert", &cert], &by_name, &["get", "/t"]);
+    assert!(wrong.0 == Some(2) && wrong.2.contains("it has no private key"), "{wrong:?}");
+    let config = path(
+        "client.cfg",
+        format!(
+            "zookeeper.client.secure=true\nzookeeper.ssl.keyStore.location={both}\n\
+             zookeeper.ssl.trustStore.location={ca}\nzookeeper.ssl.hostnameVerification=false\n"
+        ),
+    );
+    assert_eq!(shell(&["-client-configuration", &config], &by_address, &["get", "/t"]).1, "secret\n");
+    let bench = ["bench", "set", "--servers", &by_name, "--connections", "2", "--outstanding", "8", "--count", "50"];
+    let (code, report, wrong) = run(&[&bench[..], &shows].concat());
+    assert_eq!(code, Some(0), "{report}{wrong}");
 }
 
 /// A getData without a watch.
