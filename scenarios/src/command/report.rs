@@ -25,7 +25,7 @@ use zabra_reports::timeline::{Recorder, Timeline, Unit};
 use zabra_sim::plan::Plan;
 use zabra_sim::run;
 use zabra_sim::scenario::Scenario;
-use zabra_sim::story::{Command, Player, Story, Watcher, WrongLine};
+use zabra_sim::story::{Command, Played as PlayedStory, Player, Story, Watcher, WrongLine};
 
 /// What is told, and where its files go.
 struct Told {
@@ -223,42 +223,15 @@ fn of_story(item: &Item, talk: &Talk) -> Result<Told, Failed> {
         again: vec![("again".into(), format!("cargo lab replay {}", quoted(&item.path)))],
         ..Page::default()
     };
-    let (exit, at);
-    match played {
+    let (exit, at) = match played {
+        Ok(played) => outcome(&mut page, &played, &story),
         Err(panicked) => {
-            exit = Exit::Panic;
             page.oracle = "panic".to_owned();
             page.sentence = panicked.message;
             page.facts = vec![format!("at {}", panicked.place)];
-            at = None;
+            (Exit::Panic, None)
         }
-        Ok(played) => {
-            page.numbers = vec![("steps".to_owned(), played.steps.to_string())];
-            at = played.violation.as_ref().map(|_| played.steps);
-            match (&played.violation, &played.failed) {
-                (Some(violation), _) => {
-                    exit = Exit::Safety;
-                    let (states, source) = engine::promise(violation.oracle);
-                    (page.states, page.source) = (states.to_owned(), source.to_owned());
-                    page.oracle = violation.oracle.to_owned();
-                    page.sentence.clone_from(&violation.sentence);
-                    page.facts = violation.facts.to_vec();
-                    page.servers = violation.servers.iter().map(|server| server.0).collect();
-                }
-                (None, Some((line, why))) => {
-                    exit = Exit::NotReproduced;
-                    page.sentence = format!("line {line} of the story: {why}");
-                }
-                (None, None) => {
-                    exit = Exit::Pass;
-                    page.sentence = "every step was done, every expectation held, no oracle objects".to_owned();
-                }
-            }
-            if played.failed.is_none() && played.trace != story.trace {
-                page.notes.push("The trace of the story is not the one that is recorded in its file.".to_owned());
-            }
-        }
-    }
+    };
     for (_, command) in &story.commands {
         if let Command::Without(rules) = command {
             page.without.extend(rules.iter().map(|rule| rule.entry().name.to_owned()));
@@ -274,6 +247,33 @@ fn of_story(item: &Item, talk: &Talk) -> Result<Told, Failed> {
     });
     let usual = || talk.out.join(item.name.replace(|c: char| !c.is_ascii_alphanumeric() && c != '-', "-"));
     Ok(Told { page, exit, folder: folder.map_or_else(usual, Path::to_path_buf) })
+}
+
+/// How a story came out, and the step at which an oracle objected.
+fn outcome(page: &mut Page, played: &PlayedStory, story: &Story) -> (Exit, Option<u64>) {
+    page.numbers = vec![("steps".to_owned(), played.steps.to_string())];
+    if played.failed.is_none() && played.trace != story.trace {
+        page.notes.push("The trace of the story is not the one that is recorded in its file.".to_owned());
+    }
+    match (&played.violation, &played.failed) {
+        (Some(violation), _) => {
+            let (states, source) = engine::promise(violation.oracle);
+            (page.states, page.source) = (states.to_owned(), source.to_owned());
+            page.oracle = violation.oracle.to_owned();
+            page.sentence.clone_from(&violation.sentence);
+            page.facts = violation.facts.to_vec();
+            page.servers = violation.servers.iter().map(|server| server.0).collect();
+            (Exit::Safety, Some(played.steps))
+        }
+        (None, Some((line, why))) => {
+            page.sentence = format!("line {line} of the story: {why}");
+            (Exit::NotReproduced, None)
+        }
+        (None, None) => {
+            page.sentence = "every step was done, every expectation held, no oracle objects".to_owned();
+            (Exit::Pass, None)
+        }
+    }
 }
 
 /// The servers and clients of a story.
