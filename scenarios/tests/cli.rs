@@ -248,6 +248,10 @@ fn a_saved_failure_becomes_a_page() {
     assert_eq!(told.status.code(), Some(20), "{}", String::from_utf8_lossy(&told.stderr));
     let page = fs::read_to_string(out.join("mixed5-0x0/report.html")).expect("the page is there");
     assert!(page.contains("The whole run") && page.contains("CommitQuorum"));
+    fs::write(out.join("mixed5-0x0/story.scn"), "servers 1\n").expect("the target folder is writable");
+    let beside = String::from_utf8_lossy(&run(&["report", &saved]).stderr).into_owned();
+    assert!(beside.contains("of another failure"), "{beside}");
+    fs::remove_file(out.join("mixed5-0x0/story.scn")).expect("the story is there");
     let changed = fs::read_to_string(out.join("mixed5-0x0/report.json")).expect("the report is there");
     fs::write(out.join("mixed5-0x0/report.json"), changed.replace("\"trace_hash\": \"0x", "\"trace_hash\": \"0x1"))
         .expect("the target folder is writable");

@@ -161,8 +161,12 @@ fn saved(folder: &Path, library: &Library, talk: &Talk) -> Result<Told, Failed> 
     }
     if story.is_file() {
         let told = of_story(&Item { kind: Kind::Story, name: name_of(folder), path: story }, talk)?;
-        page.notes.extend(told.page.notes);
-        page.views.splice(0..0, told.page.views);
+        if told.page.oracle == page.oracle && told.page.without == page.without {
+            page.notes.extend(told.page.notes);
+            page.views.splice(0..0, told.page.views);
+        } else {
+            page.notes.push("story.scn beside it is of another failure, and is not shown.".to_owned());
+        }
     }
     Ok(Told { page, exit, folder: folder.to_path_buf() })
 }

@@ -3,6 +3,7 @@
 use super::search::{Searched, rate};
 use super::{bound_of, words};
 use crate::cli::Check;
+use crate::engine::quoted;
 use crate::voice::Voice;
 use serde_json::json;
 use std::path::PathBuf;
@@ -70,7 +71,10 @@ impl Searched {
                 text += &format!("{:>4}  {step:?}\n", at + 1);
             }
             text += &match story {
-                Some(path) => format!("  story  cargo lab replay {}\n", path.display()),
+                Some(path) => {
+                    let path = quoted(path);
+                    format!("  story  cargo lab replay {path}\n  page   cargo lab report {path} --html\n")
+                }
                 None => "  its steps alone do not come to it in a story\n".to_owned(),
             };
         }
