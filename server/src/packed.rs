@@ -179,8 +179,8 @@ mod tests {
         Ok(out)
     }
 
-    /// Made by hand from the formats' descriptions.
-    fn by_hand() -> Vec<u8> {
+    /// As snappy-java 1.1.10 writes this text.
+    fn of_java() -> Vec<u8> {
         let mut bytes = XERIAL.to_vec();
         // A preamble of 24; a literal of "zabra "; a copy of 17 bytes from 6 before; a literal of "\n".
         let block = [&[24, 5 << 2][..], b"zabra ", &[16 << 2 | 2, 6, 0, 0, b'\n']].concat();
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn xerials_framing_is_read() {
-        assert_eq!(unpacked(by_hand(), Suffix::Snappy).unwrap(), b"zabra zabra zabra zabra\n");
+        assert_eq!(unpacked(of_java(), Suffix::Snappy).unwrap(), b"zabra zabra zabra zabra\n");
         assert_eq!(packed(b"", Suffix::Snappy), XERIAL);
     }
 
