@@ -337,6 +337,12 @@ impl Leaf {
         (data_at, end)
     }
 
+    /// Moves to memory of the size that is needed: allocators shrink nothing in place.
+    pub(super) fn fit(&mut self) {
+        self.bytes = self.bytes.as_slice().to_vec();
+        self.slots = self.slots.as_slice().to_vec();
+    }
+
     /// A copy that takes as much memory as it needs; this page is empty then, and keeps its memory.
     pub(super) fn drain(&mut self) -> Leaf {
         let drained = self.clone();

@@ -191,6 +191,9 @@ fn edit<R>(
             let result = change(leaf, found);
             let added = found.err().filter(|_| leaf.len() > before);
             let right = leaf.split_if_over(sizes.page, added);
+            if right.is_some() {
+                leaf.fit();
+            }
             (result, right.map(|right| (inner::Key::of(right.key(0)), Arc::new(Node::Leaf(right)))))
         }
         Node::Inner(inner) => {
