@@ -1,7 +1,7 @@
 //! A server's configuration: parsed, never invalid.
 
 use crate::id::{ServerId, ServerSet};
-use crate::quorum::Quorum;
+use crate::quorum::{Members, Quorum, Unreadable};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use core::fmt;
@@ -10,7 +10,11 @@ use core::fmt;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Config {
     pub me: ServerId,
+    /// The configuration in force: the newest one that is known to be committed.
     pub ensemble: Arc<Ensemble>,
+    /// One that is logged here and not known to be committed: until then both count (section 3.10).
+    pub proposed: Option<Arc<Ensemble>>,
+    pub reconfig: Reconfig,
     /// Milliseconds of a tick.
     pub tick_ms: u32,
     /// Ticks that discovery and synchronization may take.
@@ -46,6 +50,22 @@ pub enum LocalSessions {
     /// New sessions are their server's until they ask for an ephemeral: then a transaction makes them the
     /// ensemble's (`localSessionsUpgradingEnabled` too).
     Upgraded,
+}
+
+/// Whether and how far the ensemble may be changed while it runs (section 3.10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Reconfig {
+    /// `reconfigEnabled`. Without it what stands in the servers' own files counts, whatever the log says
+    /// (ZOOKEEPER-2819, ZOOKEEPER-3829).
+    pub enabled: bool,
+    /// Fewest voters of a new configuration: two, or one where `standaloneEnabled` is off.
+    pub voters_min: u8,
+}
+
+impl Default for Reconfig {
+    fn default() -> Self {
+        Reconfig { enabled: false, voters_min: 2 }
+    }
 }
 
 /// Who may do what, as far as the configuration says it (reference/zookeeper.md section 1.10).
@@ -131,6 +151,17 @@ pub struct Ensemble {
 }
 
 impl Ensemble {
+    /// The ensemble that a dynamic configuration's text describes.
+    pub fn parse(text: &[u8]) -> Result<Ensemble, Unreadable> {
+        let members = Members::parse(text)?;
+        Ok(Ensemble {
+            quorum: members.quorum()?,
+            observers: members.observers(),
+            version: members.version,
+            text: Arc::from(text),
+        })
+    }
+
     pub fn voters(&self) -> ServerSet {
         self.quorum.voters()
     }
@@ -171,8 +202,8 @@ pub struct Limits {
     pub step_bytes: usize,
     /// Longest answer to a multiRead: it may name one large znode as often as its frame has room for.
     pub reply_bytes: usize,
-    /// Connections of learners that may wait until a server knows that it leads: each of the at most
-    /// 64 servers, and once more after a connection whose end is not known yet.
+    /// Connections of learners that may wait until a server knows that it leads: each of 64 servers, and
+    /// once more after a connection whose end is not known yet.
     pub lobby: usize,
     /// Syncs of one learner that wait at its leader; a connection of a client waits for one at a time. A
     /// learner that asks for more is given up.
@@ -218,6 +249,8 @@ impl Config {
         Config {
             me,
             ensemble,
+            proposed: None,
+            reconfig: Reconfig::default(),
             tick_ms: 2000,
             init_limit: 10,
             sync_limit: 5,
@@ -257,7 +290,31 @@ impl Config {
         self.tick_ms.max(2000)
     }
 
+    /// Whether this server votes in a configuration that counts.
     pub fn is_voter(&self) -> bool {
-        self.ensemble.voters().contains(self.me)
+        self.voters().contains(self.me)
+    }
+
+    /// The voters of the configurations that count.
+    pub fn voters(&self) -> ServerSet {
+        let proposed = self.proposed.as_ref().map_or(ServerSet::EMPTY, |proposed| proposed.voters());
+        self.ensemble.voters().union(proposed)
+    }
+
+    /// Whether these servers are a quorum of every configuration that counts.
+    pub fn has_quorum(&self, servers: ServerSet) -> bool {
+        self.ensemble.quorum.contains(servers)
+            && self.proposed.as_ref().is_none_or(|proposed| proposed.quorum.contains(servers))
+    }
+
+    /// A server's weight: 0 only where it has none in any configuration that counts.
+    pub fn weight(&self, server: ServerId) -> u32 {
+        let proposed = self.proposed.as_ref().map_or(0, |proposed| proposed.quorum.weight(server));
+        self.ensemble.quorum.weight(server).max(proposed)
+    }
+
+    /// The newest configuration that this server has logged.
+    pub fn newest(&self) -> &Arc<Ensemble> {
+        self.proposed.as_ref().unwrap_or(&self.ensemble)
     }
 }

@@ -5,13 +5,13 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-/// A server of the ensemble (`myid`). Server sets are 64-bit sets, so ids are 1 to 63.
+/// A server of the ensemble (`myid`). Server sets are 128-bit sets, so ids are 1 to 127.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServerId(pub u8);
 
 impl ServerId {
     /// The largest id that a [`ServerSet`] can hold.
-    pub const MAX: ServerId = ServerId(63);
+    pub const MAX: ServerId = ServerId(127);
 }
 
 impl fmt::Display for ServerId {
@@ -20,20 +20,20 @@ impl fmt::Display for ServerId {
     }
 }
 
-/// A set of servers, as a 64-bit set; iteration is in ascending order of id.
+/// A set of servers, as a 128-bit set; iteration is in ascending order of id.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ServerSet(u64);
+pub struct ServerSet(u128);
 
 impl ServerSet {
     pub const EMPTY: ServerSet = ServerSet(0);
 
     pub fn insert(&mut self, server: ServerId) {
-        assert!(server <= ServerId::MAX, "a server id is at most 63");
+        assert!(server <= ServerId::MAX, "a server id is at most 127");
         self.0 |= 1 << server.0;
     }
 
     pub fn remove(&mut self, server: ServerId) {
-        self.0 &= !(1u64.checked_shl(u32::from(server.0)).unwrap_or(0));
+        self.0 &= !(1u128.checked_shl(u32::from(server.0)).unwrap_or(0));
     }
 
     pub fn contains(self, server: ServerId) -> bool {
@@ -65,7 +65,12 @@ impl ServerSet {
     }
 
     pub fn iter(self) -> impl Iterator<Item = ServerId> {
-        (0..64u8).filter(move |id| self.0 & (1 << id) != 0).map(ServerId)
+        let mut left = self.0;
+        core::iter::from_fn(move || {
+            let lowest = (left != 0).then(|| left.trailing_zeros())?;
+            left &= left - 1;
+            Some(ServerId(lowest as u8))
+        })
     }
 }
 
@@ -187,9 +192,9 @@ pub struct SessionId(pub i64);
 impl SessionId {
     /// No session: what a first ConnectRequest carries.
     pub const NONE: SessionId = SessionId(0);
-    /// Marks the sessions of read-only servers. Ids of servers are at most 63, so no other session's
+    /// Marks the sessions of read-only servers. Ids of servers are at most 127, so no other session's
     /// id has this bit.
-    const READ_ONLY: i64 = 1 << 62;
+    const READ_ONLY: i64 = i64::MIN;
 
     /// This id, as that of a session of a read-only server.
     pub fn marked_read_only(self) -> SessionId {
@@ -198,7 +203,7 @@ impl SessionId {
 
     /// Whether a read-only server gave this session: no transaction knows of it.
     pub fn is_read_only(self) -> bool {
-        self.0 >> 62 == 1
+        self.0 < 0
     }
 }
 

@@ -5,18 +5,19 @@ use crate::admin::Server;
 use crate::config::Config;
 use crate::contract::{Action, Actions, Cx, Event, Fault, Input, Timer};
 use crate::id::{ConnId, Epoch, ServerId, SessionId, Stamp, Zxid};
-use crate::log::{Record, Recovered};
+use crate::log::{Image, Record, Recovered};
 use crate::request::{RequestOrigin, Service, Want};
 use crate::role::{Peer, Role};
 use crate::rule::{Rule, Rules};
 use crate::tree::Database;
 use crate::wire::Op;
 use crate::zab::election::Looking;
-use crate::zab::{Effect, Next, Packet, Request, ServerState, Vote, Write};
+use crate::zab::{Configured, Effect, Next, Packet, Request, ServerState, Vote, Write};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 mod checkpoint;
+mod configuration;
 use checkpoint::Checkpoints;
 
 /// A complete server, as a value.
@@ -66,10 +67,16 @@ impl Replica {
             out.push(Action::Arm { timer: Timer::ReadOnly, after_ms: config.read_only_grace_ms() });
         }
         out.report(Event::Role { state: ServerState::Looking, leader: None });
-        let peer = Peer::restore(&recovered, config.notification_min_ms);
-        let checkpoints = Checkpoints::restore(recovered.image.zxid());
+        let mut configured = Configured::new(&config);
+        configuration::of(&recovered.image).into_iter().for_each(|ensemble| configured.adopt(ensemble));
+        let peer = Peer::restore(&recovered, configured, config.notification_min_ms);
+        let (image, checkpoints) = (recovered.image.zxid(), Checkpoints::restore(recovered.image.zxid()));
         let service = Service::restore(&config, recovered.image, session_base);
-        Replica { config, peer, service, checkpoints, pending: Pending::default() }
+        let mut replica = Replica { config, peer, service, checkpoints, pending: Pending::default() };
+        replica.take_configuration(out);
+        // Nothing has come into force that the disk does not hold.
+        replica.checkpoints = Checkpoints::restore(image);
+        replica
     }
 
     /// One thing happened: changes the server and appends what it commands and reports.
@@ -163,6 +170,8 @@ impl Replica {
         let mut durable = core::mem::take(&mut todo.durable);
         self.peer.ledger.take_durable(count, &mut durable);
         for write in durable.drain(..) {
+            let config = Arc::clone(&self.config);
+            let cx = &mut cx.with(&config);
             let next = self.peer.on_durable(cx, write, &mut todo.effects);
             self.settle(cx, next, todo);
             if is_stopped(cx) {
@@ -188,11 +197,13 @@ impl Replica {
 
     /// Carries consequences to and fro until nothing is left to do.
     fn settle<R: Rules>(&mut self, cx: &mut Cx<'_, R>, next: Next, todo: &mut Pending) {
-        let mut next = next;
+        let mut next = self.heed(cx, next, &mut todo.effects);
         loop {
             let mut effects = core::mem::take(&mut todo.carried);
             core::mem::swap(&mut effects, &mut todo.effects);
             for effect in effects.drain(..) {
+                let config = Arc::clone(&self.config);
+                let cx = &mut cx.with(&config);
                 if let Effect::Stop(fault) = effect {
                     // Nothing is carried out behind it, whoever settles next in this step.
                     todo.clear();
@@ -200,6 +211,7 @@ impl Replica {
                 }
                 if next == Next::Stay {
                     next = self.carry_out(cx, effect, todo);
+                    next = self.heed(cx, next, &mut todo.effects);
                 } else {
                     // The role is about to end; what is committed is applied all the same.
                     let _ = self.carry_out(cx, effect, todo);
@@ -213,12 +225,16 @@ impl Replica {
             core::mem::swap(&mut wants, &mut todo.wants);
             for want in wants.drain(..) {
                 if next == Next::Stay {
-                    next = self.grant(cx, want, &mut todo.effects);
+                    let config = Arc::clone(&self.config);
+                    next = self.grant(&mut cx.with(&config), want, &mut todo.effects);
+                    next = self.heed(cx, next, &mut todo.effects);
                 }
             }
             todo.granted = wants;
             if next != Next::Stay {
-                next = self.change_role(cx, next, todo);
+                let config = Arc::clone(&self.config);
+                next = self.change_role(&mut cx.with(&config), next, todo);
+                next = self.heed(cx, next, &mut todo.effects);
             } else if todo.effects.is_empty() && todo.wants.is_empty() {
                 return;
             }
@@ -238,7 +254,7 @@ impl Replica {
     fn carry_out<R: Rules>(&mut self, cx: &mut Cx<'_, R>, effect: Effect, todo: &mut Pending) -> Next {
         match effect {
             Effect::Deliver(record) => stay(self.deliver(cx, &record, todo)),
-            Effect::Install(image) => stay(self.service.install(cx, image)),
+            Effect::Install(image) => stay(self.install(cx, image)),
             Effect::SendImage { conn } => stay(self.send_image(cx, conn)),
             Effect::Established => stay(self.start_service(cx, todo, Service::lead)),
             Effect::UpToDate => stay(self.start_service(cx, todo, Service::learn)),
@@ -258,6 +274,11 @@ impl Replica {
     fn deliver<R: Rules>(&mut self, cx: &mut Cx<'_, R>, record: &Record, todo: &mut Pending) {
         self.service.apply(cx, record, &mut todo.wants);
         self.checkpoints.on_applied(record.bytes.len() as u64);
+    }
+
+    fn install<R: Rules>(&mut self, cx: &mut Cx<'_, R>, image: Image) {
+        configuration::of(&image).into_iter().for_each(|ensemble| self.peer.ledger.configured.adopt(ensemble));
+        self.service.install(cx, image);
     }
 
     /// A leader is established, or a learner up to date: requests that waited go on. What is committed
@@ -341,10 +362,11 @@ impl Replica {
         let Some(mut zxid) = leading.next_zxid(cx) else {
             return leading.end_epoch(cx);
         };
-        let mut bytes = self.service.prepare(cx, zxid, origin, request);
+        let synced = leading.synced(cx);
+        let mut bytes = self.service.prepare(cx, zxid, origin, request, synced);
         if !cx.enforces(Rule::FreshZxid) && is_error(&bytes) && leading.next_zxid(cx) > Some(self.peer.ledger.end()) {
             zxid = self.peer.ledger.end();
-            bytes = self.service.prepare(cx, zxid, origin, request);
+            bytes = self.service.prepare(cx, zxid, origin, request, synced);
         }
         leading.propose(cx, &mut self.peer.ledger, Record { zxid, bytes }, effects)
     }

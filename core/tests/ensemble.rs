@@ -25,6 +25,8 @@ use zabra_core::zab::{LearnerInfo, Notification, Packet, ServerState, Vote};
 mod clock;
 #[path = "ensemble/read_only.rs"]
 mod read_only;
+#[path = "ensemble/reconfig.rs"]
+mod reconfig;
 #[path = "ensemble/strangers.rs"]
 mod strangers;
 
@@ -49,6 +51,8 @@ struct Net {
     read_only: bool,
     /// How many syncs of a learner may wait.
     syncs: usize,
+    /// Whether the ensemble may be changed, by anybody.
+    reconfig: bool,
 }
 
 fn ensemble(voters: u8, observers: u8) -> Arc<Ensemble> {
@@ -79,6 +83,7 @@ impl Net {
             shapes: Vec::new(),
             read_only: false,
             syncs: 1000,
+            reconfig: false,
         }
     }
 
@@ -87,6 +92,8 @@ impl Net {
         let config = Config::new(ServerId(id), Arc::clone(ensemble));
         let mut config = Config { read_only: self.read_only, ..config };
         config.limits.syncs = self.syncs;
+        config.reconfig.enabled = self.reconfig;
+        config.access.skip_acl = self.reconfig;
         let config = Arc::new(config);
         let recovered = Recovered {
             accepted,
@@ -118,7 +125,7 @@ impl Net {
                 self.step(server, Input::Fired { timer });
             }
         }
-        assert!(self.inputs.is_empty(), "an idle ensemble comes to rest");
+        assert!(self.inputs.is_empty(), "an idle ensemble comes to rest: {:?}", self.states());
     }
 
     fn step(&mut self, server: ServerId, input: Input<'static>) {
@@ -170,6 +177,7 @@ impl Net {
                 | Action::Drop { .. }
                 | Action::Pause { .. }
                 | Action::Resume { .. }
+                | Action::Configure { .. }
                 | Action::Touch { .. } => {}
             }
         }
@@ -263,6 +271,7 @@ fn shape(action: &Action, out: &Actions) -> String {
         | Action::Drop { .. }
         | Action::Pause { .. }
         | Action::Resume { .. }
+        | Action::Configure { .. }
         | Action::Arm { .. }
         | Action::Disarm { .. }
         | Action::Touch { .. }

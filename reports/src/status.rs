@@ -105,6 +105,9 @@ impl Status {
             Event::Resigned { epoch, why } => Some(('v', format!("{id} resigns epoch {epoch}: {why:?}"))),
             Event::Truncated { after } => Some((' ', format!("{id} cuts its history after {after}"))),
             Event::ImageInstalled { zxid } => Some((' ', format!("{id} has the leader's image of {zxid}"))),
+            Event::Configured { voters, proposed: None, .. } => {
+                Some(('*', format!("{id} goes by the voters {}", voters.voters())))
+            }
             Event::Stopped { fault } => {
                 self.rows.insert(id, Row::Down);
                 Some(('#', format!("{id} stops itself: {fault:?}")))

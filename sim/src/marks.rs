@@ -74,6 +74,9 @@ marks! {
     Restart "restart": "a server started again";
     Wiped "wiped": "a server lost its disk";
     DiskFailed "disk-failed": "a storage operation failed and the server stopped";
+    ConfigurationProposed "configuration-proposed": "a configuration was logged: the old one and the new one count";
+    ConfigurationInForce "configuration-in-force": "a new configuration came into force";
+    LeaderRemoved "leader-removed": "a leader ended with the configuration that it led";
     ServerStopped "server-stopped": "a server stopped itself";
     Encoded "encoded": "the peers' packets were encoded and decoded on every hop";
     Checkpoint "checkpoint": "a snapshot was completed";
@@ -146,6 +149,7 @@ impl Marks {
                     Resigned::FollowerAhead => Mark::FollowerAhead,
                     Resigned::EpochPassed => Mark::EpochPassed,
                     Resigned::CounterExhausted => Mark::Rollover,
+                    Resigned::Reconfigured => Mark::LeaderRemoved,
                 });
             }
             Event::Committed { .. } => self.hit(Mark::Committed),
@@ -167,6 +171,8 @@ impl Marks {
             }
             Event::LocalSession { session, turn } => self.see_local(server, *session, *turn),
             Event::SyncAnswered { .. } => self.hit(Mark::StrictSync),
+            Event::Configured { proposed: Some(_), .. } => self.hit(Mark::ConfigurationProposed),
+            Event::Configured { proposed: None, .. } => self.hit(Mark::ConfigurationInForce),
             Event::Stopped { .. } => self.hit(Mark::ServerStopped),
             Event::Voted { vote, .. } => {
                 let before = self.votes.insert(server, *vote);

@@ -392,7 +392,7 @@ impl Act<'_> {
                 self.machine.fault = Some(fault);
             }
             // Clients send little, and time does not pass.
-            Action::Pause { .. } | Action::Resume { .. } | Action::Touch { .. } => {}
+            Action::Pause { .. } | Action::Resume { .. } | Action::Touch { .. } | Action::Configure { .. } => {}
             Action::Append(_)
             | Action::Truncate { .. }
             | Action::SaveAccepted(_)
@@ -432,6 +432,7 @@ fn is_own(event: &Event) -> bool {
         | Event::DigestMismatch { .. }
         | Event::ImageInstalled { .. }
         | Event::SyncAborted { .. }
+        | Event::Configured { .. }
         | Event::SessionExpiring { .. }
         | Event::SessionOwned { .. }
         | Event::LocalSession { .. }

@@ -1,6 +1,7 @@
 //! What a server commands.
 
 use super::{Event, StorageError, Timer};
+use crate::config::Ensemble;
 use crate::id::{ClientId, ConnId, Epoch, ServerId, SessionId, Zxid};
 use crate::log::{Image, Record, StorageAction};
 use crate::zab::{Notification, Packet};
@@ -73,6 +74,13 @@ pub enum Action {
         client: ClientId,
     },
 
+    /// These are the ensemble's configurations from now on: where members listen stands in their texts. What
+    /// is in force is kept for the next start.
+    Configure {
+        active: Arc<Ensemble>,
+        proposed: Option<Arc<Ensemble>>,
+    },
+
     /// Arm a timer anew: it fires once, after so many milliseconds.
     Arm {
         timer: Timer,
@@ -113,6 +121,7 @@ impl Action {
             | Action::Drop { .. }
             | Action::Pause { .. }
             | Action::Resume { .. }
+            | Action::Configure { .. }
             | Action::Arm { .. }
             | Action::Disarm { .. }
             | Action::Touch { .. }

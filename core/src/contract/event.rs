@@ -4,6 +4,7 @@
 use super::Fault;
 use crate::id::{ClientId, ConnId, Epoch, ServerId, ServerSet, SessionId, Xid, Zxid};
 use crate::log::Record;
+use crate::quorum::Quorum;
 use crate::zab::{ServerState, Vote};
 use alloc::vec::Vec;
 
@@ -87,6 +88,9 @@ pub enum Event {
     ReadOnly { serves: bool },
     /// A `sync` of a client was answered by a fresh quorum.
     SyncAnswered { applied: Zxid },
+    /// What counts as a quorum here has changed: `voters` are those of the configuration in force, and
+    /// `proposed` those of one that is logged and not known to be committed. `version` is that of the newest.
+    Configured { version: u64, voters: Quorum, proposed: Option<Quorum> },
     /// The server stops itself.
     Stopped { fault: Fault },
 }
@@ -152,4 +156,6 @@ pub enum Resigned {
     EpochPassed,
     /// The zxid counter is exhausted.
     CounterExhausted,
+    /// A configuration came into force in which this server does not vote.
+    Reconfigured,
 }

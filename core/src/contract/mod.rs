@@ -28,6 +28,11 @@ pub struct Cx<'a, R> {
 }
 
 impl<R: Rules> Cx<'_, R> {
+    /// The same with a configuration that has changed meanwhile.
+    pub fn with<'b>(&'b mut self, config: &'b Config) -> Cx<'b, R> {
+        Cx { rules: self.rules, config, at: self.at, out: self.out }
+    }
+
     /// Whether the safety decision `rule` is enforced: always, outside the explorers' mutants.
     pub fn enforces(&self, rule: Rule) -> bool {
         self.rules.enforces(rule)

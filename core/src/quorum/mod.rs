@@ -1,6 +1,10 @@
 //! What a quorum is: a majority of the voters, or a majority of the weight in a majority of the
 //! groups (reference/zookeeper.md section 3.9).
 
+mod members;
+
+pub use members::{Address, Host, Member, Members, Unreadable};
+
 use crate::id::{ServerId, ServerSet};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;

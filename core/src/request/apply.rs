@@ -11,7 +11,7 @@ use crate::log::Record;
 use crate::rule::Rules;
 use crate::tree::{self, AclList, Change, Database, Path, digest, path};
 use crate::watch::EventKind;
-use crate::wire::txn::TxnHeader;
+use crate::wire::txn::{SetDataTxn, TxnHeader};
 use crate::wire::{Code, Jute, Op, Reader, multi};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -39,7 +39,7 @@ impl Service {
         for change in applied.changes() {
             self.on_change(cx, change, &applied, record.zxid);
         }
-        self.complete(cx, &applied, record.zxid, wants);
+        self.complete(cx, &applied, record, wants);
     }
 
     /// Watch events come before the replies that the same transaction releases.
@@ -118,7 +118,7 @@ impl Service {
         &mut self,
         cx: &mut Cx<'_, R>,
         applied: &tree::Applied<'_>,
-        zxid: Zxid,
+        record: &Record,
         wants: &mut Vec<Want>,
     ) {
         let (session, cxid) = (SessionId(applied.header.session), Xid(applied.header.cxid));
@@ -133,7 +133,7 @@ impl Service {
             };
         }
         let closes = op == Op::CLOSE_SESSION;
-        let is_own = connection.complete(cxid, outcome(applied, zxid));
+        let is_own = connection.complete(cxid, outcome(applied, record));
         if closes && !is_own {
             return self.drop_client(cx, client, DropReason::SessionExpired);
         }
@@ -157,7 +157,8 @@ fn apply_record<'a>(database: &mut Database, record: &'a Record) -> Option<tree:
 }
 
 /// What the reply to a write says, by the type of its transaction.
-fn outcome(applied: &tree::Applied<'_>, zxid: Zxid) -> Outcome {
+fn outcome(applied: &tree::Applied<'_>, record: &Record) -> Outcome {
+    let zxid = record.zxid;
     let tree::Outcome { op, err, path, stat } = &applied.outcome;
     if *op == Op::MULTI {
         return multi_outcome(applied, zxid);
@@ -167,10 +168,18 @@ fn outcome(applied: &tree::Applied<'_>, zxid: Zxid) -> Outcome {
             Body::Created(Path::lax(path), stat.clone())
         }
         (Op::SET_DATA | Op::SET_ACL, Some(stat)) => Body::Stat(stat.clone()),
+        (Op::RECONFIG, Some(stat)) => Body::Data(data_of(record), stat.clone()),
         _ => Body::Empty,
     };
     let then = if *op == Op::CLOSE_SESSION { Then::Drop(DropReason::SessionClosed) } else { Then::Continue };
     Outcome { zxid, err: *err, body, then }
+}
+
+/// What a reconfiguration has put into `/zookeeper/config`.
+fn data_of(record: &Record) -> Arc<[u8]> {
+    let mut r = Reader::new(&record.bytes);
+    let txn = TxnHeader::decode(&mut r).and_then(|_| SetDataTxn::decode(&mut r));
+    Arc::from(txn.ok().and_then(|txn| txn.data).unwrap_or_default())
 }
 
 /// The reply to a multi has no error of its own: each operation's stands in its place (section 1.8).

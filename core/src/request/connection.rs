@@ -128,6 +128,8 @@ pub(super) enum Body {
     /// Of all creates: which form is sent is the request's.
     Created(Path, Option<Stat>),
     Stat(Stat),
+    /// As getData answers.
+    Data(Arc<[u8]>, Stat),
     /// Of a multi: the results, encoded.
     Results(Arc<[u8]>),
 }

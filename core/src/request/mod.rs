@@ -232,7 +232,7 @@ impl Service {
                 return self.read(cx, Address { client, session, xid, op }, body, known);
             }
             Class::Read => Wait::Read { body: Arc::from(body), known: connection.auth.len() },
-            Class::Write | Class::Sync | Class::Later if serves && is_read_only => read_only::answer(op),
+            Class::Write | Class::Sync if serves && is_read_only => read_only::answer(op),
             Class::Write => Wait::Write(request(body)),
             Class::Sync => Wait::Sync { request: request(body), answered: false },
             Class::Auth => match AuthPacket::decode(&mut Reader::new(body)) {
@@ -246,7 +246,6 @@ impl Service {
                 }
                 Err(_) => return self.drop_client(cx, client, DropReason::Malformed),
             },
-            Class::Later => Wait::Failed { err: Code::Unimplemented, then: Then::Continue },
             Class::Unknown => Wait::Failed { err: Code::Unimplemented, then: Then::Drop(DropReason::UnknownOperation) },
         };
         let is_behind_sync = connection.syncs > 0;
@@ -370,8 +369,6 @@ enum Class {
     Auth,
     /// The same, in several steps.
     Sasl,
-    /// Exists in ZooKeeper and is not offered here: −6.
-    Later,
     /// Does not exist for clients: −6, then the connection is closed. createSession and
     /// deleteContainer are servers' operations, though Apache takes them from clients.
     Unknown,
@@ -403,11 +400,11 @@ impl Class {
             | Op::SET_DATA
             | Op::SET_ACL
             | Op::MULTI
+            | Op::RECONFIG
             | Op::CLOSE_SESSION => Class::Write,
             Op::SYNC => Class::Sync,
             Op::AUTH => Class::Auth,
             Op::SASL => Class::Sasl,
-            Op::RECONFIG => Class::Later,
             _ => Class::Unknown,
         }
     }

@@ -8,17 +8,18 @@
 mod change;
 mod create;
 mod multi;
+mod reconfig;
 
 use super::ahead::{Changes, Draft};
 use super::{RequestOrigin, Service};
 use crate::config::Access;
 use crate::contract::{Cx, Event};
-use crate::id::{SessionId, Zxid};
+use crate::id::{ServerSet, SessionId, Zxid};
 use crate::rule::{Rule, Rules};
 use crate::session::Owner as SessionOwner;
 use crate::tree::{Path, digest};
 use crate::wire::multi::{AnyCreate, Part, decode_multi};
-use crate::wire::records::{DeleteRequest, SetAclRequest, SetDataRequest};
+use crate::wire::records::{DeleteRequest, ReconfigRequest, SetAclRequest, SetDataRequest};
 use crate::wire::txn::{CloseSessionTxn, CreateSessionTxn, DeleteTxn, ErrorTxn, TxnDigest, TxnHeader};
 use crate::wire::{Code, Jute, Malformed, Op, Reader};
 use crate::zab::{Identity, Request};
@@ -55,13 +56,14 @@ impl Service {
     /// As leader: makes a transaction of a request, against the database and what is proposed but
     /// not applied. A request that fails its checks becomes an error transaction: it takes the
     /// zxid all the same (rule `FreshZxid`). Returns `TxnHeader`, body and `TxnDigest`; an error
-    /// carries no digest, as Apache's do.
+    /// carries no digest, as Apache's do. `synced`: this server and the followers in step with it.
     pub fn prepare<R: Rules>(
         &mut self,
         cx: &mut Cx<'_, R>,
         zxid: Zxid,
         origin: RequestOrigin,
         request: &Request,
+        synced: ServerSet,
     ) -> Arc<[u8]> {
         assert!(self.is_leader(), "only an established leader prepares requests");
         cx.report(Event::Prepared { zxid, session: request.session, origin });
@@ -70,7 +72,7 @@ impl Service {
             |op| TxnHeader { session: request.session.0, cxid: request.cxid.0, zxid: zxid.to_wire(), time, op };
         let mut bytes = Vec::with_capacity(request.body.len() + 96);
         header(request.op).encode(&mut bytes);
-        let prepared = self.body(cx, zxid, origin, request, &mut bytes);
+        let prepared = self.body(cx, (zxid, synced), origin, request, &mut bytes);
         match prepared.and_then(|prepared| within(cx, &bytes).map(|()| prepared)) {
             Ok(Prepared { op, changes, digest }) => {
                 self.ahead.merge(zxid, changes);
@@ -94,7 +96,7 @@ impl Service {
     fn body<R: Rules>(
         &mut self,
         cx: &mut Cx<'_, R>,
-        zxid: Zxid,
+        (zxid, synced): (Zxid, ServerSet),
         origin: RequestOrigin,
         request: &Request,
         out: &mut Vec<u8>,
@@ -145,6 +147,14 @@ impl Service {
                     false => (Changes::default(), unchanged),
                 };
                 Ok(Prepared { op, changes, digest })
+            }
+            Op::RECONFIG => {
+                let reconfig = ReconfigRequest::decode(r)?;
+                reconfig::check_enabled(config)?;
+                self.check_session(cx, session, origin)?;
+                let mut draft = Draft::new(self.database.tree(), &self.ahead, zxid, time);
+                reconfig::draft_reconfig(&mut draft, &asker, config, (zxid, synced), &reconfig, out)?;
+                Ok(Prepared::of(op, draft))
             }
             _ => self.upkeep(cx, zxid, origin, request, out),
         }

@@ -7,13 +7,16 @@
 use super::Service;
 use super::access::{self, Perms};
 use super::reply::{Address, reply};
+use crate::config::Config;
 use crate::contract::{Cx, DropReason};
 use crate::id::ClientId;
 use crate::rule::Rules;
 use crate::tree::Znode;
 use crate::watch::{Kind, Mode};
 use crate::wire::jute::encode_length;
-use crate::wire::records::{AllChildrenNumberReply, ClientInfo, GetDataReply, Id, PathRequest, ReadRequest, StatReply};
+use crate::wire::records::{
+    AllChildrenNumberReply, ClientInfo, GetDataReply, Id, PathRequest, ReadRequest, Stat, StatReply,
+};
 use crate::wire::{Code, Jute, Op, Reader};
 use crate::zab::Identity;
 use alloc::borrow::Cow;
@@ -93,11 +96,15 @@ impl Service {
             self.watches.add(table, path, to.client, Mode::OneShot);
         }
         found?;
-        let (tree, applied) = (self.database.tree(), self.applied());
+        let (tree, applied, config) = (self.database.tree(), self.applied(), cx.config);
         let znode = tree.get(path).ok_or(Code::NoNode)?;
         reply(cx, to, applied, 0, |out| match to.op {
             Op::EXISTS => StatReply { stat: znode.stat() }.encode(out),
-            Op::GET_DATA => GetDataReply { data: znode.data(), stat: znode.stat() }.encode(out),
+            Op::GET_DATA => {
+                let data = data_of(config, path, &znode);
+                let stat = Stat { data_length: data.map_or(0, <[u8]>::len) as i32, ..znode.stat() };
+                GetDataReply { data, stat }.encode(out);
+            }
             _ => {
                 self.encode_children(path, &znode, out);
                 if to.op == Op::GET_CHILDREN2 {
@@ -172,6 +179,17 @@ impl Service {
         let infos: Vec<ClientInfo<'_>> =
             identities.map(|i| ClientInfo { scheme: &i.scheme, user: access::user(access, i) }).collect();
         reply(cx, to, applied, 0, |out| infos.encode(out));
+    }
+}
+
+/// A znode's data. As long as nobody has changed the ensemble, the servers' own files say what it is: Apache's
+/// write that into the tree, where here only transactions do.
+fn data_of<'a>(config: &'a Config, path: &[u8], znode: &Znode<'a>) -> Option<&'a [u8]> {
+    match znode.data() {
+        Some([]) if path == b"/zookeeper/config" && config.ensemble.text.starts_with(b"server.") => {
+            Some(&config.ensemble.text)
+        }
+        data => data,
     }
 }
 

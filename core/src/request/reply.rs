@@ -7,7 +7,9 @@ use crate::contract::{Action, Cx, DropReason, Event, LocalTurn, Timer};
 use crate::id::{ClientId, SessionId, Xid, Zxid};
 use crate::rule::{Rule, Rules};
 use crate::watch::EventKind;
-use crate::wire::records::{Create2Reply, PathReply, PathRequest, ReplyHeader, SaslToken, StatReply, WatcherEvent};
+use crate::wire::records::{
+    Create2Reply, GetDataReply, PathReply, PathRequest, ReplyHeader, SaslToken, StatReply, WatcherEvent,
+};
 use crate::wire::{Code, Jute, Op, Reader, ReservedXid};
 use alloc::vec::Vec;
 
@@ -37,7 +39,7 @@ impl Address {
         match Class::of(self.op) {
             Class::Unknown => NO_ZXID,
             Class::Auth | Class::Sasl => 0,
-            Class::Read | Class::Write | Class::Sync | Class::Later => zxid.to_wire(),
+            Class::Read | Class::Write | Class::Sync => zxid.to_wire(),
         }
     }
 }
@@ -144,6 +146,7 @@ impl Service {
                     Body::Created(path, _) => PathReply { path: path.as_bytes() }.encode(out),
                     Body::Results(results) => out.extend_from_slice(&results),
                     Body::Stat(stat) => StatReply { stat }.encode(out),
+                    Body::Data(data, stat) => GetDataReply { data: Some(&data), stat }.encode(out),
                 });
                 outcome.then
             }

@@ -10,12 +10,13 @@
 //!
 //! A transition drops the old role's data by construction; what outlives roles is the [`Ledger`].
 
+use crate::config::Ensemble;
 use crate::contract::{Action, Cx, Event, Origin, Timer};
 use crate::id::{ConnId, ServerId};
 use crate::log::Recovered;
 use crate::rule::Rules;
 use crate::zab::election::{Looking, answer_looking};
-use crate::zab::{Effect, Kind, Leading, Learning, Ledger, Next, Notification, Packet, ServerState};
+use crate::zab::{Configured, Effect, Kind, Leading, Learning, Ledger, Next, Notification, Packet, ServerState};
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -63,9 +64,9 @@ impl Role {
 }
 
 impl Peer {
-    pub fn restore(recovered: &Recovered, notification_min_ms: u32) -> Peer {
+    pub fn restore(recovered: &Recovered, configured: Configured, notification_min_ms: u32) -> Peer {
         Peer {
-            ledger: Ledger::restore(recovered),
+            ledger: Ledger::restore(recovered, configured),
             role: Role::Looking(Looking::new(notification_min_ms)),
             lobby: BTreeMap::new(),
         }
@@ -128,7 +129,37 @@ impl Peer {
         Next::Stay
     }
 
+    /// A configuration came into force (the context's).
+    pub fn on_activated<R: Rules>(&mut self, cx: &mut Cx<'_, R>, effects: &mut Vec<Effect>) -> Next {
+        match &mut self.role {
+            Role::Looking(_) => Next::Stay,
+            Role::Following(learning) | Role::Observing(learning) => learning.on_activated(cx),
+            Role::Leading(leading) => leading.on_activated(cx, &mut self.ledger, effects),
+        }
+    }
+
+    /// A server that looks for a leader goes by the newest configuration that anybody goes by, and begins anew
+    /// (section 3.2); one that has a leader hears it from that (ZOOKEEPER-2212).
+    fn takes_configuration<R: Rules>(&mut self, cx: &mut Cx<'_, R>, n: &Notification) -> bool {
+        let known = *n.config == *cx.config.ensemble.text;
+        if known || !cx.config.reconfig.enabled || !matches!(self.role, Role::Looking(_)) {
+            return false;
+        }
+        match Ensemble::parse(&n.config) {
+            Ok(newer) if newer.version > cx.config.ensemble.version => {
+                self.ledger.configured.adopt(newer);
+                true
+            }
+            Ok(_) | Err(_) => false,
+        }
+    }
+
     pub fn on_notified<R: Rules>(&mut self, cx: &mut Cx<'_, R>, from: ServerId, n: &Arc<Notification>) -> Next {
+        if self.takes_configuration(cx, n) {
+            self.ledger.early.insert(from, Arc::clone(n));
+            cx.disarm(Timer::FinalizeWait);
+            return Next::Look;
+        }
         match &mut self.role {
             Role::Looking(looking) => looking.on_notification(cx, &mut self.ledger, from, n),
             Role::Following(_) | Role::Leading(_) | Role::Observing(_) => {

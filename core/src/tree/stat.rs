@@ -121,7 +121,7 @@ impl Owner {
         }
     }
 
-    /// Extended types are always read as such: server ids end at 63, so no session of this
+    /// Extended types are always read as such: server ids end at 127, so no session of this
     /// ensemble has the top byte of a TTL.
     pub fn from_stored(stored: i64) -> Owner {
         match stored {

@@ -15,10 +15,10 @@ pub use vote::{ElectionItem, ElectionReader, decode_notification, encode_notific
 use crate::id::ServerId;
 use crate::wire::{Malformed, Problem};
 
-/// Ids above 63 do not fit a [`crate::id::ServerSet`]; they are refused, never cut short.
+/// Ids above 127 do not fit a [`crate::id::ServerSet`]; they are refused, never cut short.
 fn server_id(wire: i64, what: &'static str, at: usize) -> Result<ServerId, Malformed> {
     match u8::try_from(wire) {
-        Ok(id @ 1..=63) => Ok(ServerId(id)),
+        Ok(id @ 1..=127) => Ok(ServerId(id)),
         Ok(_) | Err(_) => Err(Malformed { what, at, problem: Problem::Value(wire) }),
     }
 }

@@ -206,6 +206,8 @@ impl Leading {
             | Packet::Revalidated { .. }
             | Packet::Sync
             | Packet::Inform(_)
+            | Packet::CommitAndActivate { .. }
+            | Packet::InformAndActivate { .. }
             | Packet::NewLeader { .. }
             | Packet::LeaderInfo { .. }
             | Packet::UpToDate
@@ -283,7 +285,7 @@ impl Leading {
     /// An established leader needs a quorum of synced voters, itself included; observers do not
     /// count (ZOOKEEPER-1294).
     fn step_down_without_quorum<R: Rules>(&mut self, cx: &mut Cx<'_, R>, heard: ServerSet) -> Next {
-        if !cx.enforces(Rule::StepDown) || cx.config.ensemble.quorum.contains(heard) {
+        if !cx.enforces(Rule::StepDown) || cx.config.has_quorum(heard) {
             return Next::Stay;
         }
         self.resign(cx, Resigned::QuorumLost)
@@ -296,6 +298,44 @@ impl Leading {
 
     pub(super) fn stage_of(&mut self, conn: ConnId) -> &mut LearnerStage {
         &mut self.learners.get_mut(&conn).expect("the caller looked the learner up").stage
+    }
+
+    /// The followers that are in step, with this server: whom a new configuration can count on.
+    pub fn synced<R: Rules>(&self, cx: &Cx<'_, R>) -> ServerSet {
+        let mut synced = self.followers(|learner| learner.stage.is_synced());
+        synced.insert(cx.config.me);
+        synced
+    }
+
+    /// A configuration came into force: what only the one before it held up goes on, and who is no
+    /// voter any more does not lead.
+    pub fn on_activated<R: Rules>(
+        &mut self,
+        cx: &mut Cx<'_, R>,
+        ledger: &mut Ledger,
+        effects: &mut Vec<Effect>,
+    ) -> Next {
+        if !self.is_established() {
+            return Next::Stay;
+        }
+        if !cx.config.ensemble.voters().contains(cx.config.me) {
+            return self.resign(cx, Resigned::Reconfigured);
+        }
+        self.answer_syncs(cx, effects);
+        let next = self.commit_acknowledged(cx, ledger, effects);
+        let heard = self.synced(cx);
+        if next == Next::Stay { self.step_down_without_quorum(cx, heard) } else { next }
+    }
+
+    /// Who leads when this server's next configuration is in force: itself as long as it votes there, else
+    /// the voter that has acknowledged most.
+    pub(super) fn designated<R: Rules>(&self, cx: &Cx<'_, R>, next: ServerSet) -> ServerId {
+        let voters = self.learners.values().filter(|l| l.kind == Kind::Follower && l.stage.is_synced());
+        let others = voters.filter_map(|l| l.server.filter(|server| next.contains(*server)).map(|s| (l.acked, s)));
+        match others.max() {
+            Some((_, server)) if !next.contains(cx.config.me) => server,
+            Some(_) | None => cx.config.me,
+        }
     }
 
     /// A learner broke the protocol: its connection ends, and nothing else.
@@ -342,7 +382,7 @@ impl Leading {
         if self.learners[&conn].stage != LearnerStage::Opened {
             return self.refuse(cx, conn, "a second FOLLOWERINFO", effects);
         }
-        if info.config_version > cx.config.ensemble.version {
+        if info.config_version > cx.config.newest().version {
             return self.refuse(cx, conn, "a newer configuration than the leader's", effects);
         }
         if info.server == cx.config.me {
@@ -360,10 +400,12 @@ impl Leading {
                 return next;
             }
         }
-        let voter = cx.config.ensemble.voters().contains(info.server);
+        // Whoever is to become a voter learns as a follower before it is one: it acknowledges, and counts
+        // from the moment a configuration that names it is proposed. Else nobody but a voter does.
+        let may_vote = cx.config.voters().contains(info.server) || cx.config.reconfig.enabled;
         let learner = self.learners.get_mut(&conn).expect("checked above");
         learner.server = Some(info.server);
-        learner.kind = if voter { kind } else { Kind::Observer };
+        learner.kind = if may_vote { kind } else { Kind::Observer };
         learner.stage = LearnerStage::Informed { accepted: info.accepted };
         self.on_informed(cx, ledger, conn, effects)
     }

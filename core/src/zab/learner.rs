@@ -10,6 +10,7 @@ use crate::contract::{Action, Cx, Event, Timer};
 use crate::id::{ConnId, Epoch, ServerId, Zxid};
 use crate::log::Standing;
 use crate::rule::{Rule, Rules};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// A server that follows or observes, or is on its way to it.
@@ -37,7 +38,8 @@ pub(super) enum Phase {
     /// Records, then NEWLEADER.
     Staging { epoch: Epoch, staged: Staged },
     /// NEWLEADER arrived and is being made durable, or was acknowledged: UPTODATE.
-    Logging { epoch: Epoch, committed: Zxid, synced_from: Zxid, acked: bool, kept: Vec<Packet> },
+    /// `config`: what the leader goes by, as NEWLEADER says.
+    Logging { epoch: Epoch, config: Arc<[u8]>, committed: Zxid, synced_from: Zxid, acked: bool, kept: Vec<Packet> },
     /// Serving.
     Broadcast,
 }
@@ -140,14 +142,16 @@ impl Learning {
             Packet::Diff(zxid) => self.on_diff(cx, ledger, zxid),
             Packet::Trunc(after) => self.on_trunc(cx, ledger, after, effects),
             Packet::Snap { image, .. } => self.on_snap(cx, image),
-            Packet::NewLeader { epoch, .. } => self.on_new_leader(cx, ledger, epoch, effects),
+            Packet::NewLeader { epoch, config } => self.on_new_leader(cx, ledger, epoch, config, effects),
             Packet::UpToDate => {
                 cx.arm(Timer::SyncLimit, cx.config.tick_ms.saturating_mul(cx.config.sync_limit));
                 self.on_up_to_date(cx, ledger, effects)
             }
-            packet @ (Packet::Proposal(_) | Packet::Commit(_) | Packet::Inform(_)) => {
-                self.on_record(cx, ledger, packet, effects)
-            }
+            packet @ (Packet::Proposal(_)
+            | Packet::Commit(_)
+            | Packet::Inform(_)
+            | Packet::CommitAndActivate { .. }
+            | Packet::InformAndActivate { .. }) => self.on_record(cx, ledger, packet, effects),
             Packet::Ping { zxid, .. } => {
                 effects.push(Effect::AnswerPing { conn, zxid });
                 Next::Stay
@@ -182,7 +186,9 @@ impl Learning {
             (Phase::Broadcast, packet) => self.on_broadcast(cx, ledger, packet, effects),
             (Phase::Logging { .. }, packet) => self.keep(cx, packet),
             (Phase::Staging { .. }, Packet::Proposal(record)) => self.on_staged_proposal(cx, ledger, record),
-            (Phase::Staging { .. }, Packet::Commit(zxid)) => self.on_staged_commit(zxid),
+            (Phase::Staging { .. }, Packet::Commit(zxid) | Packet::CommitAndActivate { zxid, .. }) => {
+                self.on_staged_commit(zxid)
+            }
             (
                 Phase::Staging { .. }
                 | Phase::Dialing { .. }
@@ -212,6 +218,17 @@ impl Learning {
                 _,
             ) => Next::Stay,
         }
+    }
+
+    /// A configuration came into force. Whose part in it is another one, or whose leader does not vote in it,
+    /// leaves and comes back as what it is now.
+    pub fn on_activated<R: Rules>(&mut self, cx: &mut Cx<'_, R>) -> Next {
+        let ensemble = &cx.config.ensemble;
+        let fits = match self.kind {
+            Kind::Follower => !ensemble.observers.contains(cx.config.me),
+            Kind::Observer => !ensemble.voters().contains(cx.config.me) || self.recovers,
+        };
+        if fits && ensemble.voters().contains(self.leader) { Next::Stay } else { Next::Look }
     }
 
     pub(super) fn send<R: Rules>(&self, cx: &mut Cx<'_, R>, packet: Packet) {

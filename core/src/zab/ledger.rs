@@ -8,6 +8,7 @@
 //! Every storage action is issued here and nowhere else, so that each stands in the queue that
 //! `Durable` empties.
 
+use super::configured::Configured;
 use super::history::History;
 use super::{Notification, Vote};
 use crate::config::Config;
@@ -37,6 +38,7 @@ pub struct Ledger {
     /// The newest LOOKING vote of each peer that arrived while this server was not LOOKING.
     pub early: BTreeMap<ServerId, Arc<Notification>>,
     pub standing: Standing,
+    pub configured: Configured,
     writes: VecDeque<Write>,
 }
 
@@ -51,8 +53,9 @@ pub enum Write {
 }
 
 impl Ledger {
-    pub fn restore(recovered: &Recovered) -> Ledger {
+    pub fn restore(recovered: &Recovered, mut configured: Configured) -> Ledger {
         let image = recovered.image.zxid();
+        recovered.log.iter().for_each(|record| configured.log(record));
         Ledger {
             accepted: recovered.accepted,
             current: recovered.current,
@@ -62,6 +65,7 @@ impl Ledger {
             elected: None,
             early: BTreeMap::new(),
             standing: recovered.standing,
+            configured,
             writes: VecDeque::new(),
         }
     }
@@ -93,8 +97,15 @@ impl Ledger {
         Some(Vote { epoch: self.current, zxid, leader: cx.config.me })
     }
 
+    /// Everything up to `zxid` is known to be committed.
+    pub(super) fn commit(&mut self, zxid: Zxid) {
+        self.committed = zxid;
+        self.configured.commit(zxid);
+    }
+
     pub fn append<R: Rules>(&mut self, cx: &mut Cx<'_, R>, record: Record) {
         self.writes.push_back(Write::Append(record.zxid));
+        self.configured.log(&record);
         cx.act(Action::Append(record.clone()));
         Arc::make_mut(&mut self.history).push(record);
     }
@@ -106,6 +117,7 @@ impl Ledger {
         self.writes.push_back(Write::Truncate);
         cx.act(Action::Truncate { after });
         Arc::make_mut(&mut self.history).truncate(after);
+        self.configured.cut(after);
         cx.report(Event::Truncated { after });
     }
 
@@ -151,6 +163,7 @@ impl Ledger {
     /// The history becomes that of an image, in memory only.
     pub fn adopt(&mut self, image: Zxid) {
         self.history = Arc::new(History::after_base(image));
+        self.configured.cut(Zxid::ZERO);
         self.committed = image;
     }
 
@@ -190,6 +203,9 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Ensemble;
+    use crate::id::ServerSet;
+    use crate::quorum::Quorum;
     use crate::tree::Database;
 
     #[test]
@@ -197,7 +213,10 @@ mod tests {
         let standing = Standing::Lost;
         let image = Arc::new(Database::default());
         let recovered = Recovered { accepted: Epoch::ZERO, current: Epoch::ZERO, image, log: Vec::new(), standing };
-        let mut ledger = Ledger::restore(&recovered);
+        let quorum = Quorum::majority([ServerId(1)].into_iter().collect()).expect("one voter");
+        let ensemble = Ensemble { quorum, observers: ServerSet::EMPTY, version: 0, text: Arc::from(*b"") };
+        let configured = Configured::new(&Config::new(ServerId(1), Arc::new(ensemble)));
+        let mut ledger = Ledger::restore(&recovered, configured);
         ledger.writes.extend([
             Write::Accepted(Epoch(3)),
             Write::Append(Zxid::new(Epoch(2), 1)),

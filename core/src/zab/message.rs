@@ -64,6 +64,16 @@ pub enum Packet {
     },
     Sync,
     Inform(Record),
+    /// COMMIT of a reconfiguration; who leads from now on.
+    CommitAndActivate {
+        zxid: Zxid,
+        leader: ServerId,
+    },
+    /// INFORM of a reconfiguration.
+    InformAndActivate {
+        record: Record,
+        leader: ServerId,
+    },
     /// zxid (epoch, 0) and the text of the leader's last-seen configuration.
     NewLeader {
         epoch: Epoch,
@@ -100,6 +110,8 @@ impl Packet {
             Packet::Revalidate { .. } | Packet::Revalidated { .. } => "REVALIDATE",
             Packet::Sync => "SYNC",
             Packet::Inform(_) => "INFORM",
+            Packet::CommitAndActivate { .. } => "COMMITANDACTIVATE",
+            Packet::InformAndActivate { .. } => "INFORMANDACTIVATE",
             Packet::NewLeader { .. } => "NEWLEADER",
             Packet::FollowerInfo(_) => "FOLLOWERINFO",
             Packet::ObserverInfo(_) => "OBSERVERINFO",

@@ -12,6 +12,7 @@
 
 pub mod broadcast;
 pub mod codec;
+mod configured;
 mod discovery;
 mod effect;
 pub mod election;
@@ -22,6 +23,7 @@ mod ledger;
 mod message;
 pub mod synchronization;
 
+pub use configured::Configured;
 pub use effect::{Effect, Next};
 pub use history::History;
 pub use leader::{Kind, Leading, Learner, LearnerStage, Stage};

@@ -39,7 +39,7 @@ pub fn read(path: &Path) -> Result<(Settings, Vec<Problem>), Vec<Problem>> {
         let crate::tls::Wrong { line, text } = wrong;
         return Err(vec![Problem { severity: Severity::Error, file: name, line, text }]);
     }
-    found
+    found.map(|(settings, problems)| (Settings { file: Some(path.to_path_buf()), ..settings }, problems))
 }
 
 /// The same for a text; `open` gives the text of another file, if there is one.
@@ -126,6 +126,9 @@ impl Check {
             fading: self.fading(),
             read_only,
             local_sessions: self.local_sessions(),
+            reconfig: self.reconfig(),
+            version: self.version(),
+            file: None,
             throttling: self.throttling(),
             outstanding: self.number("globalOutstandingLimit", 1, i32::MAX as u32).unwrap_or(plain.outstanding),
             snap_count: self.number("snapCount", 2, u32::MAX),
@@ -200,7 +203,7 @@ impl Check {
         for entry in family {
             match server_id(entry.key.rsplit('.').next().unwrap_or_default()) {
                 Some(id) => found.push((id, entry)),
-                None => self.error(Some(entry.line), format!("{}: expected a server id from 1 to 63", entry.key)),
+                None => self.error(Some(entry.line), format!("{}: expected a server id from 1 to 127", entry.key)),
             }
         }
         found
@@ -220,7 +223,7 @@ impl Check {
         let name = path.display().to_string();
         let wrong = |text| Problem { severity: Severity::Error, file: name, line: Some(1), text };
         let Some(text) = open(&path) else {
-            let mut problem = wrong("is missing: expected a file with this server's id, a number from 1 to 63".into());
+            let mut problem = wrong("is missing: expected a file with this server's id, a number from 1 to 127".into());
             problem.line = None;
             self.problems.push(problem);
             return None;
@@ -233,7 +236,7 @@ impl Check {
                 None
             }
             None => {
-                self.problems.push(wrong(format!("expected this server's id, a number from 1 to 63, found {text:?}")));
+                self.problems.push(wrong(format!("expected this server's id, a number from 1 to 127, found {text:?}")));
                 None
             }
         }

@@ -73,6 +73,8 @@ const OBEYED: &[&str] = &[
     "readonlymode.enabled",
     "localSessionsEnabled",
     "localSessionsUpgradingEnabled",
+    "reconfigEnabled",
+    "standaloneEnabled",
     "globalOutstandingLimit",
     "connection_throttle_tokens",
     "connection_throttle_fill_time",
@@ -107,7 +109,6 @@ const OBEYED_FAMILIES: &[&str] = &["server.", "group.", "weight.", "authProvider
 
 /// Apache's, without effect here yet.
 const WITHOUT: &[&str] = &[
-    "reconfigEnabled",
     "metricsProvider.exportJvmInfo",
     "forceSync",
     "leaderServes",

@@ -8,7 +8,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use zabra_core::admin::Whitelist;
-use zabra_core::config::{Access, Config, Ensemble, Fading, Limits, LocalSessions};
+use zabra_core::config::{Access, Config, Ensemble, Fading, Limits, LocalSessions, Reconfig};
 use zabra_core::id::{ServerId, ServerSet};
 use zabra_core::log::StoreLimits;
 use zabra_core::quorum::Quorum;
@@ -47,6 +47,11 @@ pub struct Settings {
     pub fading: Fading,
     pub read_only: bool,
     pub local_sessions: LocalSessions,
+    pub reconfig: Reconfig,
+    /// The version of the members' configuration: 0 until the ensemble was changed.
+    pub version: u64,
+    /// The file that all this stands in: it is written anew when the ensemble changes.
+    pub file: Option<PathBuf>,
     pub throttling: Throttling,
     /// Requests of all connections that wait at once.
     pub outstanding: u32,
@@ -93,6 +98,9 @@ impl Settings {
             fading: Fading::default(),
             read_only: false,
             local_sessions: LocalSessions::Off,
+            reconfig: Reconfig::default(),
+            version: 0,
+            file: None,
             throttling: Throttling::default(),
             outstanding: Limits::default().outstanding_of_all,
             snap_count: None,
@@ -118,7 +126,7 @@ impl Settings {
         let ensemble = Ensemble {
             quorum: self.quorum.clone(),
             observers: self.observers,
-            version: 0,
+            version: self.version,
             text: Arc::from(self.ensemble_text().as_bytes()),
         };
         let mut config = Config::new(self.me, Arc::new(ensemble)).with_tick_ms(self.tick_ms);
@@ -132,6 +140,7 @@ impl Settings {
         config.fading = self.fading.clone();
         config.read_only = self.read_only;
         config.local_sessions = self.local_sessions;
+        config.reconfig = self.reconfig;
         config.limits.outstanding_of_all = self.outstanding;
         if let Some(count) = self.snap_count {
             config.limits.checkpoint_records = count;
@@ -145,7 +154,7 @@ impl Settings {
         for (id, member) in &self.members {
             writeln!(text, "server.{id}={member}").expect("a String takes everything");
         }
-        text.push_str("version=0");
+        write!(text, "version={:x}", self.version).expect("a String takes everything");
         text
     }
 

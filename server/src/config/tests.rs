@@ -45,14 +45,14 @@ client Some("0.0.0.0:2181") tick 2000 sessions 4000..40000 purge Some(3) words S
 #[test]
 fn every_problem_is_said_at_once() {
     let text = "tickTime=fast\nclientPort=70000\nclientPortadress=1.2.3.4\nsnapCont=5\nsslQuorum=true\nserver.1=a:2888\n\
-                server.64=b:2888:3888\nserver.2=c:2888:3888:king\nmaxSessionTimeout=10\ntickTime=2000\nminSessionTimeout=20\n";
+                server.164=b:2888:3888\nserver.2=c:2888:3888:king\nmaxSessionTimeout=10\ntickTime=2000\nminSessionTimeout=20\n";
     insta::assert_snapshot!(check(text, None), @r#"
 zoo.cfg:2: error: clientPort: expected a number from 1 to 65535, found "70000"
 zoo.cfg:3: warning: unknown key clientPortadress: did you mean clientPortAddress?
 zoo.cfg:4: warning: unknown key snapCont: did you mean snapCount?
 zoo.cfg:5: error: sslQuorum: expected false: TLS between servers is not supported
 zoo.cfg:6: error: server.1: expected an election port from 1 to 65535, found ""
-zoo.cfg:7: error: server.64: expected a server id from 1 to 63
+zoo.cfg:7: error: server.164: expected a server id from 1 to 127
 zoo.cfg:8: error: server.2: expected the role participant or observer, found "king"
 zoo.cfg:10: warning: tickTime stands on line 1 too: this one counts
 zoo.cfg:11: error: minSessionTimeout: expected at most maxSessionTimeout, that is 10, found 20
@@ -64,13 +64,13 @@ zoo.cfg: error: dataDir is missing: expected the directory of snapshots and logs
 fn a_member_needs_its_id_and_its_line() {
     let text = "dataDir=data\nserver.1=a:1:2\nserver.2=b:1:2\n";
     insta::assert_snapshot!(check(text, None), @r#"
-data/myid: error: is missing: expected a file with this server's id, a number from 1 to 63
+data/myid: error: is missing: expected a file with this server's id, a number from 1 to 127
 zoo.cfg: error: initLimit is missing: expected a number of ticks
 zoo.cfg: error: syncLimit is missing: expected a number of ticks
 zoo.cfg: warning: clientPort is missing: no client can come
 "#);
     insta::assert_snapshot!(check(text, Some("x")), @r#"
-data/myid:1: error: expected this server's id, a number from 1 to 63, found "x"
+data/myid:1: error: expected this server's id, a number from 1 to 127, found "x"
 zoo.cfg: error: initLimit is missing: expected a number of ticks
 zoo.cfg: error: syncLimit is missing: expected a number of ticks
 zoo.cfg: warning: clientPort is missing: no client can come

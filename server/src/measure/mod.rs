@@ -191,6 +191,7 @@ impl Stats {
             | Event::Truncated { .. }
             | Event::ImageInstalled { .. }
             | Event::SyncAborted { .. }
+            | Event::Configured { .. }
             | Event::LearnerLost { .. }
             | Event::Resigned { .. }
             | Event::PacketIgnored { .. }

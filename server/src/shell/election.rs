@@ -6,7 +6,7 @@ use super::quorum::connect;
 use super::reader::Gate;
 use super::slots::Token;
 use super::{Errand, Shell, State};
-use crate::config::Settings;
+use crate::config::{Host, Settings};
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -51,6 +51,8 @@ struct Pair {
     /// The number of that task: an earlier one that still sleeps does nothing when it wakes.
     attempt: u64,
     retry_ms: u64,
+    /// Where it says that it listens.
+    hosts: Vec<Host>,
 }
 
 /// A connection, and who is at its other end as far as that is known.
@@ -90,7 +92,7 @@ pub(super) async fn call(shell: Arc<Shell>, peer: ServerId, delay_ms: u64, attem
     };
     if !is_linked {
         let settings = Arc::clone(&shell.settings);
-        let hosts = settings.members.get(&peer).map(|member| member.election.clone()).unwrap_or_default();
+        let hosts = shell.lock().election_hosts(peer);
         let limit = Duration::from_millis(settings.connect_timeout_ms.into());
         match connect(&hosts, limit).await {
             Ok(stream) if Initiative::of(settings.me, peer) == Initiative::Mine => {
@@ -103,7 +105,8 @@ pub(super) async fn call(shell: Arc<Shell>, peer: ServerId, delay_ms: u64, attem
             }
             Ok(mut stream) => {
                 // The larger id hears who called, and calls back.
-                drop(stream.write_all(&handshake(&settings)).await);
+                let greeting = shell.lock().handshake();
+                drop(stream.write_all(&greeting).await);
                 drop(stream.flush().await);
                 drop(stream.shutdown().await);
             }
@@ -118,15 +121,41 @@ pub(super) async fn call(shell: Arc<Shell>, peer: ServerId, delay_ms: u64, attem
     shell.turn(|state| state.called(peer, attempt));
 }
 
-/// What the server that opens a connection says first.
-fn handshake(settings: &Settings) -> Vec<u8> {
-    let addresses = settings.members.get(&settings.me).map(|member| member.election.as_slice()).unwrap_or_default();
-    let version = if addresses.len() > 1 { HandshakeVersion::V2 } else { HandshakeVersion::V1 };
-    let text = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join("|");
-    Handshake { version, server: settings.me.0.into(), addresses: text.as_bytes() }.to_bytes()
+/// The addresses of a greeting.
+fn hosts(handshake: &Handshake<'_>) -> Vec<Host> {
+    let of = |address: &[u8]| {
+        let (name, port) = std::str::from_utf8(address).ok()?.rsplit_once(':')?;
+        let name = name.trim_start_matches('[').trim_end_matches(']').into();
+        Some(Host { name, port: port.parse().ok()? })
+    };
+    handshake.each_address().filter_map(of).collect()
 }
 
 impl State {
+    /// What the server that opens a connection says first.
+    fn handshake(&self) -> Vec<u8> {
+        let settings = &self.settings;
+        let addresses = settings.members.get(&settings.me).map(|member| member.election.as_slice()).unwrap_or_default();
+        let version = if addresses.len() > 1 { HandshakeVersion::V2 } else { HandshakeVersion::V1 };
+        let text = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join("|");
+        Handshake { version, server: settings.me.0.into(), addresses: text.as_bytes() }.to_bytes()
+    }
+
+    /// Where a server's election port is: as the configurations say, else as itself has said.
+    fn election_hosts(&self, peer: ServerId) -> Vec<Host> {
+        match self.members.get(&peer) {
+            Some(member) => member.election.clone(),
+            None => self.election.pairs.get(&peer).map(|pair| pair.hosts.clone()).unwrap_or_default(),
+        }
+    }
+
+    /// The ensemble has changed: new members are called, and may call.
+    pub(super) fn meet(&mut self, peers: impl Iterator<Item = ServerId>) {
+        for peer in peers.filter(|peer| *peer != self.settings.me) {
+            self.election.pairs.entry(peer).or_default();
+        }
+    }
+
     /// The core says something to a server.
     pub(super) fn say(&mut self, to: ServerId, notification: Arc<Notification>) {
         let Some(pair) = self.election.pairs.get_mut(&to) else { return };
@@ -179,8 +208,9 @@ impl State {
     fn call_answered(&mut self, token: Token, peer: ServerId) -> bool {
         let caller = Caller { peer: None, reader: ElectionReader::new(End::Initiator) };
         self.election.callers.insert(token, caller);
+        let greeting = self.handshake();
         if let Some(outlet) = self.outlets.get_mut(&token) {
-            outlet.bytes().extend_from_slice(&handshake(&self.settings));
+            outlet.bytes().extend_from_slice(&greeting);
         }
         self.mark_dirty(token);
         self.link(token, peer);
@@ -237,7 +267,13 @@ impl State {
         let outcome = loop {
             match caller.reader.next(&mut input) {
                 Ok(None) => break Ok(()),
-                Ok(Some(ElectionItem::Handshake { from, .. })) => heard.push((from, None)),
+                Ok(Some(ElectionItem::Handshake { from, handshake })) => {
+                    if self.settings.reconfig.enabled && from != self.settings.me {
+                        // Whoever wants to join is no member yet; it needs to hear who leads.
+                        self.election.pairs.entry(from).or_default().hosts = hosts(&handshake);
+                    }
+                    heard.push((from, None));
+                }
                 Ok(Some(ElectionItem::Notification(notification))) => {
                     let from = heard.last().map(|(from, _)| *from).or(peer);
                     heard.extend(from.map(|from| (from, Some(Arc::new(notification)))));

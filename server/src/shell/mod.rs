@@ -15,6 +15,7 @@
 mod clients;
 mod clock;
 mod election;
+mod ensemble;
 mod outlet;
 mod perform;
 mod quorum;
@@ -34,7 +35,7 @@ mod words;
 pub(crate) use run::bind;
 pub use run::run;
 
-use crate::config::Settings;
+use crate::config::{Member, Settings};
 use crate::exit::Exit;
 use crate::measure::Stats;
 use crate::storage::{Disk, Done, Job, Work};
@@ -83,6 +84,10 @@ pub struct State {
     todo: Vec<Action>,
     limits: Limits,
     settings: Arc<Settings>,
+    /// Where the members of the configurations that count listen.
+    members: BTreeMap<ServerId, Member>,
+    /// The version of the configuration that the next start will find.
+    kept: u64,
     /// Read at the turn's first input.
     moment: Option<Moment>,
     timers: Timers,

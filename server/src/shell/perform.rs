@@ -62,6 +62,7 @@ impl State {
                     self.timers.touch(Timer::Session(session), now);
                 }
             }
+            Action::Configure { active, proposed } => self.configure(&active, proposed.as_deref()),
             Action::Stop { fault } => self.stopped = Some(Exit::of(fault)),
         }
     }

@@ -18,7 +18,7 @@ use zabra_core::wire::quorum::{Kind, QuorumPacket};
 use zabra_core::zab::Packet;
 use zabra_core::zab::codec::{PacketReader, Side, encode_packet};
 
-/// Connections that servers may have open here: each of at most 63 others a new one beside an old one.
+/// Connections that servers may have open here: each of 63 others a new one beside an old one.
 const PEERS_MAX: usize = 128;
 /// Bytes that wait for a peer before it is given up: it does not read, and the core will miss it too.
 const WAITING_BYTES_MAX: usize = 256 << 20;
@@ -51,7 +51,7 @@ pub(super) async fn listen(shell: Arc<Shell>, listener: TcpListener) {
 
 /// Opens a connection to a server, as the core has asked, and tells it how that went.
 pub(super) async fn dial(shell: Arc<Shell>, peer: ServerId) {
-    let hosts = shell.settings.members.get(&peer).map(|member| member.quorum.clone()).unwrap_or_default();
+    let hosts = shell.lock().members.get(&peer).map(|member| member.quorum.clone()).unwrap_or_default();
     let limit = Duration::from_millis(shell.settings.connect_timeout_ms.into());
     match connect(&hosts, limit).await {
         Ok(stream) => {

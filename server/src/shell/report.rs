@@ -38,6 +38,13 @@ pub fn log(event: &Event) {
         Event::SessionExpiring { session } => tracing::info!(%session, "session expired"),
         Event::SessionAttached { session, timeout_ms, .. } => tracing::debug!(%session, timeout_ms, "session attached"),
         Event::SessionRefused { session } => tracing::debug!(%session, "session refused"),
+        Event::Configured { version, voters, proposed: None } => {
+            tracing::info!(version = format_args!("{version:x}"), voters = %voters.voters(), "configuration in force");
+        }
+        Event::Configured { version, voters, proposed: Some(next) } => {
+            let (voters, next) = (voters.voters(), next.voters());
+            tracing::info!(version = format_args!("{version:x}"), %voters, %next, "configuration proposed");
+        }
         Event::Stopped { fault } => tracing::error!(?fault, "the server stops itself: a restart recovers"),
         Event::Voted { .. }
         | Event::EpochAccepted { .. }

@@ -93,6 +93,8 @@ fn start(settings: &Arc<Settings>, recovered: Recovered, disk: Box<dyn Disk>) ->
         todo: Vec::new(),
         limits,
         settings: Arc::clone(settings),
+        members: settings.members.clone(),
+        kept: settings.version,
         moment: None,
         timers: Timers::default(),
         tokens: 0,

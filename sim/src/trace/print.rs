@@ -13,7 +13,7 @@ use crate::step::text::OperationText;
 use std::fmt::Write as _;
 use zabra_client::{Outcome, Output, Reply, SessionEvent};
 use zabra_core::contract::{Action, Actions, Event, LocalTurn};
-use zabra_core::id::{ConnId, ServerId};
+use zabra_core::id::{ConnId, ServerId, Zxid};
 use zabra_core::zab::{Notification, Packet, ServerState};
 
 /// What the lines remember: write numbers and roles.
@@ -76,7 +76,7 @@ impl Printer {
             Action::Drop { client, reason } => format!("{server} drops c{}: {reason:?}", client.0),
             Action::Pause { client } => format!("{server} stops reading from c{}", client.0),
             Action::Resume { client } => format!("{server} reads from c{} again", client.0),
-            Action::Arm { .. } | Action::Disarm { .. } | Action::Touch { .. } => return,
+            Action::Arm { .. } | Action::Disarm { .. } | Action::Touch { .. } | Action::Configure { .. } => return,
             Action::Stop { fault } => format!("{server} stops: {fault:?}"),
         };
         self.lines.push(line);
@@ -122,6 +122,10 @@ impl Printer {
             Event::SyncAborted { mode } => format!("{server} forgets an unfinished {mode:?}"),
             Event::PacketIgnored { packet } => format!("{server} ignores {packet}"),
             Event::PeerRefused { why } => format!("{server} refuses a peer: {why}"),
+            Event::Configured { version, voters, proposed } => {
+                let next = proposed.as_ref().map_or(String::new(), |next| format!(" and {}", next.voters()));
+                format!("{server} counts quorums of {}{next}, configuration {}", voters.voters(), Zxid(*version))
+            }
             Event::SessionExpiring { session } => format!("{server} expires session {session}"),
             Event::LocalSession { session, turn } => {
                 format!("session {session} of {server} alone {}", turn_word(*turn))
@@ -208,6 +212,8 @@ pub fn packet_text(packet: &Packet) -> String {
     let name = packet_name(packet);
     match packet {
         Packet::Proposal(record) | Packet::Inform(record) => format!("{name} {}", record.zxid),
+        Packet::CommitAndActivate { zxid, leader } => format!("{name} {zxid}, leader {leader}"),
+        Packet::InformAndActivate { record, leader } => format!("{name} {}, leader {leader}", record.zxid),
         Packet::Ack(zxid) | Packet::Commit(zxid) | Packet::Diff(zxid) | Packet::Trunc(zxid) => format!("{name} {zxid}"),
         Packet::Ping { zxid, .. } | Packet::Snap { zxid, .. } => format!("{name} {zxid}"),
         Packet::NewLeader { epoch, .. } | Packet::LeaderInfo { epoch } => format!("{name} {epoch}"),
@@ -228,7 +234,7 @@ fn reply_text(frame: &[u8]) -> String {
         let xid = i32::from_be_bytes(header.get(..4)?.try_into().ok()?);
         let zxid = i64::from_be_bytes(header.get(4..12)?.try_into().ok()?);
         let err = i32::from_be_bytes(header.get(12..16)?.try_into().ok()?);
-        Some((xid, zabra_core::id::Zxid::from_wire(zxid), err))
+        Some((xid, Zxid::from_wire(zxid), err))
     });
     match header {
         // A ConnectResponse begins with protocol version 0; no reply has xid 0.

@@ -71,6 +71,8 @@ impl<D: Disk> World<D> {
             Action::Drop { client, .. } => self.drop_client(server, client),
             Action::Pause { client } => self.throttle(server, client, true),
             Action::Resume { client } => self.throttle(server, client, false),
+            // Every machine knows where every other one is.
+            Action::Configure { .. } => {}
             Action::Arm { timer, after_ms } => {
                 self.machine_mut(server).arm(timer, after_ms);
                 self.effects.push(Effect::Armed { server, timer, after_ms });

@@ -103,6 +103,7 @@ impl Zabra {
                 | Action::Checkpoint(_)
                 | Action::Pause { .. }
                 | Action::Resume { .. }
+                | Action::Configure { .. }
                 | Action::Touch { .. } => {}
             }
         }

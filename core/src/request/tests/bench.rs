@@ -3,7 +3,7 @@
 pub(super) use super::super::{RequestOrigin, Service, Want};
 pub(super) use crate::config::{Config, Ensemble};
 pub(super) use crate::contract::{Action, Actions, ClientOrigin, Cx, DropReason, Event, Timer};
-pub(super) use crate::id::{ClientId, ConnId, Epoch, ServerId, SessionId, Stamp, Xid, Zxid};
+pub(super) use crate::id::{ClientId, ConnId, Epoch, ServerId, ServerSet, SessionId, Stamp, Xid, Zxid};
 pub(super) use crate::log::Record;
 use crate::quorum::Quorum;
 pub(super) use crate::rule::{Rule, Rules};
@@ -50,6 +50,8 @@ pub(super) struct Bench {
     pub(super) epoch: u32,
     pub(super) counter: u32,
     pub(super) proposed: VecDeque<Record>,
+    /// This server and the followers in step with it.
+    pub(super) synced: ServerSet,
     pub(super) syncs: usize,
     /// Wants of a learner: nobody acts on them but the test.
     pub(super) forwarded: Vec<Want>,
@@ -115,6 +117,7 @@ impl Bench {
             epoch: 0,
             counter: 0,
             proposed: VecDeque::new(),
+            synced: [me].into_iter().collect(),
             syncs: 0,
             forwarded: Vec::new(),
             sent: Vec::new(),
@@ -162,9 +165,9 @@ impl Bench {
     pub(super) fn propose(&mut self, origin: RequestOrigin, request: &Request) {
         self.counter += 1;
         let zxid = Zxid::new(Epoch(self.epoch), self.counter);
-        let mut bytes = None;
+        let (mut bytes, synced) = (None, self.synced);
         self.call_for_wants(&mut Vec::new(), |service, cx, _| {
-            bytes = Some(service.prepare(cx, zxid, origin, request));
+            bytes = Some(service.prepare(cx, zxid, origin, request, synced));
         });
         self.proposed.push_back(Record { zxid, bytes: bytes.expect("a transaction") });
     }

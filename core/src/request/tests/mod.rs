@@ -11,6 +11,7 @@ mod opening;
 mod order;
 mod permission;
 mod read_only;
+mod reconfig;
 mod roles;
 mod surface_laws;
 mod watching;

@@ -3,7 +3,7 @@
 use super::*;
 
 /// A session of the read-only server that [`read_only`] makes: the third id that it gives.
-const OURS: i64 = (BASE + 2) | (1 << 62);
+const OURS: i64 = (BASE + 2) | i64::MIN;
 
 /// A server that had a leader, has `/a` and a client's session, and has been LOOKING for a while.
 fn read_only() -> Bench {

@@ -107,14 +107,20 @@ impl Leading {
             if self.acked >= record.zxid {
                 acked.insert(cx.config.me);
             }
-            if cx.enforces(Rule::CommitQuorum) && !cx.config.ensemble.quorum.contains(acked) {
+            if cx.enforces(Rule::CommitQuorum) && !cx.config.has_quorum(acked) {
                 break;
             }
             if acked.is_empty() {
                 break;
             }
+            acked = acked.intersection(cx.config.voters());
             cx.report(Event::Committed { zxid: record.zxid, acked });
+            let changes = ledger.configured.is_proposed_at(record.zxid);
             self.commit(cx, ledger, record, effects);
+            if changes {
+                // What follows is counted anew, when the new configuration is in force.
+                break;
+            }
         }
         Next::Stay
     }
@@ -127,7 +133,7 @@ impl Leading {
             if self.acked >= record.zxid {
                 acked.insert(cx.config.me);
             }
-            if cx.config.ensemble.quorum.contains(acked) {
+            if cx.config.has_quorum(acked) {
                 cx.report(Event::Committed { zxid: record.zxid, acked });
                 self.commit(cx, ledger, record, effects);
                 break;
@@ -138,15 +144,19 @@ impl Leading {
 
     /// COMMIT to followers, INFORM to observers, and to the own tree.
     fn commit<R: Rules>(&mut self, cx: &mut Cx<'_, R>, ledger: &mut Ledger, record: Record, effects: &mut Vec<Effect>) {
-        ledger.committed = record.zxid;
+        let next = ledger.configured.proposed().filter(|next| next.version == record.zxid.0).map(|next| next.voters());
+        let leader = next.map(|next| self.designated(cx, next));
+        ledger.commit(record.zxid);
         for (conn, learner) in &self.learners {
             let due = learner.stage == LearnerStage::Serving || cx.enforces(Rule::UpToDateIsLatest);
             if !learner.stage.is_forwarded(cx) || !due {
                 continue;
             }
-            let packet = match learner.kind {
-                Kind::Follower => Packet::Commit(record.zxid),
-                Kind::Observer => Packet::Inform(record.clone()),
+            let packet = match (learner.kind, leader) {
+                (Kind::Follower, None) => Packet::Commit(record.zxid),
+                (Kind::Observer, None) => Packet::Inform(record.clone()),
+                (Kind::Follower, Some(leader)) => Packet::CommitAndActivate { zxid: record.zxid, leader },
+                (Kind::Observer, Some(leader)) => Packet::InformAndActivate { record: record.clone(), leader },
             };
             cx.act(Action::Send { conn: *conn, packet });
         }

@@ -22,8 +22,10 @@ impl Learning {
     ) -> Next {
         match packet {
             Packet::Proposal(record) => self.on_proposal(cx, ledger, record, effects),
-            Packet::Commit(zxid) => self.on_commit(cx, ledger, zxid, effects),
-            Packet::Inform(record) => self.on_inform(cx, ledger, record, effects),
+            Packet::Commit(zxid) | Packet::CommitAndActivate { zxid, .. } => self.on_commit(cx, ledger, zxid, effects),
+            Packet::Inform(record) | Packet::InformAndActivate { record, .. } => {
+                self.on_inform(cx, ledger, record, effects)
+            }
             Packet::Request(_)
             | Packet::Ack(_)
             | Packet::Ping { .. }
@@ -52,6 +54,9 @@ impl Learning {
         let checks = cx.enforces(Rule::SyncForwardsRest) && cx.enforces(Rule::ProposedOnce);
         if checks && !ledger.end().is_followed_by(record.zxid) {
             return self.refuse(cx, "a gap in the proposals");
+        }
+        if !ledger.configured.accepts(&record) {
+            return self.refuse(cx, "a configuration that cannot be read");
         }
         let zxid = record.zxid;
         cx.report(Event::Accepted { record: record.clone() });
@@ -94,7 +99,7 @@ impl Learning {
         let head = ledger.uncommitted().next().cloned();
         match head {
             Some(record) if record.zxid == zxid => {
-                ledger.committed = zxid;
+                ledger.commit(zxid);
                 self.deliver(cx, record, effects);
                 Next::Stay
             }
@@ -105,7 +110,7 @@ impl Learning {
             }
             _ => {
                 if let Some(record) = ledger.history().get(zxid).cloned() {
-                    ledger.committed = zxid;
+                    ledger.commit(zxid);
                     self.deliver(cx, record, effects);
                 }
                 Next::Stay
@@ -127,10 +132,13 @@ impl Learning {
         if ledger.uncommitted().next().is_some() {
             return self.refuse(cx, "an INFORM before the COMMIT of what was proposed");
         }
+        if !ledger.configured.accepts(&record) {
+            return self.refuse(cx, "a configuration that cannot be read");
+        }
         cx.report(Event::Accepted { record: record.clone() });
         ledger.append(cx, record.clone());
         cx.act(Action::Sync);
-        ledger.committed = record.zxid;
+        ledger.commit(record.zxid);
         effects.push(Effect::Deliver(record));
         Next::Stay
     }
@@ -145,7 +153,7 @@ impl Learning {
     pub(in crate::zab) fn commit_up_to(&self, ledger: &mut Ledger, zxid: Zxid, effects: &mut Vec<Effect>) {
         let committed: Vec<Record> = ledger.uncommitted().take_while(|r| r.zxid <= zxid).cloned().collect();
         if let Some(last) = committed.last() {
-            ledger.committed = last.zxid;
+            ledger.commit(last.zxid);
         }
         effects.extend(committed.into_iter().map(Effect::Deliver));
     }

@@ -1,7 +1,7 @@
 //! One packet.
 
 use super::server_id;
-use crate::id::{Epoch, SessionId, Xid, Zxid};
+use crate::id::{Epoch, ServerId, SessionId, Xid, Zxid};
 use crate::log::snapshot::{Form, SnapshotEncoder};
 use crate::log::{Image, Record};
 use crate::wire::quorum::{self, Kind, PROTOCOL_VERSION, QuorumPacket, RequestPrefix, SessionTimeout, SessionValid};
@@ -60,6 +60,14 @@ pub fn encode_packet(packet: &Packet, from: Side, out: &mut Vec<u8>) {
         }
         Packet::Sync => bare(Kind::SYNC, Zxid::ZERO).encode(out),
         Packet::Inform(record) => with(Kind::INFORM, record.zxid.to_wire(), &record.bytes).encode(out),
+        Packet::CommitAndActivate { zxid, leader } => {
+            with(Kind::COMMIT_AND_ACTIVATE, zxid.to_wire(), &i64::from(leader.0).to_bytes()).encode(out);
+        }
+        Packet::InformAndActivate { record, leader } => {
+            let mut data = i64::from(leader.0).to_bytes();
+            data.extend_from_slice(&record.bytes);
+            with(Kind::INFORM_AND_ACTIVATE, record.zxid.to_wire(), &data).encode(out);
+        }
         Packet::NewLeader { epoch, config } => with(Kind::NEW_LEADER, epoch.start().to_wire(), config).encode(out),
         Packet::FollowerInfo(info) => encode_info(Kind::FOLLOWER_INFO, info, out),
         Packet::ObserverInfo(info) => encode_info(Kind::OBSERVER_INFO, info, out),
@@ -96,6 +104,8 @@ fn sender(packet: &Packet) -> Option<Side> {
         | Packet::Revalidated { .. }
         | Packet::Sync
         | Packet::Inform(_)
+        | Packet::CommitAndActivate { .. }
+        | Packet::InformAndActivate { .. }
         | Packet::NewLeader { .. }
         | Packet::LeaderInfo { .. }
         | Packet::UpToDate
@@ -142,9 +152,6 @@ fn encode_image(image: &Image, out: &mut Vec<u8>) {
 }
 
 /// A packet that `to` received. Data of packets that have none by the protocol is ignored.
-///
-/// The commits of a reconfiguration (COMMITANDACTIVATE, INFORMANDACTIVATE) are refused like unknown
-/// types.
 pub(super) fn decode(packet: &QuorumPacket<'_>, to: Side) -> Result<Decoded, Malformed> {
     let zxid = Zxid::from_wire(packet.zxid);
     Ok(Decoded::Packet(match (to, packet.kind) {
@@ -170,6 +177,14 @@ pub(super) fn decode(packet: &QuorumPacket<'_>, to: Side) -> Result<Decoded, Mal
         }
         (Side::Learner, Kind::SYNC) => Packet::Sync,
         (Side::Learner, Kind::INFORM) => Packet::Inform(decode_record(packet, "INFORM")?),
+        (Side::Learner, Kind::COMMIT_AND_ACTIVATE) => {
+            Packet::CommitAndActivate { zxid, leader: data(packet, "COMMITANDACTIVATE", |bytes| designated(bytes))?.0 }
+        }
+        (Side::Learner, Kind::INFORM_AND_ACTIVATE) => {
+            let (leader, rest) = data(packet, "INFORMANDACTIVATE", |bytes| designated(bytes))?;
+            let record = decode_record(&QuorumPacket { data: Some(rest), ..packet.clone() }, "INFORMANDACTIVATE")?;
+            Packet::InformAndActivate { record, leader }
+        }
         (Side::Learner, Kind::NEW_LEADER) => {
             Packet::NewLeader { epoch: start_of_epoch(packet)?, config: Arc::from(packet.data.unwrap_or_default()) }
         }
@@ -216,6 +231,13 @@ fn decode_request(packet: &QuorumPacket<'_>) -> Result<Request, Malformed> {
             is_local: packet.zxid == OF_LOCAL_SESSION,
         })
     })
+}
+
+/// The leader of a new configuration, and what stands behind its id.
+fn designated(bytes: &[u8]) -> Result<(ServerId, &[u8]), Malformed> {
+    let mut r = Reader::new(bytes);
+    let leader = server_id(i64::decode(&mut r)?, "designated leader", 0)?;
+    Ok((leader, r.rest()))
 }
 
 /// A transaction is believed only if its own header says the zxid that its packet says.

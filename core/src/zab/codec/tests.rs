@@ -58,7 +58,7 @@ fn epoch() -> impl Strategy<Value = Epoch> {
 }
 
 fn server() -> impl Strategy<Value = ServerId> {
-    (1..=63u8).prop_map(ServerId)
+    (1..=127u8).prop_map(ServerId)
 }
 
 fn bytes() -> impl Strategy<Value = Arc<[u8]>> {
@@ -116,6 +116,8 @@ fn from_leader() -> impl Strategy<Value = Packet> {
             .prop_map(|(session, valid)| Packet::Revalidated { session: SessionId(session), valid }),
         Just(Packet::Sync),
         zxid().prop_map(|zxid| Packet::Inform(record(zxid))),
+        (zxid(), server()).prop_map(|(zxid, leader)| Packet::CommitAndActivate { zxid, leader }),
+        (zxid(), server()).prop_map(|(zxid, leader)| Packet::InformAndActivate { record: record(zxid), leader }),
         (epoch(), bytes()).prop_map(|(epoch, config)| Packet::NewLeader { epoch, config }),
         epoch().prop_map(|epoch| Packet::LeaderInfo { epoch }),
         Just(Packet::UpToDate),
@@ -228,8 +230,8 @@ proptest! {
     }
 
     #[test]
-    fn server_ids_are_1_to_63(id in prop_oneof![any::<i64>(), -2..70i64]) {
-        prop_assert_eq!(server_id(id, "id", 0).is_ok(), (1..=63).contains(&id));
+    fn server_ids_are_1_to_127(id in prop_oneof![any::<i64>(), -2..140i64]) {
+        prop_assert_eq!(server_id(id, "id", 0).is_ok(), (1..=127).contains(&id));
     }
 }
 
@@ -279,7 +281,7 @@ fn a_notification_with_numbers_that_do_not_fit_is_refused() {
         decoded(&bytes).unwrap_err().to_string()
     };
     assert_eq!(refusal(0, &[0, 0, 0, 4]), "server state at byte 0: unexpected value 4");
-    assert_eq!(refusal(4, &64i64.to_be_bytes()), "proposed leader at byte 4: unexpected value 64");
+    assert_eq!(refusal(4, &128i64.to_be_bytes()), "proposed leader at byte 4: unexpected value 128");
     assert_eq!(refusal(4, &257i64.to_be_bytes()), "proposed leader at byte 4: unexpected value 257");
     assert_eq!(refusal(20, &(-1i64).to_be_bytes()), "election round at byte 20: unexpected value -1");
     let epoch = (1i64 << 32).to_be_bytes();
@@ -377,7 +379,7 @@ fn a_learner_of_an_older_protocol_or_with_an_id_that_does_not_fit_is_refused() {
         bytes[at] = value;
         read(Side::Leader, &[&bytes]).1.unwrap().to_string()
     };
-    assert_eq!(refusal(23, 64), "learner's id at byte 16: unexpected value 64");
+    assert_eq!(refusal(23, 128), "learner's id at byte 16: unexpected value 128");
     assert_eq!(refusal(23, 0), "learner's id at byte 16: unexpected value 0");
     assert_eq!(refusal(22, 1), "learner's id at byte 16: unexpected value 259");
     assert_eq!(refusal(25, 0), "protocol version at byte 24: unexpected value 0");

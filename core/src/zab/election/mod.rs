@@ -126,7 +126,7 @@ impl Looking {
         if !is_plausible(n.round, ledger.round) {
             return Next::Stay;
         }
-        let voter = cx.config.ensemble.voters().contains(from) || !cx.enforces(Rule::VoteFromVoter);
+        let voter = cx.config.voters().contains(from) || !cx.enforces(Rule::VoteFromVoter);
         match n.state {
             ServerState::Looking if voter => self.on_looking(cx, ledger, from, n),
             ServerState::Looking => {
@@ -217,7 +217,7 @@ impl Looking {
     fn try_join<R: Rules>(&mut self, cx: &mut Cx<'_, R>, ledger: &mut Ledger, vote: Vote) -> Next {
         let same = |r: &Ballot| r.vote.leader == vote.leader && r.vote.epoch == vote.epoch;
         let followers: ServerSet = self.running.iter().filter(|(_, r)| same(r)).map(|(s, _)| *s).collect();
-        if cx.enforces(Rule::VoteQuorum) && !cx.config.ensemble.quorum.contains(followers) {
+        if cx.enforces(Rule::VoteQuorum) && !cx.config.has_quorum(followers) {
             return Next::Stay;
         }
         let confirmed = self.running.get(&vote.leader).is_some_and(|r| r.state == ServerState::Leading && same(r));
@@ -250,7 +250,7 @@ impl Looking {
     /// voter is left that could know better.
     fn tally<R: Rules>(&mut self, cx: &mut Cx<'_, R>, ledger: &mut Ledger) -> Next {
         let supporters = self.supporters(cx, ledger);
-        let quorum = cx.config.ensemble.quorum.contains(supporters) || !cx.enforces(Rule::VoteQuorum);
+        let quorum = cx.config.has_quorum(supporters) || !cx.enforces(Rule::VoteQuorum);
         if self.vote.is_none() || !quorum {
             if self.stage == Stage::Finalizing {
                 self.stage = Stage::Voting;
@@ -258,7 +258,7 @@ impl Looking {
             }
             return Next::Stay;
         }
-        if cx.config.ensemble.voters().difference(self.unreachable).is_subset(supporters) {
+        if cx.config.voters().difference(self.unreachable).is_subset(supporters) {
             return self.decide(cx, ledger);
         }
         if self.stage == Stage::Voting {
@@ -309,7 +309,7 @@ impl Looking {
     fn broadcast<R: Rules>(&mut self, cx: &mut Cx<'_, R>, ledger: &Ledger) {
         let me = cx.config.me;
         let notification = Arc::new(self.notification(cx, ledger));
-        for to in cx.config.ensemble.voters().iter().filter(|s| *s != me) {
+        for to in cx.config.voters().iter().filter(|s| *s != me) {
             cx.act(Action::Notify { to, notification: Arc::clone(&notification) });
         }
         cx.arm(Timer::Notification, self.interval_ms);
@@ -344,7 +344,7 @@ pub fn answer_looking<R: Rules>(
     }
     // A server whose disk was lost confirms nobody: what it says must not be counted.
     let vote = ledger.elected.filter(|_| ledger.standing == Standing::Intact || !cx.enforces(Rule::EmptyAbstains));
-    if cx.config.ensemble.voters().contains(from) && n.vote.is_some() {
+    if cx.config.voters().contains(from) && n.vote.is_some() {
         ledger.early.insert(from, Arc::clone(n));
     }
     let config = Arc::clone(&cx.config.ensemble.text);
@@ -352,10 +352,10 @@ pub fn answer_looking<R: Rules>(
     cx.act(Action::Notify { to: from, notification });
 }
 
-/// Whether this server may be voted for: a voter of the configuration in force (ZOOKEEPER-2988),
+/// Whether this server may be voted for: a voter of a configuration in force (ZOOKEEPER-2988),
 /// and not of weight 0.
 fn candidate<R: Rules>(cx: &Cx<'_, R>, leader: ServerId) -> bool {
-    !cx.enforces(Rule::VoteFromVoter) || cx.config.ensemble.quorum.weight(leader) > 0
+    !cx.enforces(Rule::VoteFromVoter) || cx.config.weight(leader) > 0
 }
 
 fn better<R: Rules>(cx: &Cx<'_, R>, a: Vote, b: Vote) -> Vote {

@@ -7,7 +7,7 @@ use crate::zab::Vote;
 /// Whether `new` is better than `old`: higher epoch, then higher zxid, then higher server id; a
 /// server of weight 0 never is.
 pub fn is_better<R: Rules>(cx: &Cx<'_, R>, new: Vote, old: Vote) -> bool {
-    if cx.config.ensemble.quorum.weight(new.leader) == 0 {
+    if cx.config.weight(new.leader) == 0 {
         return false;
     }
     if cx.enforces(Rule::VoteOrder) {

@@ -146,7 +146,9 @@ impl Leading {
             known = record.zxid.min(committed_end.max(from));
             sent += 1;
         }
-        let config = Arc::clone(&cx.config.ensemble.text);
+        // Until the leader is established its whole history is to be committed with it, configurations too.
+        let ensemble = if self.is_established() { &cx.config.ensemble } else { cx.config.newest() };
+        let config = Arc::clone(&ensemble.text);
         cx.act(Action::Send { conn, packet: Packet::NewLeader { epoch, config } });
         if !cx.enforces(Rule::ProposedOnce) && self.learners[&conn].kind == Kind::Follower {
             // Registered before the plan was made: what was in flight comes a second time.
@@ -205,7 +207,7 @@ impl Leading {
     ) -> Next {
         let mut acked = self.followers(|l| l.stage.is_synced());
         acked.insert(cx.config.me);
-        if cx.enforces(Rule::EstablishedByQuorum) && !cx.config.ensemble.quorum.contains(acked) {
+        if cx.enforces(Rule::EstablishedByQuorum) && !cx.config.has_quorum(acked) {
             return Next::Stay;
         }
         self.stage = Stage::Broadcast(epoch);
@@ -213,7 +215,7 @@ impl Leading {
         cx.disarm(Timer::InitLimit);
         cx.report(Event::Established { epoch, acked, initial_end: ledger.end() });
         let initial: Vec<Record> = ledger.uncommitted().cloned().collect();
-        ledger.committed = ledger.end();
+        ledger.commit(ledger.end());
         if let Some(vote) = &mut ledger.elected {
             vote.epoch = epoch;
         }

@@ -11,6 +11,7 @@ use crate::zab::leader::Kind;
 use crate::zab::learner::{Learning, Phase};
 use crate::zab::ledger::{Ledger, Write};
 use crate::zab::message::Packet;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// What a synchronization has brought, not yet part of the history.
@@ -101,6 +102,9 @@ impl Learning {
         if cx.enforces(Rule::SyncNoGap) && !staged.end(ledger.end()).is_followed_by(record.zxid) {
             return self.refuse(cx, "a gap in the synchronized history");
         }
+        if !ledger.configured.accepts(&record) {
+            return self.refuse(cx, "a configuration that cannot be read");
+        }
         staged.records.push(record);
         Next::Stay
     }
@@ -118,6 +122,7 @@ impl Learning {
         cx: &mut Cx<'_, R>,
         ledger: &mut Ledger,
         epoch: Epoch,
+        config: Arc<[u8]>,
         effects: &mut Vec<Effect>,
     ) -> Next {
         let phase = core::mem::replace(&mut self.phase, Phase::Dialing { after_ms: 0 });
@@ -137,8 +142,8 @@ impl Learning {
         if is_new {
             ledger.save_current(cx, epoch);
         }
-        self.phase =
-            Phase::Logging { epoch, committed, synced_from: own_end.min(ledger.end()), acked: false, kept: Vec::new() };
+        let synced_from = own_end.min(ledger.end());
+        self.phase = Phase::Logging { epoch, config, committed, synced_from, acked: false, kept: Vec::new() };
         self.acknowledge_new_leader(cx, ledger)
     }
 
@@ -209,7 +214,7 @@ impl Learning {
         effects: &mut Vec<Effect>,
     ) -> Next {
         let phase = core::mem::replace(&mut self.phase, Phase::Broadcast);
-        let Phase::Logging { epoch, committed, synced_from, acked: true, kept } = phase else {
+        let Phase::Logging { epoch, config, committed, synced_from, acked: true, kept } = phase else {
             return self.refuse(cx, "an UPTODATE before the ACK of NEWLEADER");
         };
         cx.disarm(Timer::InitLimit);
@@ -222,6 +227,7 @@ impl Learning {
             self.commit_up_to(ledger, committed, effects);
             declared = ledger.committed;
         }
+        ledger.configured.adopt_leaders(&config, ledger.committed);
         cx.report(Event::UpToDate { epoch, leader: self.leader, committed: declared });
         // Proposals in flight that came before NEWLEADER are durable since its ACK.
         if self.kind == Kind::Follower {

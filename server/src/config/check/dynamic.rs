@@ -1,9 +1,11 @@
-//! Members in a file of their own (`dynamicConfigFile`), as Apache's servers write it.
+//! Members in a file of their own (`dynamicConfigFile`), as Apache's servers write it, and whether they may
+//! change while the servers run.
 
 use super::Check;
 use crate::config::problem::Problem;
 use crate::config::text::entries;
 use std::path::Path;
+use zabra_core::config::Reconfig;
 
 impl Check {
     /// The members that stand in a file of their own; its lines are counted on from those of this file.
@@ -26,6 +28,21 @@ impl Check {
         }
         self.take(members);
         Some(entry.value)
+    }
+}
+
+impl Check {
+    pub(super) fn reconfig(&mut self) -> Reconfig {
+        let enabled = self.flag("reconfigEnabled").unwrap_or(false);
+        let may_be_alone = self.flag("standaloneEnabled").unwrap_or(true);
+        Reconfig { enabled, voters_min: if may_be_alone { 2 } else { 1 } }
+    }
+
+    /// The version of the members' configuration: what the name of their file ends in, in hex.
+    pub(super) fn version(&self) -> u64 {
+        let file = self.entries.get("dynamicConfigFile").map(|entry| entry.value.as_str());
+        let ending = file.and_then(|file| file.rsplit_once('.')).map(|(_, ending)| ending);
+        ending.and_then(|ending| u64::from_str_radix(ending, 16).ok()).unwrap_or(0)
     }
 }
 

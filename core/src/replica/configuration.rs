@@ -1,0 +1,57 @@
+//! The configurations that count, carried from the history (which decides them) to everything that asks: the
+//! context of the next handler, the role, the driver.
+
+use super::Replica;
+use crate::config::{Config, Ensemble};
+use crate::contract::{Action, Actions, Cx, Event};
+use crate::rule::Rules;
+use crate::tree::Database;
+use crate::zab::{Effect, Next};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// The configuration that a database holds; none where nobody has ever changed it.
+pub(super) fn of(database: &Database) -> Option<Ensemble> {
+    let text = database.tree().get(CONFIG)?.data().filter(|text| !text.is_empty())?;
+    Ensemble::parse(text).ok()
+}
+
+const CONFIG: &[u8] = b"/zookeeper/config";
+
+impl Replica {
+    /// What was just done may have changed the configurations that count: the role hears of it at once.
+    pub(super) fn heed<R: Rules>(&mut self, cx: &mut Cx<'_, R>, next: Next, effects: &mut Vec<Effect>) -> Next {
+        let before = self.config.ensemble.version;
+        if !self.take_configuration(cx.out) || self.config.ensemble.version == before {
+            return next;
+        }
+        let config = Arc::clone(&self.config);
+        let activated = self.peer.on_activated(&mut cx.with(&config), effects);
+        if next == Next::Stay { activated } else { next }
+    }
+
+    /// Whether they have changed.
+    pub(super) fn take_configuration(&mut self, out: &mut Actions) -> bool {
+        let configured = &self.peer.ledger.configured;
+        let (active, proposed) = (configured.active(), configured.proposed());
+        let is_same = |a: &Arc<Ensemble>, b: &Arc<Ensemble>| Arc::ptr_eq(a, b) || a == b;
+        let same_proposed = match (proposed, &self.config.proposed) {
+            (Some(mine), Some(theirs)) => is_same(mine, theirs),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        if same_proposed && is_same(active, &self.config.ensemble) {
+            return false;
+        }
+        if active.version != self.config.ensemble.version {
+            self.checkpoints.hurry();
+        }
+        let (active, proposed) = (Arc::clone(active), proposed.cloned());
+        let version = proposed.as_ref().unwrap_or(&active).version;
+        let quorums = (active.quorum.clone(), proposed.as_ref().map(|proposed| proposed.quorum.clone()));
+        out.report(Event::Configured { version, voters: quorums.0, proposed: quorums.1 });
+        out.push(Action::Configure { active: Arc::clone(&active), proposed: proposed.clone() });
+        self.config = Arc::new(Config { ensemble: active, proposed, ..(*self.config).clone() });
+        true
+    }
+}

@@ -1,0 +1,111 @@
+//! The configuration in force, kept for the next start, as Apache's servers keep it: the members go to a file
+//! beside `zoo.cfg` whose name ends in their configuration's version, and `zoo.cfg` names that file
+//! (reference/zookeeper.md section 3.10).
+//!
+//! Each file is written under another name, made durable and renamed, the members' file first: whoever starts
+//! after a crash finds the old configuration or the new one.
+
+use super::text::entries;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use zabra_core::id::ServerId;
+
+/// Keeps the members of `text`, which are in force, for the server that `file` starts.
+#[expect(clippy::disallowed_methods, reason = "the configuration's own files, once for each new ensemble")]
+pub fn keep(file: &Path, me: ServerId, version: u64, text: &str) -> io::Result<()> {
+    let file = fs::canonicalize(file)?;
+    let mut members: Vec<&str> = text.lines().filter(|line| !line.starts_with("version=")).collect();
+    members.sort_unstable();
+    let dynamic = beside(&file, &format!(".dynamic.{version:x}"));
+    replace(&dynamic, &members.join("\n"))?;
+    let before = fs::read_to_string(&file)?;
+    if !before.lines().any(|line| key(line) == "dynamicConfigFile") {
+        // What an operator wrote about members is not lost.
+        replace(&beside(&file, ".bak"), &before)?;
+    }
+    replace(&file, &pointing_to(me, &before, &dynamic, text))
+}
+
+fn beside(file: &Path, ending: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+/// The file's own lines without those about members, and where these stand now.
+fn pointing_to(me: ServerId, before: &str, dynamic: &Path, members: &str) -> String {
+    let own = format!("server.{me}=");
+    let clients_stand_there = members.lines().any(|line| line.starts_with(&own) && line.contains(';'));
+    let mut after = String::new();
+    for line in before.lines() {
+        let key = key(line);
+        let is_members = ["server.", "group.", "weight."].iter().any(|family| key.starts_with(family))
+            || matches!(key.as_str(), "dynamicConfigFile" | "peerType");
+        let is_client = clients_stand_there && matches!(key.as_str(), "clientPort" | "clientPortAddress");
+        if !is_members && !is_client {
+            after.push_str(line);
+            after.push('\n');
+        }
+    }
+    after.push_str(&format!("dynamicConfigFile={}\n", dynamic.display()));
+    after
+}
+
+fn key(line: &str) -> String {
+    entries(line).into_iter().next().map(|entry| entry.key).unwrap_or_default()
+}
+
+/// A file is the old one or the new one, whatever happens.
+#[expect(clippy::disallowed_methods, reason = "as above")]
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let draft = beside(path, ".tmp");
+    let mut file = File::create(&draft)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&draft, path)?;
+    match path.parent() {
+        Some(directory) => File::open(directory)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Part, read};
+
+    const BEFORE: &str = "# ours\ntickTime=2000\ninitLimit=5\nsyncLimit=2\nreconfigEnabled=true\ndataDir=DIR\n\
+        clientPort=2181\nserver.1=a:2888:3888;2181\nserver.2=b:2888:3888;2181\npeerType=participant\n";
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test of files")]
+    fn a_server_starts_again_with_the_configuration_that_came_into_force() {
+        let dir = std::env::temp_dir().join(format!("zabra-keep-{}", std::process::id()));
+        fs::create_dir_all(&dir).expect("a directory");
+        let file = dir.join("zoo.cfg");
+        fs::write(&file, BEFORE.replace("DIR", &dir.display().to_string())).expect("written");
+        fs::write(dir.join("myid"), "2").expect("written");
+        let text = "server.2=b:2888:3888:participant;0.0.0.0:2182\nserver.10=c:2888:3888:observer;0.0.0.0:2181\n\
+            version=10000000a";
+        keep(&file, ServerId(2), 0x1_0000_000a, text).expect("kept");
+        let after = fs::read_to_string(&file).expect("there");
+        assert!(
+            after.starts_with("# ours\ntickTime=2000\n") && !after.contains("clientPort") && !after.contains("server.")
+        );
+        let (settings, warnings) = read(&file).expect("a configuration");
+        assert_eq!((settings.version, warnings.len()), (0x1_0000_000a, 0));
+        assert_eq!(settings.client.as_ref().map(|host| host.port), Some(2182));
+        assert_eq!(settings.members[&ServerId(10)].part, Part::Observer);
+        assert_eq!(*settings.core().ensemble.text, *text.as_bytes());
+        let members = fs::read_to_string(dir.join("zoo.cfg.dynamic.10000000a")).expect("there");
+        assert_eq!(
+            members,
+            "server.10=c:2888:3888:observer;0.0.0.0:2181\nserver.2=b:2888:3888:participant;0.0.0.0:2182"
+        );
+        assert!(fs::read_to_string(dir.join("zoo.cfg.bak")).expect("there").contains("server.1=a"));
+        keep(&file, ServerId(2), 0x1_0000_000b, text).expect("kept again");
+        assert_eq!(read(&file).expect("a configuration").0.version, 0x1_0000_000b);
+        fs::remove_dir_all(&dir).expect("removed");
+    }
+}
