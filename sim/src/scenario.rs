@@ -344,6 +344,9 @@ impl std::fmt::Display for Unusable {
 
 impl std::error::Error for Unusable {}
 
+/// Servers of a simulated ensemble.
+pub(crate) const SERVERS_MAX: u8 = 63;
+
 fn refuse(field: &'static str, why: impl Into<String>) -> Unusable {
     Unusable { field, why: why.into() }
 }
@@ -356,8 +359,8 @@ impl Scenario {
         if spec.voters == 0 {
             return Err(refuse("ensemble.voters", "an ensemble has at least one voter"));
         }
-        if servers > u32::from(ServerId::MAX.0) {
-            return Err(refuse("ensemble", format!("{servers} servers; at most {} are possible", ServerId::MAX)));
+        if servers > u32::from(SERVERS_MAX) {
+            return Err(refuse("ensemble", format!("{servers} servers; at most {SERVERS_MAX} are possible")));
         }
         if spec.counter_end < 2 {
             return Err(refuse("ensemble.counter_end", "an epoch has room for at least one transaction"));

@@ -1,5 +1,6 @@
 //! The text of a story.
 
+use crate::scenario::SERVERS_MAX;
 use crate::step::Step;
 use crate::step::text::{Expected, VERBS, Words, step};
 use std::fmt;
@@ -283,8 +284,8 @@ fn servers(words: &mut Words<'_>) -> Result<Command, Expected> {
     let voters: u8 = words.number("a number of servers")?;
     let observers: u8 = if words.take("observers") { words.number("a number of observers")? } else { 0 };
     let all = u16::from(voters) + u16::from(observers);
-    if voters == 0 || all > u16::from(ServerId::MAX.0) {
-        return Err(Expected::new(format!("1 to {} servers, a voter among them; found {all}", ServerId::MAX)));
+    if voters == 0 || all > u16::from(SERVERS_MAX) {
+        return Err(Expected::new(format!("1 to {SERVERS_MAX} servers, a voter among them; found {all}")));
     }
     let down = words.take("down");
     Ok(Command::Servers { voters, observers, down })
