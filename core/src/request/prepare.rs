@@ -151,7 +151,7 @@ impl Service {
             Op::RECONFIG => {
                 let reconfig = ReconfigRequest::decode(r)?;
                 reconfig::check_enabled(config)?;
-                self.check_session(cx, session, origin)?;
+                self.check_session(cx, request, origin)?;
                 let mut draft = Draft::new(self.database.tree(), &self.ahead, zxid, time);
                 reconfig::draft_reconfig(&mut draft, &asker, config, (zxid, synced), &reconfig, out)?;
                 Ok(Prepared::of(op, draft))

@@ -179,7 +179,12 @@ fn told(item: &Item<Packet>) -> (Kind, String) {
 
 fn class(packet: &Packet) -> Kind {
     match packet {
-        Packet::Proposal(_) | Packet::Inform(_) | Packet::Ack(_) | Packet::Commit(_) => Kind::Broadcast,
+        Packet::Proposal(_)
+        | Packet::Inform(_)
+        | Packet::Ack(_)
+        | Packet::Commit(_)
+        | Packet::CommitAndActivate { .. }
+        | Packet::InformAndActivate { .. } => Kind::Broadcast,
         Packet::Request(_) | Packet::Sync | Packet::Revalidate { .. } | Packet::Revalidated { .. } => Kind::Request,
         Packet::Ping { .. } => Kind::Connection,
         Packet::FollowerInfo(_)
