@@ -72,6 +72,8 @@ struct World {
     reigns: BTreeMap<Epoch, u8>,
     /// Commits that needed two configurations that were not the same.
     joint: u32,
+    /// The newest events, for who wants to know why.
+    told: Vec<(u8, String)>,
 }
 
 fn line(id: u8, role: &str) -> String {
@@ -108,6 +110,7 @@ impl World {
             committed: BTreeMap::from([(0, first().quorum)]),
             reigns: BTreeMap::new(),
             joint: 0,
+            told: Vec::new(),
         };
         (1..=SERVERS).for_each(|id| world.start(id));
         world
@@ -326,6 +329,10 @@ impl World {
     }
 
     fn judge(&mut self, id: u8, event: &Event) {
+        if self.told.len() > 400 {
+            self.told.drain(..200);
+        }
+        self.told.push((id, format!("{event:?}").chars().take(160).collect()));
         match event {
             Event::Configured { version, proposed: Some(next), .. } => {
                 self.proposed.entry(*version).or_insert_with(|| next.clone());
@@ -421,7 +428,8 @@ impl World {
     /// Nothing goes wrong any more: everything in flight arrives, and timers fire when nothing else is left.
     fn rest(&mut self) {
         for round in 0..400 {
-            loop {
+            for step in 0.. {
+                assert!(step < 200_000, "messages without end: {}", self.told());
                 if let Some((index, side)) = self.ready().first().copied() {
                     self.deliver(index, side);
                 } else if let Some((from, to)) = self.notes.keys().next().copied() {
@@ -466,7 +474,8 @@ impl World {
         let of = |(id, server): (&u8, &Server)| {
             let view = server.replica.as_ref().map(Replica::view);
             let told = view.map(|view| (view.state(), view.leader(), view.serving(), view.applied(), view.history_end()));
-            format!("{id}: {told:?}")
+            let newest = self.told.iter().rev().filter(|(from, _)| from == id).take(6).map(|(_, event)| event.as_str());
+            format!("{id}: {told:?} {:?}\n", newest.collect::<Vec<_>>())
         };
         let servers: Vec<String> = self.servers.iter().map(of).collect();
         format!("{}; committed {:x?}", servers.join("; "), self.committed)

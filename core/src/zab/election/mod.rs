@@ -130,7 +130,10 @@ impl Looking {
         match n.state {
             ServerState::Looking if voter => self.on_looking(cx, ledger, from, n),
             ServerState::Looking => {
-                self.tell(cx, ledger, from);
+                // Two without a say would tell each other so for ever.
+                if self.vote.is_some() {
+                    self.tell(cx, ledger, from);
+                }
                 Next::Stay
             }
             ServerState::Following | ServerState::Leading if voter => self.on_running(cx, ledger, from, n),
