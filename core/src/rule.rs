@@ -103,5 +103,6 @@ rules! {
     PredictionDropped: "ahead dies with the role", "ClickHouse PR 54572", "prediction";
     FailedMultiForgotten: "a multi that fails leaves nothing for the next request to build upon", "reference/zookeeper.md 1.8", "prediction";
     FadesInTime: "a leader deletes of its own accord only empty containers, and znodes past their time to live", "reference/zookeeper.md 2.6", "atomic";
+    WordRenews: "what a learner has heard of a session begins its timeout anew", "reference/zookeeper.md 1.3", "early_expiry";
     SyncNeedsFreshQuorum: "sync waits for a quorum's answer to a later ping", "ZOOKEEPER-1675", "fresh_sync";
 }

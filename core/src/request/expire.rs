@@ -39,7 +39,7 @@ impl Service {
     pub fn touch<R: Rules>(&mut self, cx: &mut Cx<'_, R>, sessions: &[(SessionId, i32)]) {
         let alive = |session: &SessionId| self.database.session_timeout(*session).is_some();
         let sessions: Vec<SessionId> = sessions.iter().map(|(session, _)| *session).filter(alive).collect();
-        if self.role == Role::Leading && !sessions.is_empty() {
+        if self.role == Role::Leading && !sessions.is_empty() && cx.enforces(Rule::WordRenews) {
             cx.act(Action::Touch { sessions });
         }
     }
