@@ -143,14 +143,7 @@ impl Marks {
             }
             Event::Resigned { why, .. } => {
                 self.hit(Mark::RoleChange);
-                self.hit(match why {
-                    Resigned::QuorumLost => Mark::QuorumLost,
-                    Resigned::InitLimit => Mark::InitLimit,
-                    Resigned::FollowerAhead => Mark::FollowerAhead,
-                    Resigned::EpochPassed => Mark::EpochPassed,
-                    Resigned::CounterExhausted => Mark::Rollover,
-                    Resigned::Reconfigured => Mark::LeaderRemoved,
-                });
+                self.hit(resigned_mark(*why));
             }
             Event::Committed { .. } => self.hit(Mark::Committed),
             Event::PacketIgnored { .. } => self.hit(Mark::PacketIgnored),
@@ -174,13 +167,7 @@ impl Marks {
             Event::Configured { proposed: Some(_), .. } => self.hit(Mark::ConfigurationProposed),
             Event::Configured { proposed: None, .. } => self.hit(Mark::ConfigurationInForce),
             Event::Stopped { .. } => self.hit(Mark::ServerStopped),
-            Event::Voted { vote, .. } => {
-                let before = self.votes.insert(server, *vote);
-                let tied = |old: Vote| (old.epoch, old.zxid) == (vote.epoch, vote.zxid) && old.leader != vote.leader;
-                if before.is_some_and(tied) {
-                    self.hit(Mark::ElectionTie);
-                }
-            }
+            Event::Voted { vote, .. } => self.see_vote(server, *vote),
             Event::Role { .. }
             | Event::EpochProposed { .. }
             | Event::EpochAccepted { .. }
@@ -203,6 +190,14 @@ impl Marks {
 }
 
 impl Marks {
+    fn see_vote(&mut self, server: ServerId, vote: Vote) {
+        let before = self.votes.insert(server, vote);
+        let tied = |old: Vote| (old.epoch, old.zxid) == (vote.epoch, vote.zxid) && old.leader != vote.leader;
+        if before.is_some_and(tied) {
+            self.hit(Mark::ElectionTie);
+        }
+    }
+
     fn see_local(&mut self, server: ServerId, session: SessionId, turn: LocalTurn) {
         match turn {
             LocalTurn::Begins => {
@@ -221,6 +216,17 @@ impl Marks {
                 self.locals.remove(&session);
             }
         }
+    }
+}
+
+fn resigned_mark(why: Resigned) -> Mark {
+    match why {
+        Resigned::QuorumLost => Mark::QuorumLost,
+        Resigned::InitLimit => Mark::InitLimit,
+        Resigned::FollowerAhead => Mark::FollowerAhead,
+        Resigned::EpochPassed => Mark::EpochPassed,
+        Resigned::CounterExhausted => Mark::Rollover,
+        Resigned::Reconfigured => Mark::LeaderRemoved,
     }
 }
 
