@@ -5,14 +5,14 @@ use crate::admin::Server;
 use crate::config::Config;
 use crate::contract::{Action, Actions, Cx, Event, Fault, Input, Timer};
 use crate::id::{ConnId, Epoch, ServerId, SessionId, Stamp, Zxid};
-use crate::log::{Image, Record, Recovered};
+use crate::log::{Record, Recovered};
 use crate::request::{RequestOrigin, Service, Want};
 use crate::role::{Peer, Role};
 use crate::rule::{Rule, Rules};
 use crate::tree::Database;
 use crate::wire::Op;
 use crate::zab::election::Looking;
-use crate::zab::{Configured, Effect, Next, Packet, Request, ServerState, Vote, Write};
+use crate::zab::{Effect, Next, Packet, Request, ServerState, Vote, Write};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -67,16 +67,11 @@ impl Replica {
             out.push(Action::Arm { timer: Timer::ReadOnly, after_ms: config.read_only_grace_ms() });
         }
         out.report(Event::Role { state: ServerState::Looking, leader: None });
-        let mut configured = Configured::new(&config);
-        configuration::of(&recovered.image).into_iter().for_each(|ensemble| configured.adopt(ensemble));
+        let configured = configuration::restored(&config, &recovered.image);
         let peer = Peer::restore(&recovered, configured, config.notification_min_ms);
-        let (image, checkpoints) = (recovered.image.zxid(), Checkpoints::restore(recovered.image.zxid()));
+        let checkpoints = Checkpoints::restore(recovered.image.zxid());
         let service = Service::restore(&config, recovered.image, session_base);
-        let mut replica = Replica { config, peer, service, checkpoints, pending: Pending::default() };
-        replica.take_configuration(out);
-        // Nothing has come into force that the disk does not hold.
-        replica.checkpoints = Checkpoints::restore(image);
-        replica
+        Replica { config, peer, service, checkpoints, pending: Pending::default() }.begin(out)
     }
 
     /// One thing happened: changes the server and appends what it commands and reports.
@@ -274,11 +269,6 @@ impl Replica {
     fn deliver<R: Rules>(&mut self, cx: &mut Cx<'_, R>, record: &Record, todo: &mut Pending) {
         self.service.apply(cx, record, &mut todo.wants);
         self.checkpoints.on_applied(record.bytes.len() as u64);
-    }
-
-    fn install<R: Rules>(&mut self, cx: &mut Cx<'_, R>, image: Image) {
-        configuration::of(&image).into_iter().for_each(|ensemble| self.peer.ledger.configured.adopt(ensemble));
-        self.service.install(cx, image);
     }
 
     /// A leader is established, or a learner up to date: requests that waited go on. What is committed

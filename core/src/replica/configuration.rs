@@ -4,21 +4,42 @@
 use super::Replica;
 use crate::config::{Config, Ensemble};
 use crate::contract::{Action, Actions, Cx, Event};
+use crate::log::Image;
 use crate::rule::Rules;
 use crate::tree::Database;
-use crate::zab::{Effect, Next};
+use crate::zab::{Configured, Effect, Next};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// The configuration that a database holds; none where nobody has ever changed it.
-pub(super) fn of(database: &Database) -> Option<Ensemble> {
+fn of(database: &Database) -> Option<Ensemble> {
     let text = database.tree().get(CONFIG)?.data().filter(|text| !text.is_empty())?;
     Ensemble::parse(text).ok()
 }
 
 const CONFIG: &[u8] = b"/zookeeper/config";
 
+/// What counts at start: the configuration of the disk, if it is newer than the file's.
+pub(super) fn restored(config: &Config, image: &Image) -> Configured {
+    let mut configured = Configured::new(config);
+    of(image).into_iter().for_each(|ensemble| configured.adopt(ensemble));
+    configured
+}
+
 impl Replica {
+    /// At start. Nothing has come into force that the disk does not hold: no checkpoint hurries.
+    pub(super) fn begin(mut self, out: &mut Actions) -> Replica {
+        let checkpoints = self.checkpoints.clone();
+        self.take_configuration(out);
+        Replica { checkpoints, ..self }
+    }
+
+    /// The leader's image replaces the tree, and brings its configuration.
+    pub(super) fn install<R: Rules>(&mut self, cx: &mut Cx<'_, R>, image: Image) {
+        of(&image).into_iter().for_each(|ensemble| self.peer.ledger.configured.adopt(ensemble));
+        self.service.install(cx, image);
+    }
+
     /// What was just done may have changed the configurations that count: the role hears of it at once.
     pub(super) fn heed<R: Rules>(&mut self, cx: &mut Cx<'_, R>, next: Next, effects: &mut Vec<Effect>) -> Next {
         let before = self.config.ensemble.version;

@@ -36,8 +36,7 @@ pub fn read(path: &Path) -> Result<(Settings, Vec<Problem>), Vec<Problem>> {
     if let Ok((Settings { secure: Some(secure), .. }, _)) = &found
         && let Err(wrong) = crate::tls::load(secure)
     {
-        let crate::tls::Wrong { line, text } = wrong;
-        return Err(vec![Problem { severity: Severity::Error, file: name, line, text }]);
+        return Err(vec![Problem { severity: Severity::Error, file: name, line: wrong.line, text: wrong.text }]);
     }
     found.map(|(settings, problems)| (Settings { file: Some(path.to_path_buf()), ..settings }, problems))
 }
@@ -220,12 +219,11 @@ impl Check {
             return Some(ServerId(1));
         }
         let path = data_dir?.join("myid");
-        let name = path.display().to_string();
-        let wrong = |text| Problem { severity: Severity::Error, file: name, line: Some(1), text };
+        let file = path.display().to_string();
+        let wrong = |text| Problem { severity: Severity::Error, file, line: Some(1), text };
         let Some(text) = open(&path) else {
-            let mut problem = wrong("is missing: expected a file with this server's id, a number from 1 to 127".into());
-            problem.line = None;
-            self.problems.push(problem);
+            let text = "is missing: expected a file with this server's id, a number from 1 to 127".into();
+            self.problems.push(Problem { line: None, ..wrong(text) });
             return None;
         };
         let text = text.trim();
