@@ -1,10 +1,10 @@
-//! Ensembles that change while everything goes wrong: servers crash and lose what they had not synced,
-//! connections break, election messages overtake one another, and a client keeps asking for other members.
+//! Ensembles that change while everything goes wrong: servers crash and lose what they had not synced, connections break,
+//! election messages overtake one another, and a client keeps asking for other members (the simulator does not yet).
 //!
-//! The random explorer of the simulator does not reconfigure yet. This one is small: one client, no time, and
-//! four properties. What is committed has a quorum of the newest configuration committed before it, and a
-//! reconfiguration one of its own too; nobody applies anything else in its place; a new leader has all of it;
-//! and an ensemble that is left in peace agrees.
+//! Small: one client, no time, four properties. What is committed has a quorum of the newest configuration committed before it,
+//! and a reconfiguration one of its own too; nobody applies anything else in its place; a new leader has all of it; and an
+//! ensemble that is left in peace agrees.
+#![expect(clippy::wildcard_enum_match_arm, reason = "a test looks for some of many")]
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
@@ -517,12 +517,7 @@ fn run(seed: u64, steps: usize) -> u32 {
 
 #[test]
 fn an_ensemble_that_changes_under_faults_keeps_what_it_has_committed() {
-    let seeds = std::env::var("RECONFIG_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(40);
-    let mut joint = 0;
-    let first = std::env::var("RECONFIG_FIRST").ok().and_then(|n| n.parse().ok()).unwrap_or(0);
-    for seed in first..first + seeds {
-        let told = std::panic::catch_unwind(|| run(seed, 3000));
-        joint += told.unwrap_or_else(|_| panic!("seed {seed}"));
-    }
+    let run = |seed| std::panic::catch_unwind(|| run(seed, 3000)).unwrap_or_else(|_| panic!("seed {seed}"));
+    let joint: u32 = (0..40).map(run).sum();
     assert!(joint > 0, "no reconfiguration was committed: nothing was tested");
 }

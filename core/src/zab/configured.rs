@@ -77,10 +77,9 @@ impl Configured {
         }
         if let Some(Ok(ensemble)) = configuration_in(record)
             && ensemble.version > self.active.version
+            && let Some(older) = self.proposed.replace(Arc::new(ensemble))
         {
-            if let Some(older) = self.proposed.replace(Arc::new(ensemble)) {
-                self.active = older;
-            }
+            self.active = older;
         }
     }
 

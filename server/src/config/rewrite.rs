@@ -5,6 +5,8 @@
 //! Each file is written under another name, made durable and renamed, the members' file first: whoever starts
 //! after a crash finds the old configuration or the new one.
 
+#![expect(clippy::disallowed_types, reason = "the configuration's own files, once for each new ensemble")]
+
 use super::text::entries;
 use std::fs::{self, File};
 use std::io::{self, Write};
