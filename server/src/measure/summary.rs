@@ -71,6 +71,7 @@ impl Summary {
     }
 
     /// Quantiles, as Prometheus labels them; none if nothing came lately.
+    #[cfg_attr(madsim, expect(dead_code, reason = "nobody asks a simulated server by HTTP"))]
     pub fn quantiles(&self, at: Instant) -> Vec<(&'static str, Option<u64>)> {
         let told: &[(&str, f64)] = match self.detail {
             Detail::Basic => &[("0.5", 0.5)],

@@ -45,6 +45,7 @@ impl Shell {
         take: fn(&mut State, Token, &[u8]),
     ) {
         let stream = stream.into();
+        #[cfg_attr(madsim, expect(irrefutable_let_patterns, reason = "a simulated network has no other"))]
         if let Stream::Plain(stream) = &stream {
             drop(stream.set_nodelay(true));
         }
