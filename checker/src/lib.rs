@@ -18,7 +18,7 @@ mod start;
 mod state;
 
 pub use interned::{
-    Counterexample, End, Explored, Go, Interned, Liveness, Progress, Search, Sizes, Walked, explore, liveness,
+    Counterexample, End, Explored, Go, Interned, Liveness, Progress, Round, Search, Sizes, Walked, explore, liveness,
     liveness_while, search as search_with, search_under, wander,
 };
 pub use moves::Move;

@@ -86,10 +86,10 @@ fn three_servers_boot_in_every_order() {
 
 #[test]
 fn what_is_forgotten_of_two_servers_changes_no_verdict() {
-    reduces(Kind::Election, 2, ALL_FAULTS, 1838, 4564);
+    reduces(Kind::Election, 2, ALL_FAULTS, 1893, 4630);
     reduces(Kind::Full, 2, Budget { writes: 1, ..TIMEOUT }, 5504, 10_756);
     let meddled = Budget { drops: 1, duplicates: 1, reorders: 1, ..TIMEOUT };
-    reduces(Kind::Election, 2, meddled, 1520, 4309);
+    reduces(Kind::Election, 2, meddled, 1564, 4369);
 }
 
 #[test]

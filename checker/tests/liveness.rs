@@ -77,6 +77,55 @@ fn one_who_looks_in_vain_does_not_keep_two_leaders_waiting() {
     assert_eq!(views.iter().filter(|view| view.serving() && view.leader() == views[0].leader()).count(), 3);
 }
 
+/// 3 leads, and both others have accepted its epoch before they came again, so that neither vouches for it any more: until 3
+/// gives up nothing comes of it. Whose wait may end is chosen by the schedule. If that is always the lowest server it
+/// waits anew for ever, and the leader's limit, which has run since it was elected, never ends; in turn they all do.
+#[test]
+fn a_wait_that_begins_anew_does_not_keep_an_older_one_from_ending() {
+    let budget = Budget { crashes: 1, breaks: 1, elections: Budget::up_to_epoch(2), ..NONE };
+    let model = Plain::new(Bound { kind: Kind::Broadcast, servers: 3, budget }, RuleSet::EMPTY);
+    let crash = "crash 2 keeping 0 of the log, 1 accepted, 0 current";
+    let epoch = ["elect {1,2,3}", "deliver 2>3", "deliver 1>3", "durable 3", "deliver 3>2"];
+    let faults = [crash, "break 1 3 keep 1 0", "deliver 1>3", "deliver 2>3", "deliver 3>1", "durable 1", "restart 2"];
+    let again = ["elect {2}", "deliver 2>3", "deliver 3>1", "deliver 3>2", "elect {1}", "deliver 1>3", "deliver 2>3"];
+    let start = epoch.into_iter().chain(faults).chain(again).fold(model.start(), |state, wanted| {
+        let mut moves = Vec::new();
+        model.actions(&state, &mut moves);
+        let made = moves.into_iter().find(|made| format!("{made:?}") == wanted).expect(wanted);
+        model.next_state(&state, made).expect("it applies")
+    });
+    let limit = |made: &Move| matches!(made, Move::Step(Step::Fire { timer: Timer::InitLimit, .. }));
+    // The lowest server's wait always ends first.
+    let (mut state, mut ended) = (start.clone(), Vec::new());
+    while ended.len() < 10 {
+        let (made, after) = next(&model, &state).expect("it goes round");
+        ended.extend(limit(&made).then(|| format!("{made:?}")));
+        state = after;
+    }
+    assert!(ended.iter().all(|made| made == "fire 1 InitLimit"), "{ended:?}");
+    // In turn.
+    let (mut state, mut last, mut ended) = (start, 0, 0);
+    while let Some((made, after)) = next(&model, &state) {
+        state = if limit(&made) {
+            let mut moves = Vec::new();
+            model.actions(&state, &mut moves);
+            moves.retain(limit);
+            let of = |made: &Move| {
+                let Move::Step(Step::Fire { server, .. }) = made else { unreachable!("{made:?} is no timer") };
+                server.0
+            };
+            let turn = moves.iter().position(|made| of(made) > last).unwrap_or(0);
+            (last, ended) = (of(&moves[turn]), ended + 1);
+            assert!(ended <= 3, "{ended} waits ended");
+            model.next_state(&state, moves.swap_remove(turn)).expect("it applies")
+        } else {
+            after
+        };
+    }
+    let views: Vec<_> = state.world.machines.iter().filter_map(|machine| machine.view()).collect();
+    assert_eq!(views.iter().filter(|view| view.serving() && view.leader() == views[0].leader()).count(), 3);
+}
+
 /// A leader that stays though its last follower is gone has no limit that ends: the others go on without it, and nobody
 /// asks it for anything. That is a trap of waiting, not of an oracle's.
 #[test]

@@ -37,6 +37,28 @@ pub struct Config {
     /// (`readonlymode.enabled`).
     pub read_only: bool,
     pub local_sessions: LocalSessions,
+    pub throttle: RequestThrottle,
+}
+
+/// The line in which requests wait to be taken, and how long they may (reference/zookeeper.md section 1.11).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RequestThrottle {
+    /// So many requests of all connections are served at once, the others wait in the line; 0: there is no line
+    /// (`request_throttle_max_requests`).
+    pub max_requests: u32,
+    /// How often the head of the line is looked at (`request_throttle_stall_time`).
+    pub stall_ms: u32,
+    /// Whether a request that has waited longer than its session's timeout is dropped, with its connection
+    /// (`request_throttle_drop_stale` and `request_stale_latency_check`).
+    pub drops_stale: bool,
+    /// A request that has waited longer is answered −127; 0: however long (`throttled_op_wait_time`).
+    pub wait_ms: u32,
+}
+
+impl Default for RequestThrottle {
+    fn default() -> Self {
+        RequestThrottle { max_requests: 0, stall_ms: 100, drops_stale: false, wait_ms: 0 }
+    }
 }
 
 /// Whether new sessions are of their server alone (reference/zookeeper.md section 1.11).
@@ -189,6 +211,11 @@ pub struct Limits {
     pub outstanding_bytes: usize,
     /// The same of all connections; beyond it, those whose requests wait are not read from.
     pub outstanding_bytes_of_all: usize,
+    /// A longer request is a large one (`largeRequestThreshold`); without a bound none is.
+    pub large_request_bytes: Option<u32>,
+    /// Bytes of the large requests of all connections that wait at once; who sends one more is given up
+    /// (`largeRequestMaxBytes`).
+    pub large_request_bytes_of_all: u32,
     /// Bytes of frames of one connection that wait for its session; beyond it reading is switched off.
     pub held_bytes: usize,
     /// Identities of one connection: each request carries all of them.
@@ -227,6 +254,8 @@ impl Default for Limits {
             outstanding_of_all: 1000,
             outstanding_bytes: 16 << 20,
             outstanding_bytes_of_all: 512 << 20,
+            large_request_bytes: None,
+            large_request_bytes_of_all: 100 << 20,
             held_bytes: 128 << 10,
             identities: 100,
             watch_bytes: 128 << 20,
@@ -240,6 +269,13 @@ impl Default for Limits {
             checkpoint_bytes: 64 << 20,
             counter_end: u32::MAX,
         }
+    }
+}
+
+impl Limits {
+    /// Whether a request of so many bytes is a large one.
+    pub fn is_large(&self, bytes: usize) -> bool {
+        self.large_request_bytes.is_some_and(|most| bytes > most as usize)
     }
 }
 
@@ -266,6 +302,7 @@ impl Config {
             fading: Fading::default(),
             read_only: false,
             local_sessions: LocalSessions::Off,
+            throttle: RequestThrottle::default(),
         }
     }
 

@@ -100,6 +100,7 @@ impl Replica {
             Input::Fired { timer } => self.on_fired(cx, timer, &mut todo),
         };
         self.settle(cx, next, &mut todo);
+        self.go_on_with_the_line(cx, &mut todo);
         todo.clear();
         self.pending = todo;
         self.finish(cx);
@@ -137,6 +138,18 @@ impl Replica {
         false
     }
 
+    /// Requests that waited for others are taken, where there is room for them.
+    fn go_on_with_the_line<R: Rules>(&mut self, cx: &mut Cx<'_, R>, todo: &mut Pending) {
+        while !is_stopped(cx) {
+            let config = Arc::clone(&self.config);
+            self.service.take_from_line(&mut cx.with(&config), &mut todo.wants);
+            if todo.wants.is_empty() {
+                break;
+            }
+            self.settle(cx, Next::Stay, todo);
+        }
+    }
+
     #[expect(clippy::unit_arg, reason = "one line per arm: a handler that cannot change the role returns nothing")]
     fn on_fired<R: Rules>(&mut self, cx: &mut Cx<'_, R>, timer: Timer, todo: &mut Pending) -> Next {
         match timer {
@@ -144,6 +157,7 @@ impl Replica {
             Timer::NoLeader(client) => stay(self.service.no_leader_fired(cx, client)),
             Timer::Containers => stay(self.service.sweep_fired(cx, &mut todo.wants)),
             Timer::ReadOnly => stay(self.on_read_only_due(cx, &mut todo.wants)),
+            Timer::Throttle => stay(self.service.throttle_fired()),
             Timer::Notification
             | Timer::FinalizeWait
             | Timer::InitLimit

@@ -11,7 +11,11 @@ use zabra_core::log::snapshot::{Form, SnapshotEncoder};
 use zabra_core::log::{Image, Record};
 use zabra_core::tree::Database;
 use zabra_core::wire::election::{Handshake, HandshakeVersion};
-use zabra_core::wire::records::{Acl, ConnectRequest, CreateRequest, Id, ReadRequest, RequestHeader, SetWatches};
+use zabra_core::wire::multi::encode_request;
+use zabra_core::wire::records::{
+    Acl, AuthPacket, ConnectRequest, CreateRequest, Id, PathRequest, ReadRequest, RequestHeader, SetDataRequest,
+    SetWatches,
+};
 use zabra_core::wire::txn::{CreateSessionTxn, CreateTxn, DeleteTxn, MultiTxn, SetDataTxn, Txn, TxnDigest, TxnHeader};
 use zabra_core::wire::{Jute, Op};
 use zabra_core::zab::codec::{Side, encode_notification, encode_packet};
@@ -146,16 +150,77 @@ fn log_file() -> Seeds {
     vec![("torn", log[..log.len() - 3].to_vec()), ("whole", log)]
 }
 
+/// Pieces: an operation by its place in the law's list, for the first client, with its body.
+fn service() -> Seeds {
+    let piece = |place: u8, body: &[u8]| [&[place << 1, body.len() as u8], body].concat();
+    let path = |path: &[u8]| PathRequest { path }.to_bytes();
+    let read = |path: &[u8]| ReadRequest { path, watch: true }.to_bytes();
+    let create = |path: &[u8]| CreateRequest { path, data: Some(b"x"), acl: Some(vec![EVERYONE]), flags: 2 }.to_bytes();
+    let set = SetDataRequest { path: b"/a", data: Some(b"yy"), version: 0 }.to_bytes();
+    let mut multi = Vec::new();
+    encode_request([(Op::CREATE, &create(b"/a/b")[..]), (Op::SET_DATA, &set[..])], &mut multi);
+    let auth = AuthPacket { kind: 0, scheme: b"digest", auth: Some(b"super:a") }.to_bytes();
+    let writes = [piece(0, &create(b"/a")), piece(4, &set), piece(12, &multi), piece(8, &path(b"/a")), piece(1, &set)];
+    let reads = [piece(3, &read(b"/a")), piece(2, &read(b"/b")), piece(10, &read(b"/")), piece(22, &path(b"/"))];
+    let others = [piece(21, &auth), piece(59, b"mntr"), piece(60, b""), piece(61, b""), piece(28, b"")];
+    vec![("others", others.concat()), ("reads", reads.concat()), ("writes", writes.concat())]
+}
+
+/// What a server hears first, and then packets or notifications.
+fn member() -> Seeds {
+    let packets = quorum_port();
+    let stream = |name| packets.iter().find(|(known, _)| *known == name).map(|(_, bytes)| bytes.clone());
+    let led = |first: u8, name| [vec![first], stream(name).expect("a seed of that name")].concat();
+    let votes = election_port().remove(0).1;
+    vec![("follows", led(1, "leader")), ("leads", led(0, "learner")), ("looks", [vec![4], votes].concat())]
+}
+
+/// Files by the places of their names in the law's list.
+fn directory() -> Seeds {
+    let file = |place: u8, bytes: &[u8]| [&[place], &(bytes.len() as u16).to_be_bytes()[..], bytes].concat();
+    let mut log = encode_header().to_vec();
+    transactions()[2..].iter().for_each(|transaction| encode_record(transaction, &mut log));
+    let epochs = [file(1, b"1"), file(2, b"1")].concat();
+    let whole = [epochs.clone(), file(4, &snapshot(Form::File)), file(7, &log)].concat();
+    vec![("log", [epochs, file(6, &log_file().remove(1).1)].concat()), ("whole", whole)]
+}
+
+fn offline() -> Seeds {
+    vec![("log", [vec![0], log_file().remove(1).1].concat()), ("snapshot", [vec![2], snapshot(Form::File)].concat())]
+}
+
+fn configuration() -> Seeds {
+    let members = "server.1=a:2888:3888;2181\nserver.2=b:2888:3888:observer\n";
+    let file = format!("dataDir=/d\nclientPort=2181\ninitLimit=5\nsyncLimit=2\n{members}\x001");
+    vec![("dynamic", format!("{members}version=100000002").into_bytes()), ("zoo.cfg", file.into_bytes())]
+}
+
+fn prompt() -> Seeds {
+    let lines = [
+        ("create", "create -s -t 5 /a \"two words\" digest:a:b:cdrwa,world:anyone:r"),
+        ("quota", "setquota -n 5 /a count=5,bytes=-1=;byteHardLimit=7;countHardLimit=9"),
+        ("reconfig", "reconfig -s -v 1f -add server.1=a:1:2;3 -remove 4"),
+        ("set", "set -b -v -1 /a eHl6"),
+    ];
+    lines.into_iter().map(|(name, line)| (name, line.as_bytes().to_vec())).collect()
+}
+
 #[test]
 fn the_seeds_of_the_fuzz_targets_are_what_the_encoders_write() {
     let transactions = ["create_session", "create", "multi", "close_session"].into_iter().zip(transactions()).collect();
-    let targets: [(&str, Seeds); 7] = [
+    let targets: [(&str, Seeds); 13] = [
         ("client_port", client_port()),
         ("quorum_port", quorum_port()),
         ("election_port", election_port()),
         ("transaction", transactions),
         ("log_file", log_file()),
         ("snapshot", vec![("file", snapshot(Form::File)), ("stream", snapshot(Form::Stream))]),
+        ("service", service()),
+        ("member", member()),
+        ("directory", directory()),
+        ("offline", offline()),
+        ("configuration", configuration()),
+        ("prompt", prompt()),
         ("epoch_file", vec![("epoch", b"17".to_vec()), ("name", b"snapshot.1a.gz".to_vec())]),
     ];
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");

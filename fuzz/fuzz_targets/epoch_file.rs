@@ -1,17 +1,7 @@
-//! Epoch files, and the names of files.
+//! libFuzzer's door to the law in `laws/epoch_file.rs`.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use zabra_core::log::name::FileName;
-use zabra_core::log::parse_epoch;
+#[path = "../laws/epoch_file.rs"]
+mod law;
 
-fuzz_target!(|bytes: &[u8]| {
-    if let Some(epoch) = parse_epoch(bytes) {
-        assert_eq!(parse_epoch(epoch.to_string().as_bytes()), Some(epoch));
-    }
-    if let Some(name) = std::str::from_utf8(bytes).ok().and_then(FileName::parse) {
-        let path = name.path();
-        let (_, again) = path.split_once('/').expect("a file of the directory");
-        assert_eq!(FileName::parse(again), Some(name));
-    }
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| law::holds(bytes));

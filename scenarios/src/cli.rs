@@ -156,6 +156,9 @@ pub struct Replay {
     /// The seed of the hunt's run: 0x2a or 42
     #[arg(long, allow_hyphen_values = true)]
     pub seed: Option<Seed>,
+    /// Write what happens behind the story's commands, in place of what was recorded there
+    #[arg(long, conflicts_with = "seed")]
+    pub record: bool,
     #[command(flatten)]
     pub without: Without,
 }
@@ -249,11 +252,23 @@ pub struct Check {
     /// JUnit XML for CI: a case per bound
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
-    /// Stop when states and their index take so many MiB
-    #[arg(long, value_name = "MIB", default_value_t = 4096)]
-    pub memory: u64,
+    /// Stop when states and their index take so many MiB: 4096 if not given, 8192 of the presets deep and huge. Searches
+    /// side by side have equal parts of it
+    #[arg(long, value_name = "MIB")]
+    pub memory: Option<u64>,
     #[command(flatten)]
     pub without: Without,
+}
+
+impl Check {
+    /// How many bytes states and their index may take.
+    pub fn memory(&self) -> u64 {
+        let preset = match self.preset {
+            Preset::Small | Preset::Quick => 4096,
+            Preset::Deep | Preset::Huge => 8192,
+        };
+        self.memory.unwrap_or(preset) << 20
+    }
 }
 
 #[derive(Args, Debug)]
@@ -290,7 +305,7 @@ pub enum Preset {
     Small,
     /// Less than a minute on two cores
     Quick,
-    /// Up to hours; give --for and --memory
+    /// Less than half an hour on two cores, with 8 GiB
     Deep,
     /// What nobody waits for
     Huge,

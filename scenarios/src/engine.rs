@@ -243,8 +243,10 @@ fn nodes(scenario: &Scenario) -> Vec<Node> {
     let voters = u32::from(ensemble.voters);
     let servers = (1..=voters).map(|id| server(id, "participant"));
     let observers = (voters + 1..=voters + u32::from(ensemble.observers)).map(|id| server(id, "observer"));
+    let first = voters + u32::from(ensemble.observers);
+    let spares = (first + 1..=first + u32::from(ensemble.spares)).map(|id| server(id, ""));
     let clients = (0..scenario.clients.count).map(|id| Node { id: format!("c{id}"), kind: "client", role0: "" });
-    servers.chain(observers).chain(clients).collect()
+    servers.chain(observers).chain(spares).chain(clients).collect()
 }
 
 /// The folder of a run's files: `out/mixed5-0x2a`.

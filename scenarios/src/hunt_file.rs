@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn an_unknown_key_is_refused_with_its_place_and_a_suggestion() {
         insta::assert_snapshot!(wrong("name = \"x\"\n[ensemble]\nvoter = 5\n"), @r#"
-        hunt.toml:3:1: unknown field `voter`, expected one of `voters`, `observers`, `groups`, `weights`, `tick_ms`, `init_limit`, `sync_limit`, `finalize_wait_ms`, `notification_max_ms`, `window_bytes`, `checkpoint_records`, `counter_end`, `container_check_ms`, `container_unused_ms`, `read_only`, `local_sessions`; did you mean voters?
+        hunt.toml:3:1: unknown field `voter`, expected one of `voters`, `observers`, `groups`, `weights`, `tick_ms`, `init_limit`, `sync_limit`, `finalize_wait_ms`, `notification_max_ms`, `window_bytes`, `checkpoint_records`, `counter_end`, `container_check_ms`, `container_unused_ms`, `read_only`, `local_sessions`, `throttle_requests`, `throttled_op_wait_ms`, `drops_stale`, `reconfig`, `spares`, `voters_min`; did you mean voters?
          3 | voter = 5
            | ^^^^^
         "#);

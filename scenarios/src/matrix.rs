@@ -89,7 +89,8 @@ impl Matrix {
     }
 }
 
-fn parse(name: &str, text: &str) -> Result<Matrix, Misfit> {
+/// Reads a matrix; `name` is its file, for messages.
+pub fn parse(name: &str, text: &str) -> Result<Matrix, Misfit> {
     let at = |message: String, word: &str| {
         let start = text.find(word).unwrap_or(0);
         Misfit::at(name, text, start..start + word.len(), message)

@@ -174,6 +174,25 @@ fn a_rule_that_is_off_is_caught_shrunk_and_replayed_without_the_seed() {
 }
 
 #[test]
+fn a_new_story_is_recorded_and_then_plays_as_recorded() {
+    let commands = "# Three servers elect the third.\nservers 3\nelect 3\nexpect leader 3\n";
+    let story = file("new.scn", commands);
+    let untold = lab(&["replay", &story]);
+    assert_eq!(untold.status.code(), Some(25));
+    assert!(String::from_utf8_lossy(&untold.stdout).contains("--record"), "{untold:?}");
+    assert_eq!(lab(&["replay", &story, "--record"]).status.code(), Some(0));
+    let text = fs::read_to_string(&story).expect("the story was written");
+    assert!(text.starts_with(commands) && text.contains("\n---\n1 starts at 0.0\n"), "{text}");
+    assert_eq!(lab(&["replay", &story]).status.code(), Some(0));
+    // What cannot be played is not recorded, and a hunt's run is not a story.
+    let commands = "servers 3\nelect 3\ndeliver 3>1 PROPOSAL\n";
+    let story = file("cannot.scn", commands);
+    assert_eq!(lab(&["replay", &story, "--record"]).status.code(), Some(25));
+    assert_eq!(fs::read_to_string(&story).expect("the story is there"), commands);
+    refuses(&["replay", "mixed5", "--record"], 2, &["--record"]);
+}
+
+#[test]
 fn wrong_stories_are_refused_with_file_and_line() {
     refuses(&["run", &file("verb.scn", "servers 3\nexplode 2\n")], 3, &["verb.scn:2:", "explode"]);
     refuses(&["run", &file("none.scn", "servers 0\n")], 3, &["none.scn:1:"]);

@@ -5,9 +5,9 @@
 //! changes nothing.
 
 use std::collections::BTreeMap;
-use zabra_core::contract::{Event, Joined, LocalTurn, Resigned, SyncMode};
-use zabra_core::id::{ServerId, SessionId};
-use zabra_core::zab::Vote;
+use zabra_core::contract::{Event, Joined, LineTurn, LocalTurn, Resigned, SyncMode};
+use zabra_core::id::{ServerId, ServerSet, SessionId};
+use zabra_core::zab::{ServerState, Vote};
 
 macro_rules! marks {
     ($($mark:ident $name:literal: $sentence:literal;)*) => {
@@ -67,6 +67,9 @@ marks! {
     LocalExpired "local-expired": "a session's silence ended it at the one server whose it was";
     LocalMoved "local-moved": "a session that is one server's alone was refused at another";
     ReadOnly "read-only": "a client was served without a quorum";
+    Throttled "throttled": "a request waited in the line of those that are to be taken";
+    ThrottledOp "throttled-op": "a request that had waited too long was answered so";
+    StaleRequest "stale-request": "a connection was closed because a request of it had waited too long";
     Crash "crash": "a server crashed";
     CrashWhileWriting "crash-while-writing": "a server crashed while writes were pending";
     TornTail "torn-tail": "a start found less than what had been written, and went on";
@@ -76,6 +79,10 @@ marks! {
     DiskFailed "disk-failed": "a storage operation failed and the server stopped";
     ConfigurationProposed "configuration-proposed": "a configuration was logged: the old one and the new one count";
     ConfigurationInForce "configuration-in-force": "a new configuration came into force";
+    ConfigurationForgotten "configuration-forgotten": "a configuration that was logged was cut off again";
+    VoterJoined "voter-joined": "a configuration with a new voter came into force";
+    RemovedUncounted "removed-uncounted": "a leader committed without the voters that a configuration had removed";
+    LeaderLostPending "leader-lost-pending": "a leader was lost while a configuration was pending";
     LeaderRemoved "leader-removed": "a leader ended with the configuration that it led";
     ServerStopped "server-stopped": "a server stopped itself";
     Encoded "encoded": "the peers' packets were encoded and decoded on every hop";
@@ -96,11 +103,32 @@ pub struct Marks {
     votes: BTreeMap<ServerId, Vote>,
     /// The sessions that are one server's alone.
     locals: BTreeMap<SessionId, ServerId>,
+    /// What each server goes by.
+    members: BTreeMap<ServerId, Standing>,
+    leaders: ServerSet,
+}
+
+/// A server's configurations.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Standing {
+    /// Of the newer one.
+    version: u64,
+    pending: bool,
+    /// The voters of the one in force.
+    voters: ServerSet,
+    /// The voters that it had before, while nothing was committed without them.
+    removed: ServerSet,
 }
 
 impl Default for Marks {
     fn default() -> Self {
-        Marks { counts: vec![0; Mark::ALL.len()], votes: BTreeMap::new(), locals: BTreeMap::new() }
+        Marks {
+            counts: vec![0; Mark::ALL.len()],
+            votes: BTreeMap::new(),
+            locals: BTreeMap::new(),
+            members: BTreeMap::new(),
+            leaders: ServerSet::EMPTY,
+        }
     }
 }
 
@@ -131,21 +159,22 @@ impl Marks {
                 Joined::Election => self.hit(Mark::Election),
                 Joined::RunningEnsemble => self.hit(Mark::JoinedRunning),
             },
-            Event::Established { .. } => self.hit(Mark::Established),
+            Event::Established { .. } => {
+                self.hit(Mark::Established);
+                self.leaders.insert(server);
+            }
             Event::SyncPlanned { mode, .. } => self.hit(sync_mark(*mode)),
             Event::Truncated { .. } => self.hit(Mark::Truncated),
             Event::ImageInstalled { .. } => self.hit(Mark::ImageInstalled),
-            Event::SyncAborted { mode } => {
-                self.hit(Mark::SyncAborted);
-                if *mode == SyncMode::Snap {
-                    self.hit(Mark::ImageAborted);
-                }
-            }
+            Event::SyncAborted { mode } => self.see_aborted(*mode),
             Event::Resigned { why, .. } => {
                 self.hit(Mark::RoleChange);
                 self.hit(resigned_mark(*why));
             }
-            Event::Committed { .. } => self.hit(Mark::Committed),
+            Event::Committed { .. } => {
+                self.hit(Mark::Committed);
+                self.see_uncounted(server);
+            }
             Event::PacketIgnored { .. } => self.hit(Mark::PacketIgnored),
             Event::PeerRefused { .. } => self.hit(Mark::PeerRefused),
             Event::SessionExpiring { .. } => {
@@ -163,10 +192,16 @@ impl Marks {
                 }
             }
             Event::LocalSession { session, turn } => self.see_local(server, *session, *turn),
+            Event::Throttled { turn, .. } => self.see_line(*turn),
             Event::SyncAnswered { .. } => self.hit(Mark::StrictSync),
-            Event::Configured { proposed: Some(_), .. } => self.hit(Mark::ConfigurationProposed),
-            Event::Configured { proposed: None, .. } => self.hit(Mark::ConfigurationInForce),
-            Event::Stopped { .. } => self.hit(Mark::ServerStopped),
+            Event::Configured { version, voters, proposed } => {
+                self.see_configured(server, *version, voters.voters(), proposed.is_some());
+            }
+            Event::Stopped { .. } => {
+                self.hit(Mark::ServerStopped);
+                self.gone(server);
+            }
+            Event::Role { state: ServerState::Looking, .. } => self.gone(server),
             Event::Voted { vote, .. } => self.see_vote(server, *vote),
             Event::Role { .. }
             | Event::EpochProposed { .. }
@@ -183,6 +218,7 @@ impl Marks {
             | Event::SessionOwned { .. }
             | Event::Prepared { .. }
             | Event::ReadOnly { .. }
+            | Event::LargeRequestRefused { .. }
             | Event::Requested { .. }
             | Event::Replied { .. } => {}
         }
@@ -190,11 +226,70 @@ impl Marks {
 }
 
 impl Marks {
+    fn see_aborted(&mut self, mode: SyncMode) {
+        self.hit(Mark::SyncAborted);
+        if mode == SyncMode::Snap {
+            self.hit(Mark::ImageAborted);
+        }
+    }
+
     fn see_vote(&mut self, server: ServerId, vote: Vote) {
         let before = self.votes.insert(server, vote);
         let tied = |old: Vote| (old.epoch, old.zxid) == (vote.epoch, vote.zxid) && old.leader != vote.leader;
         if before.is_some_and(tied) {
             self.hit(Mark::ElectionTie);
+        }
+    }
+
+    fn see_line(&mut self, turn: LineTurn) {
+        match turn {
+            LineTurn::Waits => self.hit(Mark::Throttled),
+            LineTurn::Taken => {}
+            LineTurn::Late => self.hit(Mark::ThrottledOp),
+            LineTurn::Stale => self.hit(Mark::StaleRequest),
+        }
+    }
+
+    /// A server leads no longer, if it did.
+    pub fn gone(&mut self, server: ServerId) {
+        if !self.leaders.contains(server) {
+            return;
+        }
+        self.leaders.remove(server);
+        if let Some(standing) = self.members.get_mut(&server) {
+            standing.removed = ServerSet::EMPTY;
+            if standing.pending {
+                self.hit(Mark::LeaderLostPending);
+            }
+        }
+    }
+
+    fn see_configured(&mut self, server: ServerId, version: u64, voters: ServerSet, pending: bool) {
+        let known = self.members.contains_key(&server);
+        let before = self.members.get(&server).cloned().unwrap_or_default();
+        let mut now = Standing { version, pending, voters, removed: before.removed };
+        match (before.pending, pending) {
+            (_, true) if version > before.version => self.hit(Mark::ConfigurationProposed),
+            (true, false) if version < before.version => self.hit(Mark::ConfigurationForgotten),
+            (was, false) if known && (was || version > before.version) => {
+                self.hit(Mark::ConfigurationInForce);
+                if !voters.is_subset(before.voters) {
+                    self.hit(Mark::VoterJoined);
+                }
+                if self.leaders.contains(server) {
+                    now.removed = before.voters.difference(voters);
+                }
+            }
+            (true | false, true | false) => {}
+        }
+        self.members.insert(server, now);
+    }
+
+    /// A leader commits: by the configuration in force, without whom it has removed.
+    fn see_uncounted(&mut self, server: ServerId) {
+        let Some(standing) = self.members.get_mut(&server) else { return };
+        if !std::mem::take(&mut standing.removed).is_empty() {
+            self.hit(Mark::RemovedUncounted);
         }
     }
 

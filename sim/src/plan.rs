@@ -38,7 +38,7 @@ pub struct Plan {
 impl Plan {
     pub fn draw(scenario: &Scenario, seed: u64) -> Plan {
         let mut draws = Draws::new(seed, Purpose::Plan);
-        let servers = scenario.ensemble.voters + scenario.ensemble.observers;
+        let servers = scenario.ensemble.servers();
         let network = &scenario.network;
         let mut range = |range: Range| draws.between(range[0], range[1]);
         let safety_us = u64::from(range(scenario.phases.safety_ms)) * 1000;
@@ -88,9 +88,9 @@ fn quorum(scenario: &Scenario, draws: &mut Draws) -> Vec<u8> {
             chosen.insert(voter);
         }
     }
-    for observer in ensemble.observers.iter() {
+    for other in configs.iter().map(|config| config.me).filter(|me| !ensemble.voters().contains(*me)) {
         if draws.chance(500_000) {
-            chosen.insert(observer);
+            chosen.insert(other);
         }
     }
     chosen.iter().map(|server| server.0).collect()

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use zabra_core::config::{Config, Ensemble, LocalSessions};
+use zabra_core::config::{Config, Ensemble, LocalSessions, Reconfig};
 use zabra_core::id::{ServerId, ServerSet};
 use zabra_core::quorum::Quorum;
 use zabra_core::rule::Rule;
@@ -22,6 +22,8 @@ pub struct Scenario {
     pub name: String,
     /// What it is for, in a sentence.
     pub about: String,
+    /// What it finds that is not mended yet: `--all` leaves it out, and says so.
+    pub open: String,
     pub ensemble: EnsembleSpec,
     pub network: NetworkSpec,
     pub disk: DiskSpec,
@@ -41,6 +43,7 @@ impl Default for Scenario {
         Scenario {
             name: "default".to_owned(),
             about: String::new(),
+            open: String::new(),
             ensemble: EnsembleSpec::default(),
             network: NetworkSpec::default(),
             disk: DiskSpec::default(),
@@ -80,6 +83,18 @@ pub struct EnsembleSpec {
     pub read_only: bool,
     /// Whether new sessions are of their server alone, and may become the ensemble's.
     pub local_sessions: LocalSessionsSpec,
+    /// Requests that a server serves at once; the others wait in a line. 0: there is none.
+    pub throttle_requests: u32,
+    /// A request that has waited longer is answered so; 0: however long.
+    pub throttled_op_wait_ms: u32,
+    /// Whether one that has waited longer than its session's timeout goes, with its connection.
+    pub drops_stale: bool,
+    /// Whether the ensemble may be changed while it runs; lists of access rights are then not looked at.
+    pub reconfig: bool,
+    /// Servers beyond the first ensemble, whose numbers follow its own: they run and wait to be joined.
+    pub spares: u8,
+    /// Fewest voters that a change leaves.
+    pub voters_min: u8,
 }
 
 /// What becomes of new sessions.
@@ -114,7 +129,20 @@ impl Default for EnsembleSpec {
             container_unused_ms: 300_000,
             read_only: false,
             local_sessions: LocalSessionsSpec::Off,
+            throttle_requests: 0,
+            throttled_op_wait_ms: 0,
+            drops_stale: false,
+            reconfig: false,
+            spares: 0,
+            voters_min: 2,
         }
+    }
+}
+
+impl EnsembleSpec {
+    /// All servers, spares included.
+    pub fn servers(&self) -> u8 {
+        self.voters.saturating_add(self.observers).saturating_add(self.spares)
     }
 }
 
@@ -182,6 +210,11 @@ pub struct ClientSpec {
     pub raw: u16,
     /// How many of the raw ones use all that the service offers, in whole frames.
     pub surface: u16,
+    /// How many more of the raw ones change the ensemble, in whole frames.
+    pub operators: u16,
+    /// Whether operators change one server at a time. Then the voters that were there before are always enough
+    /// to end what a lost leader has begun (`docs/differences.md`).
+    pub one_by_one: bool,
     /// A stream is cut at a random byte this often.
     pub cut_ppm: u32,
 }
@@ -195,6 +228,8 @@ impl Default for ClientSpec {
             mix: Mix::default(),
             raw: 0,
             surface: 0,
+            operators: 0,
+            one_by_one: false,
             cut_ppm: 20_000,
         }
     }
@@ -347,6 +382,11 @@ impl std::error::Error for Unusable {}
 /// Servers of a simulated ensemble.
 pub(crate) const SERVERS_MAX: u8 = 63;
 
+/// A member's line, in ZooKeeper's form.
+pub(crate) fn member_line(id: u8, role: &str) -> String {
+    format!("server.{id}=10.1.0.{id}:2888:3888:{role};0.0.0.0:2181")
+}
+
 fn refuse(field: &'static str, why: impl Into<String>) -> Unusable {
     Unusable { field, why: why.into() }
 }
@@ -355,7 +395,7 @@ impl Scenario {
     /// The servers' configurations.
     pub fn configs(&self) -> Result<Vec<Arc<Config>>, Unusable> {
         let spec = &self.ensemble;
-        let servers = u32::from(spec.voters) + u32::from(spec.observers);
+        let servers = u32::from(spec.voters) + u32::from(spec.observers) + u32::from(spec.spares);
         if spec.voters == 0 {
             return Err(refuse("ensemble.voters", "an ensemble has at least one voter"));
         }
@@ -364,6 +404,12 @@ impl Scenario {
         }
         if spec.counter_end < 2 {
             return Err(refuse("ensemble.counter_end", "an epoch has room for at least one transaction"));
+        }
+        if spec.spares > 0 && !spec.reconfig {
+            return Err(refuse("ensemble.spares", "they join where reconfig is true"));
+        }
+        if spec.reconfig && !spec.groups.is_empty() {
+            return Err(refuse("ensemble.reconfig", "members join and leave where a majority decides"));
         }
         if spec.tick_ms == 0 {
             return Err(refuse("ensemble.tick_ms", "a tick lasts at least 1 ms"));
@@ -374,7 +420,20 @@ impl Scenario {
         let text = self.text();
         let ensemble = Arc::new(Ensemble { quorum, observers, version: 0, text: Arc::from(text.as_bytes()) });
         let members = ensemble.members();
-        Ok(members.iter().map(|me| Arc::new(self.config(me, Arc::clone(&ensemble)))).collect())
+        let first = members.iter().map(|me| Arc::new(self.config(me, Arc::clone(&ensemble))));
+        let spares = (spec.servers() - spec.spares + 1..=spec.servers()).map(|me| {
+            let ensemble = self.joiners(me)?;
+            Ok(Arc::new(self.config(ServerId(me), Arc::new(ensemble))))
+        });
+        first.map(Ok).chain(spares).collect()
+    }
+
+    /// What stands in the file of a server that is to join: the first ensemble, and itself, as a voter if its
+    /// number is odd. Whatever it says there, the others count it when it has joined.
+    fn joiners(&self, me: u8) -> Result<Ensemble, Unusable> {
+        let role = if me % 2 == 1 { "participant" } else { "observer" };
+        let text = member_line(me, role) + "\n" + &self.text();
+        Ensemble::parse(text.as_bytes()).map_err(|why| refuse("ensemble.spares", format!("{why:?}")))
     }
 
     fn quorum(&self, voters: ServerSet) -> Result<Quorum, Unusable> {
@@ -405,7 +464,7 @@ impl Scenario {
     /// The dynamic configuration's text, in ZooKeeper's form.
     fn text(&self) -> String {
         let spec = &self.ensemble;
-        let line = |id: u8, role: &str| format!("server.{id}=10.1.0.{id}:2888:3888:{role};0.0.0.0:2181\n");
+        let line = |id: u8, role: &str| member_line(id, role) + "\n";
         let mut text: String = (1..=spec.voters).map(|id| line(id, "participant")).collect();
         text.extend((spec.voters + 1..=spec.voters + spec.observers).map(|id| line(id, "observer")));
         text.push_str("version=0");
@@ -429,6 +488,11 @@ impl Scenario {
             LocalSessionsSpec::Kept => LocalSessions::Kept,
             LocalSessionsSpec::Upgraded => LocalSessions::Upgraded,
         };
+        config.throttle.max_requests = spec.throttle_requests;
+        config.throttle.wait_ms = spec.throttled_op_wait_ms;
+        config.throttle.drops_stale = spec.drops_stale;
+        config.reconfig = Reconfig { enabled: spec.reconfig, voters_min: spec.voters_min };
+        config.access.skip_acl = spec.reconfig;
         config.fading.check_ms = spec.container_check_ms;
         config.fading.never_used_ms = spec.container_unused_ms;
         config
@@ -455,8 +519,14 @@ impl Scenario {
         if let Some(oracle) = self.oracles.iter().find(|id| known.iter().all(|oracle| oracle.id != id.as_str())) {
             return Err(refuse("oracles", format!("there is no oracle {oracle:?}")));
         }
-        if self.clients.surface > self.clients.raw {
-            return Err(refuse("clients.surface", "these are a part of the raw clients"));
+        if self.clients.surface.saturating_add(self.clients.operators) > self.clients.raw {
+            return Err(refuse("clients.raw", "those of the surface and the operators are raw clients"));
+        }
+        if self.clients.surface > 0 && self.ensemble.reconfig {
+            return Err(refuse("clients.surface", "these need lists of access rights, which reconfig switches off"));
+        }
+        if self.clients.operators > 0 && !self.ensemble.reconfig {
+            return Err(refuse("clients.operators", "they need an ensemble whose reconfig is true"));
         }
         if self.clients.raw > self.clients.count {
             return Err(refuse("clients.raw", "raw clients are a part of the count"));
@@ -489,5 +559,20 @@ mod tests {
         assert_eq!(field("[ensemble]\nvoters = 3\ngroups = [[1, 2]]\n"), "ensemble.groups");
         assert_eq!(field("without = [\"NoSuchRule\"]\n"), "without");
         assert_eq!(field("demands = [\"nothing\"]\n"), "demands");
+        assert_eq!(field("[ensemble]\nspares = 1\n"), "ensemble.spares");
+        assert_eq!(field("[clients]\nraw = 1\noperators = 1\n"), "clients.operators");
+        assert_eq!(field("[clients]\nraw = 1\noperators = 1\nsurface = 1\n"), "clients.raw");
+    }
+
+    #[test]
+    fn a_spare_knows_the_first_ensemble_and_itself_and_nobody_knows_it() {
+        let scenario: Scenario = toml::from_str("[ensemble]\nreconfig = true\nspares = 2\n").unwrap();
+        let configs = scenario.configs().unwrap();
+        let voters = |at: usize| configs[at].ensemble.voters().to_string();
+        assert_eq!(
+            (configs.len(), voters(0), voters(3), voters(4)),
+            (5, "{1,2,3}".into(), "{1,2,3}".into(), "{1,2,3,5}".into())
+        );
+        assert_eq!(configs[3].ensemble.observers.to_string(), "{4}");
     }
 }

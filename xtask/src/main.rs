@@ -1,6 +1,7 @@
 //! `cargo xtask ratchet` writes today's maxima into `xtask/ratchet.toml`; the tidy test holds them.
 //! `cargo xtask interop` runs the clients that others wrote against `zabra serve`: the command lines
-//! that come with ZooKeeper (only those: `--clis`), and a sample of kazoo's tests, or all (`--whole`).
+//! that come with ZooKeeper (only those: `--clis`), and a sample of kazoo's tests, or all (`--whole`), or
+//! all against a lone server (`--alone`).
 //! `cargo xtask peers` compares Zabra with Apache ZooKeeper on this machine, under the same loads.
 //! `cargo xtask explore-page` opens the page of `zabra-lab explore` in a browser and takes a step.
 
@@ -43,7 +44,7 @@ fn main() -> ExitCode {
         },
         _ => {
             eprintln!(
-                "usage: cargo xtask ratchet | interop [--clis | --whole] [PYTEST ARGUMENTS] | explore-page [PNG]"
+                "usage: cargo xtask ratchet | interop [--clis | --whole | --alone] [PYTEST ARGUMENTS] | explore-page [PNG]"
             );
             eprintln!("       cargo xtask peers [--help]");
             ExitCode::from(2)
@@ -55,11 +56,15 @@ fn main() -> ExitCode {
 fn interop(tree: &Tree) -> ExitCode {
     let mut more: Vec<String> = std::env::args().skip(2).collect();
     let first = more.first().cloned().unwrap_or_default();
-    let (is_whole, is_clis) = (first == "--whole", first == "--clis");
-    if is_whole || is_clis {
+    let is_clis = first == "--clis";
+    let part = match first.as_str() {
+        "--whole" => Part::Whole,
+        "--alone" => Part::Alone,
+        _ => Part::Sample,
+    };
+    if is_clis || part != Part::Sample {
         more.remove(0);
     }
-    let part = if is_whole { Part::Whole } else { Part::Sample };
     let mut verdicts = vec![interop::clis(&tree.root)];
     if !is_clis {
         verdicts.push(interop::kazoo(&tree.root, part, &more));

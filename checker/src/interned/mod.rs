@@ -23,7 +23,7 @@ mod walk;
 mod wander;
 
 pub use explore::{Counterexample, End, Explored, Go, Progress, Search, explore, search, search_under};
-pub use liveness::{Liveness, liveness, liveness_while};
+pub use liveness::{Liveness, Round, liveness, liveness_while};
 pub use model::Interned;
 pub use parts::Sizes;
 pub use react::fail;

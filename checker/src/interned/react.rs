@@ -441,6 +441,8 @@ fn is_own(event: &Event) -> bool {
         | Event::SessionRefused { .. }
         | Event::Requested { .. }
         | Event::Replied { .. }
+        | Event::Throttled { .. }
+        | Event::LargeRequestRefused { .. }
         | Event::SyncAnswered { .. }
         | Event::Stopped { .. } => false,
     }

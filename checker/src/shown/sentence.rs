@@ -119,6 +119,7 @@ fn timer_name(timer: contract::Timer) -> String {
         contract::Timer::Session(session) => format!("the timeout of session {session}"),
         contract::Timer::Containers => "the time to look for containers that are empty".to_owned(),
         contract::Timer::ReadOnly => "the time to answer reads without a quorum".to_owned(),
+        contract::Timer::Throttle => "the time to look for requests that have waited too long".to_owned(),
         contract::Timer::Learner(_)
         | contract::Timer::Ping
         | contract::Timer::Redial

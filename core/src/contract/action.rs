@@ -158,6 +158,10 @@ pub enum DropReason {
     /// The wait for a leader passed the session's timeout.
     NoLeader,
     LimitReached,
+    /// A large request came, and the others' are as many bytes as there may be.
+    LargeRequest,
+    /// A request waited to be taken for longer than its session's timeout.
+    StaleRequest,
     /// An auth packet showed nothing (error −115 was sent).
     AuthFailed,
     /// A read-only server was asked for a session that it did not give: whether it is alive, it cannot know.

@@ -86,6 +86,10 @@ pub enum Event {
     LocalSession { session: SessionId, turn: LocalTurn },
     /// Without a quorum, this server begins or ends to answer the reads of clients that allow for it.
     ReadOnly { serves: bool },
+    /// A request waits in the line of those that are to be taken, or has left it after so long a wait.
+    Throttled { client: ClientId, turn: LineTurn, waited_ms: u64 },
+    /// A large request came, and the others' are as many bytes as there may be.
+    LargeRequestRefused { client: ClientId, bytes: usize },
     /// A `sync` of a client was answered by a fresh quorum.
     SyncAnswered { applied: Zxid },
     /// What counts as a quorum here has changed: `voters` are those of the configuration in force, and
@@ -112,6 +116,17 @@ pub enum LocalTurn {
     Ends,
     /// It was silent for too long.
     Expires,
+}
+
+/// What becomes of a request that waits to be taken (reference/zookeeper.md section 1.11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LineTurn {
+    Waits,
+    Taken,
+    /// It is answered −127, for it has waited too long.
+    Late,
+    /// It is dropped, and its connection closed.
+    Stale,
 }
 
 /// A vote as its sender cast it.

@@ -10,19 +10,20 @@ mod input;
 mod timer;
 
 pub use action::{Action, Actions, DropReason, Fault, Span};
-pub use event::{Ballot, Event, Joined, LocalTurn, RequestOrigin, Resigned, SyncMode};
+pub use event::{Ballot, Event, Joined, LineTurn, LocalTurn, RequestOrigin, Resigned, SyncMode};
 pub use input::{ClientOrigin, Input, Origin, StorageError};
 pub use timer::Timer;
 
 use crate::config::Config;
-use crate::id::Stamp;
+use crate::id::{ServerSet, Stamp};
 use crate::rule::{Rule, Rules};
 
 /// What a handler is given besides its own state.
 pub struct Cx<'a, R> {
     pub rules: R,
     pub config: &'a Config,
-    /// This server's wall clock: may be copied into a transaction's header, and nowhere else.
+    /// This server's wall clock: may be copied into a transaction's header, and tells how old something is that
+    /// fades by itself or waits to be taken.
     pub at: Stamp,
     pub out: &'a mut Actions,
 }
@@ -36,6 +37,15 @@ impl<R: Rules> Cx<'_, R> {
     /// Whether the safety decision `rule` is enforced: always, outside the explorers' mutants.
     pub fn enforces(&self, rule: Rule) -> bool {
         self.rules.enforces(rule)
+    }
+
+    /// Whether these servers are a quorum of every configuration that counts here.
+    pub fn has_quorum(&self, servers: ServerSet) -> bool {
+        if self.enforces(Rule::BothQuorums) {
+            self.config.has_quorum(servers)
+        } else {
+            self.config.ensemble.quorum.contains(servers)
+        }
     }
 
     pub fn act(&mut self, action: Action) {

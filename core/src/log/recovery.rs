@@ -66,7 +66,7 @@ pub(super) fn recover<V: Vfs>(vfs: &mut V, limits: &StoreLimits) -> Result<Found
             let recovered = Recovered { accepted, standing, ..Recovered::empty() };
             return Ok(Found { recovered, segments, snapshots, notes });
         }
-        begin(vfs, current)?;
+        begin(vfs, accepted, current)?;
         snapshots.push((Zxid::ZERO, Suffix::None));
     }
     if standing == Standing::Intact {
@@ -173,10 +173,11 @@ fn standing<V: Vfs>(
     Ok(Standing::Lost)
 }
 
-/// Writes the empty snapshot, without which Java takes a log for one that lost its beginning.
-fn begin<V: Vfs>(vfs: &mut V, current: Option<Epoch>) -> Result<(), StoreError> {
+/// Writes the empty snapshot, without which Java takes a log for one that lost its beginning. What was promised is
+/// kept: the epoch that was accepted stands, whatever else is missing.
+fn begin<V: Vfs>(vfs: &mut V, accepted: Option<Epoch>, current: Option<Epoch>) -> Result<(), StoreError> {
     if current.is_none() {
-        save_epochs(vfs, Epoch::ZERO, Epoch::ZERO)?;
+        save_epochs(vfs, accepted.unwrap_or(Epoch::ZERO), Epoch::ZERO)?;
     }
     replace::write_snapshot(vfs, NEXT_SNAPSHOT, FileName::snapshot(Zxid::ZERO), &Image::new(Database::new()))?;
     remove_if_there(vfs, &in_dir(LOST))?;

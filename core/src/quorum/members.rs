@@ -2,9 +2,8 @@
 //! section 3.10): read, changed and written again. What is allowed to change is decided by the leader's
 //! preparation of a reconfiguration; where members really are, by who dials them.
 
-use super::{Quorum, QuorumError};
+use super::{Malformed, Member, Quorum, QuorumError};
 use crate::id::{ServerId, ServerSet};
-use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -21,46 +20,19 @@ pub struct Members {
     pub version: u64,
 }
 
-/// One member: `host:quorumPort:electionPort[:role][;[clientHost:]clientPort[;[host:]securePort]]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Member {
-    /// Several are separated by `|`.
-    pub addresses: Vec<Address>,
-    pub observes: bool,
-    pub client: Option<Host>,
-    pub secure: Option<Host>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Address {
-    pub host: String,
-    pub quorum: u16,
-    pub election: u16,
-}
-
-/// A host and a port.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Host {
-    pub name: String,
-    pub port: u16,
-}
-
 /// Why a text is no configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unreadable {
     /// Not UTF-8, or a line that does not belong here.
     Line,
     /// A server's line has another form.
-    Member,
+    Member(Malformed),
     /// Something that has to be a number is none.
     Number,
     /// A server's id that cannot be counted: above 127.
     Id(u64),
     Quorum(QuorumError),
 }
-
-/// What a client's address stands for when a line names none.
-const EVERYWHERE: &str = "0.0.0.0";
 
 impl Members {
     /// Reads a text as Java reads properties, as far as configurations need it.
@@ -79,7 +51,7 @@ impl Members {
     fn take(&mut self, key: &str, value: &str) -> Result<(), Unreadable> {
         let id = |prefix: &str| key.strip_prefix(prefix).map(number::<u64>);
         if let Some(id) = id("server.") {
-            self.servers.insert(id?, Member::parse(value)?);
+            self.servers.insert(id?, Member::parse(value).map_err(Unreadable::Member)?);
         } else if let Some(id) = id("group.") {
             let servers: Result<Vec<u64>, _> = value.split(':').map(|server| number(server.trim())).collect();
             self.groups.insert(id?, servers?);
@@ -163,77 +135,6 @@ impl Members {
     }
 }
 
-impl Member {
-    pub fn parse(spec: &str) -> Result<Member, Unreadable> {
-        let mut sections = spec.split(';').map(str::trim);
-        let peers = sections.next().ok_or(Unreadable::Member)?;
-        let mut host = || sections.next().filter(|text| !text.is_empty()).map(client_host).transpose();
-        let (client, secure) = (host()?, host()?);
-        if sections.next().is_some() {
-            return Err(Unreadable::Member);
-        }
-        let mut member = Member { addresses: Vec::new(), observes: false, client, secure };
-        for address in peers.split('|') {
-            let (host, ports) = split_host(address.trim())?;
-            let mut fields = ports.split(':').map(str::trim);
-            let mut port = || port(fields.next().ok_or(Unreadable::Member)?);
-            let (quorum, election) = (port()?, port()?);
-            if quorum == election {
-                return Err(Unreadable::Member);
-            }
-            match fields.next().map(str::to_ascii_lowercase).as_deref() {
-                None => {}
-                Some("participant") => member.observes = false,
-                Some("observer") => member.observes = true,
-                Some(_) => return Err(Unreadable::Member),
-            }
-            if fields.next().is_some() {
-                return Err(Unreadable::Member);
-            }
-            member.addresses.push(Address { host: host.to_owned(), quorum, election });
-        }
-        Ok(member)
-    }
-
-    /// Whether the two cannot both listen: a port of the same host is named by both. Addresses that are every
-    /// server's own, the wildcard and the loopback, are left out, as Apache does.
-    pub fn collides(&self, other: &Member) -> bool {
-        let theirs: Vec<(&str, u16)> = other.listens().collect();
-        self.listens().any(|mine| theirs.contains(&mine))
-    }
-
-    fn listens(&self) -> impl Iterator<Item = (&str, u16)> {
-        let peers = self.addresses.iter().flat_map(|a| [(a.host.as_str(), a.quorum), (a.host.as_str(), a.election)]);
-        let clients = self.client.iter().chain(&self.secure).map(|host| (host.name.as_str(), host.port));
-        peers.chain(clients).filter(|(host, _)| !is_anyones(host))
-    }
-}
-
-fn is_anyones(host: &str) -> bool {
-    matches!(host, "0.0.0.0" | "::" | "::1" | "localhost") || host.starts_with("127.")
-}
-
-/// A host, with brackets around an IPv6 address, and what stands behind the colon after it.
-fn split_host(address: &str) -> Result<(&str, &str), Unreadable> {
-    let split = match address.strip_prefix('[') {
-        Some(bracketed) => bracketed.split_once("]:"),
-        None => address.split_once(':'),
-    };
-    split.filter(|(host, _)| !host.is_empty()).ok_or(Unreadable::Member)
-}
-
-fn client_host(text: &str) -> Result<Host, Unreadable> {
-    let (name, digits) = match text.rsplit_once(':') {
-        Some((name, digits)) => (name.trim_start_matches('[').trim_end_matches(']'), digits),
-        None => (EVERYWHERE, text),
-    };
-    Ok(Host { name: name.to_owned(), port: port(digits)? })
-}
-
-fn port(text: &str) -> Result<u16, Unreadable> {
-    text.parse().map_err(|_| Unreadable::Member)
-}
-
 fn number<T: core::str::FromStr>(text: &str) -> Result<T, Unreadable> {
     text.parse().map_err(|_| Unreadable::Number)
 }
@@ -245,54 +146,12 @@ fn server_id(id: u64) -> Result<ServerId, Unreadable> {
     }
 }
 
-struct Bracketed<'a>(&'a str);
-
-impl fmt::Display for Bracketed<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.contains(':') { write!(f, "[{}]", self.0) } else { f.write_str(self.0) }
-    }
-}
-
-impl fmt::Display for Member {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, Address { host, quorum, election }) in self.addresses.iter().enumerate() {
-            write!(f, "{}{}:{quorum}:{election}", if index == 0 { "" } else { "|" }, Bracketed(host))?;
-        }
-        f.write_str(if self.observes { ":observer" } else { ":participant" })?;
-        if let Some(Host { name, port }) = &self.client {
-            write!(f, ";{}:{port}", Bracketed(name))?;
-        }
-        if let Some(Host { name, port }) = &self.secure {
-            let gap = if self.client.is_none() { ";" } else { "" };
-            write!(f, "{gap};{}:{port}", Bracketed(name))?;
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::Expected;
     use super::*;
-    use alloc::format;
     use alloc::string::ToString;
     use proptest::prelude::*;
-
-    fn again(spec: &str) -> String {
-        Member::parse(spec).map_or_else(|why| format!("{why:?}"), |member| member.to_string())
-    }
-
-    #[test]
-    fn a_members_line_is_read_and_written_as_apache_does() {
-        assert_eq!(again("h:2:3"), "h:2:3:participant");
-        assert_eq!(again("h:2:3:Observer;4"), "h:2:3:observer;0.0.0.0:4");
-        assert_eq!(again("[::1]:2:3;[fe80::1]:4"), "[::1]:2:3:participant;[fe80::1]:4");
-        assert_eq!(again("a:2:3|b:2:3:observer;c:4;5"), "a:2:3|b:2:3:observer;c:4;0.0.0.0:5");
-        assert_eq!(again("a:2:3;;5"), "a:2:3:participant;;0.0.0.0:5");
-        for wrong in ["", "h", "h:2", "h:2:2", "h:2:70000", "h:2:3:voter", "h:2:3:observer:1", "h:2:3;x", "h:2:3;1;2;3"]
-        {
-            assert_eq!(again(wrong), "Member", "{wrong}");
-        }
-    }
 
     #[test]
     fn a_text_says_who_votes_and_its_version() {
@@ -322,7 +181,7 @@ mod tests {
             ("tickTime=2000", Unreadable::Line),
             ("some thing", Unreadable::Line),
             ("server.x=a:2:3", Unreadable::Number),
-            ("server.1=a", Unreadable::Member),
+            ("server.1=a", Unreadable::Member(Malformed { expected: Expected::Address, found: "a".into() })),
             ("version=xyz", Unreadable::Number),
         ] {
             assert_eq!(Members::parse(text.as_bytes()), Err(why), "{text}");
@@ -332,14 +191,6 @@ mod tests {
         assert_eq!(nobody.quorum(), Err(Unreadable::Quorum(QuorumError::NoVoters)));
         let far = Members::parse(b"server.300=a:2:3").expect("a text");
         assert_eq!(far.quorum(), Err(Unreadable::Id(300)));
-    }
-
-    #[test]
-    fn two_members_collide_on_a_port_of_one_host_that_is_not_everyones() {
-        let member = |spec| Member::parse(spec).expect("a member");
-        assert!(member("a:2:3").collides(&member("b:5:6;a:3")));
-        assert!(!member("a:2:3").collides(&member("b:2:3")));
-        assert!(!member("127.0.0.1:2:3;4").collides(&member("127.0.0.1:2:3;4")));
     }
 
     proptest! {

@@ -1,9 +1,11 @@
 //! What a quorum is: a majority of the voters, or a majority of the weight in a majority of the
 //! groups (reference/zookeeper.md section 3.9).
 
+mod member;
 mod members;
 
-pub use members::{Address, Host, Member, Members, Unreadable};
+pub use member::{Address, Expected, Host, Malformed, Member};
+pub use members::{Members, Unreadable};
 
 use crate::id::{ServerId, ServerSet};
 use alloc::collections::BTreeMap;

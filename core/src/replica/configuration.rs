@@ -27,11 +27,21 @@ pub(super) fn restored(config: &Config, image: &Image) -> Configured {
 }
 
 impl Replica {
-    /// At start. Nothing has come into force that the disk does not hold: no checkpoint hurries.
+    /// At start. Nothing has come into force that the disk does not hold: no checkpoint hurries. Where the
+    /// ensemble can change, what this server goes by is said in any case.
     pub(super) fn begin(mut self, out: &mut Actions) -> Replica {
         let checkpoints = self.checkpoints.clone();
-        self.take_configuration(out);
+        if !self.take_configuration(out) && self.config.reconfig.enabled {
+            self.report_configuration(out);
+        }
         Replica { checkpoints, ..self }
+    }
+
+    fn report_configuration(&self, out: &mut Actions) {
+        let (active, proposed) = (&self.config.ensemble, self.config.proposed.as_ref());
+        let version = proposed.unwrap_or(active).version;
+        let proposed = proposed.map(|proposed| proposed.quorum.clone());
+        out.report(Event::Configured { version, voters: active.quorum.clone(), proposed });
     }
 
     /// The leader's image replaces the tree, and brings its configuration.
@@ -68,11 +78,9 @@ impl Replica {
             self.checkpoints.hurry();
         }
         let (active, proposed) = (Arc::clone(active), proposed.cloned());
-        let version = proposed.as_ref().unwrap_or(&active).version;
-        let quorums = (active.quorum.clone(), proposed.as_ref().map(|proposed| proposed.quorum.clone()));
-        out.report(Event::Configured { version, voters: quorums.0, proposed: quorums.1 });
         out.push(Action::Configure { active: Arc::clone(&active), proposed: proposed.clone() });
         self.config = Arc::new(Config { ensemble: active, proposed, ..(*self.config).clone() });
+        self.report_configuration(out);
         true
     }
 }

@@ -29,7 +29,9 @@ pub(super) struct Connection {
     pub(super) queue: VecDeque<Pending>,
     /// Frames that came before the session was attached.
     pub(super) held: VecDeque<Arc<[u8]>>,
-    /// Bytes of the frames of both.
+    /// How many of its requests wait to be taken, behind those of others.
+    pub(super) lined_up: usize,
+    /// Bytes of the frames of all of them.
     pub(super) bytes: usize,
     /// How many `sync`s of the queue the leader has not answered: the first of them was asked for.
     pub(super) syncs: usize,
@@ -173,6 +175,7 @@ impl Connection {
             phase: Phase::New,
             queue: VecDeque::new(),
             held: VecDeque::new(),
+            lined_up: 0,
             bytes: 0,
             syncs: 0,
             paused: false,
@@ -201,7 +204,7 @@ impl Connection {
     pub(super) fn is_beyond(&self, limits: &Limits, times: usize) -> bool {
         let count = (limits.outstanding as usize).saturating_mul(times);
         let bytes = limits.outstanding_bytes.saturating_mul(times);
-        self.queue.len() + self.held.len() > count || self.bytes > bytes
+        self.queue.len() + self.held.len() + self.lined_up > count || self.bytes > bytes
     }
 
     /// Whether so much waits that reading is switched off. Until its session is attached little is taken
@@ -213,8 +216,13 @@ impl Connection {
 
     /// Whether so little waits that reading goes on: less than half of either.
     pub(super) fn is_relieved(&self, limits: &Limits) -> bool {
-        let waiting = self.queue.len() + self.held.len();
+        let waiting = self.queue.len() + self.held.len() + self.lined_up;
         waiting * 2 < limits.outstanding as usize && self.bytes * 2 < limits.outstanding_bytes
+    }
+
+    /// Whether a request of it waits.
+    pub(super) fn waits(&self) -> bool {
+        !self.queue.is_empty() || self.lined_up > 0
     }
 
     /// A frame waits for the session.

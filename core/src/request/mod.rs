@@ -20,11 +20,12 @@ mod reply;
 mod role;
 #[cfg(test)]
 mod tests;
+mod throttle;
 mod watching;
 
 pub use crate::contract::RequestOrigin;
 
-use crate::config::Config;
+use crate::config::{Config, Limits};
 use crate::contract::{Action, ClientOrigin, Cx, DropReason, Event};
 use crate::id::{ClientId, SessionId, Xid, Zxid};
 use crate::log::Image;
@@ -64,6 +65,8 @@ pub struct Service {
     clients: BTreeMap<ClientId, Connection>,
     /// Requests in the queues of all connections.
     waiting: Waiting,
+    /// Requests that wait to be taken into those queues.
+    line: throttle::Line,
     /// Which connection carries, or is opening, a session. At most one does.
     carriers: BTreeMap<SessionId, ClientId>,
     /// Sessions of this server alone, with their timeouts: no transaction knows of them.
@@ -94,6 +97,7 @@ impl Service {
             ids: SessionIds::new(session_base),
             clients: BTreeMap::new(),
             waiting: Waiting::default(),
+            line: throttle::Line::default(),
             carriers: BTreeMap::new(),
             locals: BTreeMap::new(),
             watches: Watches::default(),
@@ -168,6 +172,7 @@ impl Service {
     }
 
     pub fn client_closed<R: Rules>(&mut self, cx: &mut Cx<'_, R>, client: ClientId) {
+        self.leave_line(cx, client, true);
         self.forget(cx, client);
     }
 
@@ -179,6 +184,7 @@ impl Service {
         wants: &mut Vec<Want>,
     ) {
         // A frame may have been on its way while the connection was being closed.
+        let (is_too_large, has_line) = (self.is_too_large(cx, frame.len()), self.has_line(cx));
         let Some(connection) = self.clients.get_mut(&client) else {
             return;
         };
@@ -187,6 +193,14 @@ impl Service {
             Phase::New | Phase::Creating(_) | Phase::Revalidating(_) => {
                 connection.hold(frame);
                 self.press_back(cx, client);
+            }
+            Phase::Attached { .. } if is_too_large => {
+                cx.report(Event::LargeRequestRefused { client, bytes: frame.len() });
+                self.drop_client(cx, client, DropReason::LargeRequest);
+            }
+            Phase::Attached { session, timeout_ms } if has_line => {
+                self.touch_one(cx, session, timeout_ms);
+                self.line_up(cx, client, frame);
             }
             Phase::Attached { session, timeout_ms } => {
                 self.touch_one(cx, session, timeout_ms);
@@ -249,14 +263,19 @@ impl Service {
             Class::Unknown => Wait::Failed { err: Code::Unimplemented, then: Then::Drop(DropReason::UnknownOperation) },
         };
         let is_behind_sync = connection.syncs > 0;
-        connection.enqueue(Pending { xid, op, bytes: frame.len(), wait });
-        self.waiting.add(frame.len());
+        self.enqueue(cx, client, Pending { xid, op, bytes: frame.len(), wait });
         if serves && !is_behind_sync {
-            let last = connection.queue.len() - 1;
+            let last = self.clients[&client].queue.len() - 1;
             self.ask(cx, client, last, &Tail::default(), wants);
         }
         self.drain(cx, client);
         self.press_back(cx, client);
+    }
+
+    /// A request waits for its reply.
+    fn enqueue<R: Rules>(&mut self, cx: &Cx<'_, R>, client: ClientId, pending: Pending) {
+        self.waiting.add(pending.bytes, &cx.config.limits);
+        self.clients.get_mut(&client).expect("the caller has seen the connection").enqueue(pending);
     }
 
     /// Beyond the limit reading is switched off. A driver that goes on all the same (it had read
@@ -267,7 +286,7 @@ impl Service {
         if connection.is_beyond(&cx.config.limits, 2) {
             return self.drop_client(cx, client, DropReason::LimitReached);
         }
-        let is_held_back = is_crowded && !connection.queue.is_empty();
+        let is_held_back = is_crowded && connection.waits();
         if (connection.is_enough(&cx.config.limits) || is_held_back) && !connection.paused {
             connection.paused = true;
             cx.act(Action::Pause { client });
@@ -276,8 +295,9 @@ impl Service {
 
     /// Whether the requests of all connections are too many: those that wait have to be answered first.
     fn is_crowded<R: Rules>(&self, cx: &Cx<'_, R>) -> bool {
-        self.waiting.count > cx.config.waiting_limit(self.role == Role::Leading)
-            || self.waiting.bytes > cx.config.limits.outstanding_bytes_of_all
+        let line = &self.line.waiting;
+        self.waiting.count.max(line.count) > cx.config.waiting_limit(self.role == Role::Leading)
+            || self.waiting.bytes + line.bytes > cx.config.limits.outstanding_bytes_of_all
     }
 
     /// Asks for what a connection's requests need, from this place of its queue on. A write that
@@ -344,17 +364,21 @@ struct Waiting {
     count: usize,
     /// Of their frames.
     bytes: usize,
+    /// Of the large ones among them.
+    large: usize,
 }
 
 impl Waiting {
-    fn add(&mut self, bytes: usize) {
+    fn add(&mut self, bytes: usize, limits: &Limits) {
         self.count += 1;
         self.bytes += bytes;
+        self.large += if limits.is_large(bytes) { bytes } else { 0 };
     }
 
-    fn remove(&mut self, bytes: usize) {
+    fn remove(&mut self, bytes: usize, limits: &Limits) {
         self.count -= 1;
         self.bytes -= bytes;
+        self.large -= if limits.is_large(bytes) { bytes } else { 0 };
     }
 }
 

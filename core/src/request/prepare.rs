@@ -153,7 +153,9 @@ impl Service {
                 reconfig::check_enabled(config)?;
                 self.check_session(cx, request, origin)?;
                 let mut draft = Draft::new(self.database.tree(), &self.ahead, zxid, time);
-                reconfig::draft_reconfig(&mut draft, &asker, config, (zxid, synced), &reconfig, out)?;
+                let is_free = config.proposed.is_none() || !cx.enforces(Rule::OneReconfiguration);
+                let leader = reconfig::Leader { zxid, synced, is_free };
+                reconfig::draft_reconfig(&mut draft, &asker, config, &leader, &reconfig, out)?;
                 Ok(Prepared::of(op, draft))
             }
             _ => self.upkeep(cx, zxid, origin, request, out),

@@ -97,7 +97,7 @@ impl Service {
             let Some(pending) = connection.next(reach) else {
                 return self.relieve(cx, client);
             };
-            self.waiting.remove(pending.bytes);
+            self.waiting.remove(pending.bytes, &cx.config.limits);
             self.answer(cx, client, session, pending);
         }
     }
@@ -106,7 +106,7 @@ impl Service {
     fn relieve<R: Rules>(&mut self, cx: &mut Cx<'_, R>, client: ClientId) {
         let is_crowded = self.is_crowded(cx);
         let Some(connection) = self.clients.get_mut(&client) else { return };
-        let may_go_on = !is_crowded || connection.queue.is_empty();
+        let may_go_on = !is_crowded || !connection.waits();
         if connection.paused && may_go_on && connection.is_relieved(&cx.config.limits) {
             connection.paused = false;
             cx.act(Action::Resume { client });
@@ -185,8 +185,9 @@ impl Service {
 
     /// The connection is gone: so are its requests and its watches, and nothing else.
     pub(super) fn forget<R: Rules>(&mut self, cx: &mut Cx<'_, R>, client: ClientId) {
+        self.leave_line(cx, client, false);
         let Some(connection) = self.clients.remove(&client) else { return };
-        connection.queue.iter().for_each(|pending| self.waiting.remove(pending.bytes));
+        connection.queue.iter().for_each(|pending| self.waiting.remove(pending.bytes, &cx.config.limits));
         if let Some(session) = connection.session() {
             let carrier = self.carriers.remove(&session);
             assert_eq!(carrier, Some(client), "one connection carries a session");

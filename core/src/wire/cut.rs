@@ -95,7 +95,6 @@ impl<E: Extent> Units<E> {
     }
 
     /// How much memory is held.
-    #[cfg(test)]
     pub fn capacity(&self) -> usize {
         self.held.capacity()
     }

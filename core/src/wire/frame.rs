@@ -45,6 +45,11 @@ impl Deframer {
         }
     }
 
+    /// How much memory is held: the beginning of a frame, or room that is kept for the next.
+    pub fn capacity(&self) -> usize {
+        self.units.capacity()
+    }
+
     /// Whether the stream may end here: between two frames.
     pub fn is_between_frames(&self) -> bool {
         self.units.is_between()
@@ -161,7 +166,7 @@ mod tests {
     fn an_announced_frame_takes_no_memory_before_it_arrives() {
         let mut deframer = Deframer::new(1 << 30);
         assert_eq!(deframer.next(&mut &(1i32 << 30).to_be_bytes()[..]), Ok(None));
-        assert!(deframer.units.capacity() < 100);
+        assert!(deframer.capacity() < 100);
     }
 
     proptest! {

@@ -60,7 +60,7 @@ impl Leading {
         }
         let mut voters = self.followers(|l| matches!(l.stage, LearnerStage::Informed { .. }));
         voters.insert(cx.config.me);
-        let quorum = cx.config.has_quorum(voters);
+        let quorum = cx.has_quorum(voters);
         if !quorum && cx.enforces(Rule::EpochQuorum) {
             return Next::Stay;
         }
@@ -145,7 +145,7 @@ impl Leading {
         epoch: Epoch,
         effects: &mut Vec<Effect>,
     ) -> Next {
-        if !cx.config.has_quorum(self.vouched) {
+        if !cx.has_quorum(self.vouched) {
             return Next::Stay;
         }
         cx.report(Event::EpochAcked { epoch, acked: self.vouched, history_end: ledger.end() });

@@ -285,7 +285,7 @@ impl Leading {
     /// An established leader needs a quorum of synced voters, itself included; observers do not
     /// count (ZOOKEEPER-1294).
     fn step_down_without_quorum<R: Rules>(&mut self, cx: &mut Cx<'_, R>, heard: ServerSet) -> Next {
-        if !cx.enforces(Rule::StepDown) || cx.config.has_quorum(heard) {
+        if !cx.enforces(Rule::StepDown) || cx.has_quorum(heard) {
             return Next::Stay;
         }
         self.resign(cx, Resigned::QuorumLost)

@@ -8,6 +8,7 @@ mod graph;
 mod search;
 mod told;
 
+use bounds::walked;
 pub use bounds::{bound_of, bounds, words};
 
 use super::Failed;
@@ -39,7 +40,7 @@ pub fn check(args: &Check, talk: &Talk, voice: &Voice) -> Result<Exit, Failed> {
             introduce(model, held, voice);
             let (exit, document) = match args.walks {
                 None => graph::live(model, args, voice)?,
-                Some(walks) => graph::walk(model, walks, args, voice)?,
+                Some(walks) => graph::walk(model, walks, graph::Walks::Asked, args, voice)?,
             };
             cases.push(case(&model.bound, exit, document["msg"].as_str().unwrap_or_default(), "", &document));
             documents.push(document);
@@ -58,9 +59,17 @@ pub fn check(args: &Check, talk: &Talk, voice: &Voice) -> Result<Exit, Failed> {
             worst = worst.max(exit);
             Ok(())
         })?;
+        for (bound, walks) in walked(args.model.as_deref(), args.preset, &args.bound) {
+            let model = model(bound, &[], rules);
+            introduce(&model, &[], voice);
+            let (exit, document) = graph::walk(&model, walks, graph::Walks::OfPreset, args, voice)?;
+            cases.push(case(&bound, exit, document["msg"].as_str().unwrap_or_default(), "", &document));
+            documents.push(document);
+            worst = worst.max(exit);
+        }
     }
     engine::save_junit(args.junit.as_deref(), "zabra-lab check", || cases)?;
-    let document = if models.len() > 1 {
+    let document = if documents.len() > 1 {
         json!({ "schema": "zabra-checks/1", "checks": documents })
     } else {
         documents.pop().expect("one model was looked at")

@@ -15,6 +15,7 @@ pub fn replay(args: &Replay, talk: &Talk, voice: &Voice) -> Result<Exit, Failed>
     let library = Library::find(talk.library.as_deref());
     let item = library.named(&args.file, &[Kind::Hunt, Kind::Story, Kind::Regression])?;
     match (item.kind, args.seed) {
+        (Kind::Hunt, _) if args.record => Err(Failed::usage("--record is for stories: a hunt's run is its seed")),
         (Kind::Hunt, Some(seed)) => {
             let scenario = engine::loaded(&item, &args.without.without)?;
             voice.insist(&format!("{} seed {seed}", scenario.name));
@@ -22,8 +23,25 @@ pub fn replay(args: &Replay, talk: &Talk, voice: &Voice) -> Result<Exit, Failed>
         }
         (Kind::Hunt, None) => Err(Failed::usage("a hunt is replayed with its --seed")),
         (Kind::Story | Kind::Regression, Some(_)) => Err(Failed::usage("a story needs no --seed")),
-        (Kind::Story | Kind::Regression, None) => story(&item, voice),
+        (Kind::Story | Kind::Regression, None) => {
+            if args.record {
+                record(&item)?;
+            }
+            story(&item, voice)
+        }
     }
+}
+
+/// Writes the trace that the commands make, unless one of them cannot be done: then the file stays as it is.
+fn record(item: &Item) -> Result<(), Failed> {
+    let file = item.path.display().to_string();
+    let before = text(&item.path)?;
+    let recorded = crate::pool::guarded(|| story::update(&file, &before).ok());
+    let Ok(Some(after)) = recorded else { return Ok(()) };
+    if matches!(story::check(&file, &after), Ok(Told::Same)) {
+        std::fs::write(&item.path, after).map_err(|error| Failed::tool(format!("{file}: {error}")))?;
+    }
+    Ok(())
 }
 
 /// Plays a story and compares what happens with what was recorded.
@@ -51,6 +69,9 @@ pub fn story(item: &Item, voice: &Voice) -> Result<Exit, Failed> {
             Some(violation) => (Exit::Safety, format!("{}: {}", violation.oracle, violation.sentence)),
             None => (Exit::Pass, "as recorded".to_string()),
         },
+        Told::Different { .. } if parsed.trace.is_empty() => {
+            (Exit::NotReproduced, "no trace is recorded behind its commands: --record writes it".to_string())
+        }
         Told::Different { line, recorded, played } => {
             (Exit::NotReproduced, format!("line {line} of the trace\n  recorded  {recorded}\n  played    {played}"))
         }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use zabra::config::{Host, Member, Part, Settings};
+use zabra::config::{Host, Member, Settings};
 use zabra::exit::Exit;
 use zabra::shell;
 use zabra_client::net::Address;
@@ -186,10 +186,7 @@ fn boot(handle: &Handle, seed: u64, at: usize, honesty: Honesty) -> Server {
 
 fn settings(at: usize) -> Settings {
     let everyone = (0..SERVERS).map(|at| ServerId(at as u8 + 1));
-    let member = |id: ServerId| {
-        let host = |port| vec![Host { name: ip(id.0).to_string(), port }];
-        (id, Member { quorum: host(2888), election: host(3888), part: Part::Participant, client: None })
-    };
+    let member = |id: ServerId| (id, Member::parse(&format!("{}:2888:3888", ip(id.0))).expect("a member"));
     Settings {
         me: ServerId(at as u8 + 1),
         members: everyone.clone().map(member).collect(),

@@ -10,7 +10,6 @@ mod throttling;
 mod value;
 
 use super::key::{Standing, standing, suggestion};
-use super::member::{Host, Member, Part};
 use super::problem::{Problem, Severity};
 use super::settings::Settings;
 use super::text::{Entry, entries};
@@ -20,7 +19,7 @@ use std::path::{Path, PathBuf};
 use zabra_core::admin::Whitelist;
 use zabra_core::config::LocalSessions;
 use zabra_core::id::{ServerId, ServerSet};
-use zabra_core::quorum::{Quorum, QuorumError};
+use zabra_core::quorum::{Host, Member, Quorum, QuorumError};
 
 /// Reads a `zoo.cfg`, and the `myid` that it leads to. The warnings come with the settings.
 #[expect(clippy::disallowed_methods, reason = "the two files of a configuration are read before anything runs")]
@@ -95,7 +94,9 @@ impl Check {
         let members = self.members();
         let me = self.me(&members, data_dir.as_deref(), &open);
         self.peer_type(&members, me);
-        let (quorum, observers) = self.quorum(&members);
+        let groups = if members.is_empty() { BTreeMap::new() } else { self.groups() };
+        let weights = if groups.is_empty() { BTreeMap::new() } else { self.weights() };
+        let (quorum, observers) = self.quorum(&members, &groups, &weights);
         let tick_ms = self.number("tickTime", 2, i32::MAX as u32).unwrap_or(3000);
         let (init_limit, sync_limit) = self.limits(!members.is_empty());
         let (session_min_ms, session_max_ms) = self.sessions(tick_ms);
@@ -108,6 +109,8 @@ impl Check {
         Some(Settings {
             me: me?,
             members,
+            groups,
+            weights,
             quorum: quorum?,
             observers,
             log_dir,
@@ -130,6 +133,11 @@ impl Check {
             file: None,
             throttling: self.throttling(),
             outstanding: self.number("globalOutstandingLimit", 1, i32::MAX as u32).unwrap_or(plain.outstanding),
+            requests: self.requests(),
+            large: self.large_requests(),
+            replies_bytes: self.bytes("zabra.repliesMaxBytes").unwrap_or(plain.replies_bytes),
+            begun_bytes: self.bytes("zabra.requestsMaxBytes").unwrap_or(plain.begun_bytes),
+            refusals_logged: self.number("zabra.refusalsLoggedPerSecond", 1, u32::MAX).unwrap_or(plain.refusals_logged),
             snap_count: self.number("snapCount", 2, u32::MAX),
             purge: self.purge(),
             segment_bytes: self
@@ -177,7 +185,7 @@ impl Check {
         for (id, entry) in self.family("server.") {
             match Member::parse(&entry.value) {
                 Ok(member) => drop(members.insert(id, member)),
-                Err(expected) => self.error(Some(entry.line), format!("{}: expected {expected}", entry.key)),
+                Err(wrong) => self.error(Some(entry.line), format!("{}: expected {wrong}", entry.key)),
             }
         }
         let may_be_alone = self.flag("standaloneEnabled").unwrap_or(true);
@@ -246,32 +254,37 @@ impl Check {
             self.error(Some(line), text);
         }
         let Some(entry) = self.entries.get("peerType").cloned() else { return };
-        let part = match entry.value.to_lowercase().as_str() {
-            "participant" => Part::Participant,
-            "observer" => Part::Observer,
+        let observes = match entry.value.to_lowercase().as_str() {
+            "participant" => false,
+            "observer" => true,
             other => {
                 return self
                     .error(Some(entry.line), format!("peerType: expected participant or observer, found {other:?}"));
             }
         };
-        let line_says = me.and_then(|me| members.get(&me)).map(|member| member.part);
-        if line_says.is_some_and(|said| said != part) {
+        let line_says = me.and_then(|me| members.get(&me)).map(|member| member.observes);
+        if line_says.is_some_and(|said| said != observes) {
             self.warn(entry.line, "peerType differs from this server's server line, which counts".into());
         }
     }
 
-    fn quorum(&mut self, members: &BTreeMap<ServerId, Member>) -> (Option<Quorum>, ServerSet) {
-        let of = |part| members.iter().filter(move |(_, m)| m.part == part).map(|(id, _)| *id).collect::<ServerSet>();
-        let (voters, observers) = (of(Part::Participant), of(Part::Observer));
+    fn quorum(
+        &mut self,
+        members: &BTreeMap<ServerId, Member>,
+        groups: &BTreeMap<u64, Vec<u64>>,
+        weights: &BTreeMap<u64, u32>,
+    ) -> (Option<Quorum>, ServerSet) {
+        let of = |observes| members.iter().filter(move |(_, m)| m.observes == observes).map(|(id, _)| *id);
+        let (voters, observers): (ServerSet, ServerSet) = (of(false).collect(), of(true).collect());
         if members.is_empty() {
             return (Quorum::majority([ServerId(1)].into_iter().collect()).ok(), observers);
         }
-        let groups = self.groups();
         let built = if groups.is_empty() {
             Quorum::majority(voters)
         } else {
-            let weights = self.weights();
-            Quorum::hierarchical(groups, weights)
+            let groups = groups.values().map(|ids| ids.iter().filter_map(|id| countable(*id)).collect());
+            let weights = weights.iter().filter_map(|(id, weight)| Some((countable(*id)?, *weight)));
+            Quorum::hierarchical(groups.collect(), weights.collect())
         };
         match built {
             Ok(quorum) if quorum.voters() == voters => (Some(quorum), observers),
@@ -288,17 +301,12 @@ impl Check {
         }
     }
 
-    fn groups(&mut self) -> Vec<ServerSet> {
-        let mut groups = Vec::new();
-        for (_, entry) in self.family("group.") {
-            let ids: Option<ServerSet> = entry
-                .value
-                .split(':')
-                .map(|id| server_id(id.trim()))
-                .collect::<Option<Vec<_>>>()
-                .map(|ids| ids.into_iter().collect());
-            match ids {
-                Some(ids) => groups.push(ids),
+    fn groups(&mut self) -> BTreeMap<u64, Vec<u64>> {
+        let mut groups = BTreeMap::new();
+        for (group, entry) in self.family("group.") {
+            let ids = entry.value.split(':').map(|id| Some(u64::from(server_id(id.trim())?.0)));
+            match ids.collect::<Option<Vec<u64>>>() {
+                Some(ids) => drop(groups.insert(group.0.into(), ids)),
                 None => {
                     let text = format!("{}: expected server ids separated by ':', found {:?}", entry.key, entry.value);
                     self.error(Some(entry.line), text);
@@ -308,11 +316,11 @@ impl Check {
         groups
     }
 
-    fn weights(&mut self) -> BTreeMap<ServerId, u32> {
+    fn weights(&mut self) -> BTreeMap<u64, u32> {
         let mut weights = BTreeMap::new();
         for (id, entry) in self.family("weight.") {
             match entry.value.parse() {
-                Ok(weight) => drop(weights.insert(id, weight)),
+                Ok(weight) => drop(weights.insert(id.0.into(), weight)),
                 Err(_) => {
                     self.error(Some(entry.line), format!("{}: expected a weight, found {:?}", entry.key, entry.value));
                 }
@@ -392,6 +400,10 @@ impl Check {
 
 fn server_id(text: &str) -> Option<ServerId> {
     text.parse().ok().filter(|id| (1..=ServerId::MAX.0).contains(id)).map(ServerId)
+}
+
+fn countable(id: u64) -> Option<ServerId> {
+    u8::try_from(id).ok().map(ServerId)
 }
 
 fn sentence(why: QuorumError) -> String {

@@ -7,7 +7,6 @@
 mod check;
 mod jaas;
 mod key;
-mod member;
 mod problem;
 mod rewrite;
 mod secure;
@@ -16,7 +15,6 @@ mod text;
 pub mod throttling;
 
 pub use check::{parse, read};
-pub use member::{Host, Member, Part};
 pub use problem::{Problem, Severity};
 pub use rewrite::keep;
 pub use secure::{ClientAuth, Secret, Secure, Store, StoreKind};
@@ -24,6 +22,7 @@ pub use settings::Admin;
 pub use settings::Settings;
 #[cfg(not(madsim))]
 pub(crate) use text::entries;
+pub use zabra_core::quorum::{Host, Member};
 
 #[cfg(test)]
 mod tests;

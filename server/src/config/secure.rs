@@ -1,6 +1,6 @@
 //! What the configuration says of TLS for clients.
 
-use super::member::Host;
+use super::Host;
 use std::fmt;
 use std::path::PathBuf;
 

@@ -1,17 +1,16 @@
 //! A configuration that a server can start with.
 
-use super::member::{Host, Member};
 use super::secure::Secure;
 use super::throttling::Throttling;
+use super::{Host, Member};
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use zabra_core::admin::Whitelist;
-use zabra_core::config::{Access, Config, Ensemble, Fading, Limits, LocalSessions, Reconfig};
+use zabra_core::config::{Access, Config, Ensemble, Fading, Limits, LocalSessions, Reconfig, RequestThrottle};
 use zabra_core::id::{ServerId, ServerSet};
 use zabra_core::log::StoreLimits;
-use zabra_core::quorum::Quorum;
+use zabra_core::quorum::{Members, Quorum};
 
 /// The admin server: where it listens, and the path of its commands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +25,9 @@ pub struct Settings {
     pub me: ServerId,
     /// Empty when the server is alone.
     pub members: BTreeMap<ServerId, Member>,
+    /// The lines of groups and of weights, which `quorum` was made of.
+    pub groups: BTreeMap<u64, Vec<u64>>,
+    pub weights: BTreeMap<u64, u32>,
     pub quorum: Quorum,
     pub observers: ServerSet,
     pub data_dir: PathBuf,
@@ -55,6 +57,15 @@ pub struct Settings {
     pub throttling: Throttling,
     /// Requests of all connections that wait at once.
     pub outstanding: u32,
+    pub requests: RequestThrottle,
+    /// Which requests are large, and how many bytes of them may wait at once.
+    pub large: (Option<u32>, u32),
+    /// Bytes of replies that may wait for all clients together.
+    pub replies_bytes: usize,
+    /// Bytes that may be kept of requests that are not whole, of all clients together.
+    pub begun_bytes: usize,
+    /// Refused connections that are named in the log in a second.
+    pub refusals_logged: u32,
     /// `snapCount`, where it is set.
     pub snap_count: Option<u32>,
     /// How many snapshots are kept, where purging is on.
@@ -81,6 +92,8 @@ impl Settings {
         Settings {
             me,
             members: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            weights: BTreeMap::new(),
             quorum: Quorum::majority([me].into_iter().collect()).expect("one voter is a majority of itself"),
             observers: ServerSet::EMPTY,
             data_dir: PathBuf::from("zabra-data"),
@@ -103,6 +116,11 @@ impl Settings {
             file: None,
             throttling: Throttling::default(),
             outstanding: Limits::default().outstanding_of_all,
+            requests: RequestThrottle::default(),
+            large: (None, Limits::default().large_request_bytes_of_all),
+            replies_bytes: 512 << 20,
+            begun_bytes: 512 << 20,
+            refusals_logged: 10,
             snap_count: None,
             purge: None,
             segment_bytes: StoreLimits::default().segment_bytes,
@@ -142,6 +160,8 @@ impl Settings {
         config.local_sessions = self.local_sessions;
         config.reconfig = self.reconfig;
         config.limits.outstanding_of_all = self.outstanding;
+        config.throttle = self.requests.clone();
+        (config.limits.large_request_bytes, config.limits.large_request_bytes_of_all) = self.large;
         if let Some(count) = self.snap_count {
             config.limits.checkpoint_records = count;
         }
@@ -150,12 +170,9 @@ impl Settings {
 
     /// The members as a dynamic configuration's text has them (section 3.10).
     fn ensemble_text(&self) -> String {
-        let mut text = String::new();
-        for (id, member) in &self.members {
-            writeln!(text, "server.{id}={member}").expect("a String takes everything");
-        }
-        write!(text, "version={:x}", self.version).expect("a String takes everything");
-        text
+        let servers = self.members.iter().map(|(id, member)| (id.0.into(), member.clone())).collect();
+        let (groups, weights) = (self.groups.clone(), self.weights.clone());
+        Members { servers, groups, weights, version: self.version }.text()
     }
 
     pub fn store(&self) -> StoreLimits {

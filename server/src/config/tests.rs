@@ -1,5 +1,6 @@
 use super::*;
 use std::path::Path;
+use zabra_core::config::{Ensemble, RequestThrottle};
 use zabra_core::id::ServerId;
 
 /// What a text gives: its problems, or what the server would start with.
@@ -51,7 +52,7 @@ zoo.cfg:2: error: clientPort: expected a number from 1 to 65535, found "70000"
 zoo.cfg:3: warning: unknown key clientPortadress: did you mean clientPortAddress?
 zoo.cfg:4: warning: unknown key snapCont: did you mean snapCount?
 zoo.cfg:5: error: sslQuorum: expected false: TLS between servers is not supported
-zoo.cfg:6: error: server.1: expected an election port from 1 to 65535, found ""
+zoo.cfg:6: error: server.1: expected an election port from 0 to 65535, found ""
 zoo.cfg:7: error: server.164: expected a server id from 1 to 127
 zoo.cfg:8: error: server.2: expected the role participant or observer, found "king"
 zoo.cfg:10: warning: tickTime stands on line 1 too: this one counts
@@ -89,6 +90,11 @@ fn groups_and_weights_make_another_quorum() {
     let text = format!("dataDir=data\ninitLimit=5\nsyncLimit=2\n{servers}group.1=1:2\ngroup.2=3:4\nweight.1=0\n");
     let (settings, _) = parse("zoo.cfg", &text, |_| Some("1".into())).unwrap();
     assert_eq!((settings.quorum.weight(ServerId(1)), settings.quorum.weight(ServerId(2))), (0, 1));
+    let core = settings.core();
+    let text_of_all = String::from_utf8_lossy(&core.ensemble.text).into_owned();
+    assert!(text_of_all.ends_with("group.1=1:2\ngroup.2=3:4\nweight.1=0\nversion=0"), "{text_of_all}");
+    let read = Ensemble::parse(text_of_all.as_bytes()).map(|ensemble| ensemble.quorum);
+    assert_eq!(read.as_ref(), Ok(&core.ensemble.quorum), "whoever reads the text counts by groups too");
     let text = text.replace("group.2=3:4", "group.2=3:2");
     insta::assert_snapshot!(check(&text, Some("1")), @r#"
 zoo.cfg: error: group lines: expected each server in one group, found 2 in two
@@ -123,7 +129,7 @@ fn members_may_stand_in_a_file_of_their_own_and_its_problems_are_said_there() {
         problems[1],
         "members:2: error: expected server, group and weight lines and version only, found tickTime"
     );
-    assert_eq!(problems[2], "members:3: error: server.2: expected an election port from 1 to 65535, found \"\"");
+    assert_eq!(problems[2], "members:3: error: server.2: expected an election port from 0 to 65535, found \"\"");
     let problems = parse("zoo.cfg", text, |_| None).unwrap_err();
     let expected = "zoo.cfg:4: error: dynamicConfigFile: expected a file that can be read, found \"members\"";
     assert_eq!(problems[0].to_string(), expected);
@@ -225,4 +231,31 @@ fn a_scheme_that_is_asked_for_and_has_no_users_is_said() {
     let expected = "zoo.cfg:3: warning: nobody is known by SASL: expected java.security.auth.login.config beside it, a \
                     JAAS file with the users";
     assert_eq!(problems, [expected]);
+}
+
+#[test]
+fn what_bounds_requests_and_replies_is_read_and_an_excess_is_said() {
+    let text = "dataDir=data\nclientPort=1\nrequest_throttle_max_requests=5\nzookeeper.request_throttle_stall_time=7\n\
+                request_stale_latency_check=true\nthrottled_op_wait_time=9\nlargeRequestThreshold=1000\n\
+                largeRequestMaxBytes=2000\nzabra.repliesMaxBytes=100000000\nzabra.requestsMaxBytes=200000000\nzabra.refusalsLoggedPerSecond=3\n";
+    let (settings, problems) = parse("zoo.cfg", text, |_| None).unwrap();
+    assert_eq!((problems, settings.refusals_logged), (vec![], 3));
+    assert_eq!((settings.replies_bytes, settings.begun_bytes), (100_000_000, 200_000_000));
+    let config = settings.core();
+    let throttle = RequestThrottle { max_requests: 5, stall_ms: 7, drops_stale: true, wait_ms: 9 };
+    assert_eq!(config.throttle, throttle);
+    assert_eq!((config.limits.large_request_bytes, config.limits.large_request_bytes_of_all), (Some(1000), 2000));
+    let plain = "dataDir=data\nclientPort=1\nrequest_throttle_drop_stale=false\nlargeRequestThreshold=-1\n";
+    let (settings, problems) = parse("zoo.cfg", plain, |_| None).unwrap();
+    assert_eq!(problems, []);
+    assert_eq!((settings.requests, settings.large), (RequestThrottle::default(), (None, 100 << 20)));
+    let wrong = "dataDir=data\nclientPort=1\nlargeRequestThreshold=0\nzabra.repliesMaxBytes=9\nrequest_throttle_drop_stale=maybe\n\
+                 request_stale_connection_check=false\nrequest_throttle_max_request=7\n";
+    insta::assert_snapshot!(check(wrong, None), @r#"
+zoo.cfg:3: error: largeRequestThreshold: expected a number from 1 to 2147483647, found "0"
+zoo.cfg:4: error: zabra.repliesMaxBytes: expected a number from 67108864 to 4294967295, found "9"
+zoo.cfg:5: error: request_throttle_drop_stale: expected true or false, found "maybe"
+zoo.cfg:6: warning: request_stale_connection_check has no effect in this server yet
+zoo.cfg:7: warning: unknown key request_throttle_max_request: did you mean request_throttle_max_requests?
+"#);
 }

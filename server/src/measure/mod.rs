@@ -14,7 +14,7 @@ pub use traffic::Traffic;
 use std::collections::VecDeque;
 use tokio::time::Instant;
 use zabra_core::admin::{Average, Digest, Latency, Sizes, Value};
-use zabra_core::contract::{DropReason, Event, LocalTurn, SyncMode};
+use zabra_core::contract::{DropReason, Event, LineTurn, LocalTurn, SyncMode};
 use zabra_core::wire::Op;
 use zabra_core::zab::ServerState;
 
@@ -43,12 +43,13 @@ macro_rules! counters {
 counters! {
     auth_failed_count bytes_received_count commit_count connection_drop_count connection_rejected
     connection_request_count diff_count digest_mismatches_count learner_commit_received_count
-    learner_proposal_received_count looking_count op_count_add_watch op_count_auth op_count_check_watches
+    large_requests_rejected learner_proposal_received_count looking_count op_count_add_watch op_count_auth op_count_check_watches
     op_count_close_session op_count_create op_count_create_session op_count_delete op_count_exists
     op_count_get_acl op_count_get_all_children_number op_count_get_children op_count_get_data
     op_count_get_ephemerals op_count_multi op_count_multi_read op_count_ping op_count_remove_watches
     op_count_set_acl op_count_set_data op_count_set_watches op_count_sync op_count_total op_count_who_am_i
-    proposal_count response_bytes sessionless_connections_expired snap_count stale_sessions_expired
+    proposal_count request_throttle_wait_count response_bytes sessionless_connections_expired snap_count
+    stale_requests stale_requests_dropped stale_sessions_expired throttled_ops unread_connections_dropped
     unrecoverable_error_count unsuccessful_handshake watch_bytes
 }
 
@@ -73,6 +74,7 @@ pub struct Stats {
     election_time: Summary,
     flush_time: Summary,
     token_deficit: Summary,
+    throttle_time: Summary,
 }
 
 impl Stats {
@@ -96,6 +98,7 @@ impl Stats {
             election_time: Summary::new(Detail::Basic, now),
             flush_time: Summary::new(Detail::Advanced, now),
             token_deficit: Summary::new(Detail::Basic, now),
+            throttle_time: Summary::new(Detail::Advanced, now),
         }
     }
 
@@ -178,6 +181,8 @@ impl Stats {
                 counters.stale_sessions_expired += 1
             }
             Event::Stopped { .. } => counters.unrecoverable_error_count += 1,
+            Event::LargeRequestRefused { .. } => counters.large_requests_rejected += 1,
+            Event::Throttled { turn, waited_ms, .. } => self.on_throttled(*turn, *waited_ms, now),
             Event::Applied { .. } if self.leading_since.is_none() => counters.learner_commit_received_count += 1,
             Event::Role { .. }
             | Event::Voted { .. }
@@ -208,6 +213,19 @@ impl Stats {
         }
     }
 
+    fn on_throttled(&mut self, turn: LineTurn, waited_ms: u64, now: Instant) {
+        match turn {
+            LineTurn::Waits => return self.counters.request_throttle_wait_count += 1,
+            LineTurn::Taken => {}
+            LineTurn::Late => self.counters.throttled_ops += 1,
+            LineTurn::Stale => {
+                self.counters.stale_requests += 1;
+                self.counters.stale_requests_dropped += 1;
+            }
+        }
+        self.throttle_time.add(waited_ms, now);
+    }
+
     /// Whether a digest is due to be kept at this zxid.
     pub fn wants_digest(&self, zxid: u64) -> bool {
         self.digests.back().map_or(0, |newest| newest.zxid.0) / DIGEST_INTERVAL != zxid / DIGEST_INTERVAL
@@ -231,13 +249,14 @@ impl Stats {
     }
 
     /// The summaries, with Apache's names.
-    pub fn summaries(&self) -> [(&'static str, &Summary); 5] {
+    pub fn summaries(&self) -> [(&'static str, &Summary); 6] {
         [
             ("readlatency", &self.read_latency),
             ("updatelatency", &self.update_latency),
             ("election_time", &self.election_time),
             ("sync_processor_queue_and_flush_time_ms", &self.flush_time),
             ("connection_token_deficit", &self.token_deficit),
+            ("request_throttle_queue_time_ms", &self.throttle_time),
         ]
     }
 

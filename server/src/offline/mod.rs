@@ -4,6 +4,8 @@
 //! What is found goes to the standard output, what is wrong to the standard error. Exit codes: 0, 1
 //! (snapshots that differ), 2 (a file that cannot be opened, or written), 3 (a file that is damaged).
 
+#[doc(hidden)]
+pub mod examine;
 mod file;
 mod snapshot;
 mod transaction;

@@ -91,6 +91,25 @@ pub fn as_zkcli(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
     arguments
 }
 
+/// Reads a line as the shell does, and what its verbs read of their words. For fuzzing.
+#[doc(hidden)]
+pub fn examine(line: &str) {
+    let words = words::split(line);
+    if let Ok(command) = Command::parse(&words) {
+        drop((command.path().map(str::len), command.version()));
+    }
+    for word in &words {
+        if let Some(bytes) = base64::decode(word) {
+            assert_eq!(base64::decode(&base64::encode(&bytes)), Some(bytes));
+        }
+        drop(Target::parse(word));
+        quota::examine(word);
+        drop(print::acl(word));
+    }
+    let arguments = ["zabra", "shell"].into_iter().map(OsString::from);
+    drop(as_zkcli(arguments.chain(words.iter().map(OsString::from))));
+}
+
 /// Runs the shell.
 pub fn run(arguments: &Arguments) -> Exit {
     let target = match Target::parse(&arguments.server) {

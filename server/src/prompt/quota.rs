@@ -36,6 +36,12 @@ impl Limits {
     }
 }
 
+/// For fuzzing: what is read of limits is read again of what is written of them.
+pub(super) fn examine(data: &str) {
+    let limits = Limits::parse(data);
+    assert_eq!(Limits::parse(&limits.line()), limits);
+}
+
 /// The znode of a path's quota, whatever the chroot is: quotas are of the whole tree.
 fn place(link: &Link, path: &str) -> String {
     let full = text(&link.full(path));

@@ -4,12 +4,10 @@ use super::clock::Moment;
 use super::outlet::{Outlet, Phase, Port};
 use super::reader::Gate;
 use super::slots::Token;
-use super::{READ_BYTES, Shell, State};
+use super::{READ_BYTES, State};
 use crate::measure::Traffic;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::time::Instant;
 use zabra_core::admin::Connection;
 use zabra_core::contract::{ClientOrigin, DropReason, Input, Span};
@@ -37,6 +35,8 @@ pub struct Client {
     is_paused: bool,
     /// What was read before it was switched off.
     held: Vec<u8>,
+    /// How much memory of it and of the deframer the state has counted.
+    counted: usize,
     traffic: Traffic,
     /// Behind the word `stmk`: the bytes of the mask.
     mask: Option<Vec<u8>>,
@@ -58,93 +58,18 @@ pub(super) fn is_full(outlet: &Outlet) -> bool {
     outlet.port == Port::Client && outlet.waiting() > WAITING_BYTES
 }
 
-/// Accepts clients for ever.
-pub(super) async fn listen(shell: Arc<Shell>, listener: TcpListener) {
-    loop {
-        match listener.accept().await {
-            Ok((stream, from)) => {
-                shell.attach(stream, Port::Client, |state, token| state.client_arrived(token, from), State::on_client);
-            }
-            Err(error) => {
-                tracing::warn!(%error, "a client's connection could not be accepted");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        }
-    }
-}
-
 impl State {
     pub(super) fn address_of(&self, token: Token) -> Option<IpAddr> {
         self.clients.get(&token).map(|client| client.address)
     }
 
-    fn client_arrived(&mut self, token: Token, from: SocketAddr) -> bool {
-        let is_welcome = self.admit(from);
-        if is_welcome {
-            self.insert_client(token, from, None, false);
-        }
-        is_welcome
-    }
-
-    /// Whether a connection may become one with TLS. If so, its handshake ends or fails.
-    #[cfg(not(madsim))]
-    pub(super) fn admit_handshake(&mut self, from: SocketAddr, limit: usize) -> bool {
-        if self.handshakes >= limit {
-            tracing::warn!(address = %from, limit, "too many TLS handshakes at once: a connection is closed");
-            self.stats.counters.connection_rejected += 1;
-            return false;
-        }
-        let is_welcome = self.admit(from);
-        self.handshakes += usize::from(is_welcome);
-        is_welcome
-    }
-
-    #[cfg(not(madsim))]
-    pub(super) fn handshake_ended(&mut self, token: Token, from: SocketAddr, subject: Option<Arc<[u8]>>) -> bool {
-        self.handshakes -= 1;
-        self.insert_client(token, from, subject, true);
-        true
-    }
-
-    #[cfg(not(madsim))]
-    pub(super) fn handshake_failed(&mut self, from: SocketAddr, why: &str) {
-        tracing::warn!(address = %from, "a TLS handshake failed: {why}");
-        self.handshakes -= 1;
-        self.stats.counters.unsuccessful_handshake += 1;
-        self.release(from.ip().to_canonical());
-    }
-
-    /// Whether the connection is welcome: an address has a number of them.
-    fn admit(&mut self, from: SocketAddr) -> bool {
-        let address = from.ip().to_canonical();
-        let all = self.settings.all_connections;
-        if all > 0 && self.clients.len() + self.handshakes >= all as usize {
-            tracing::warn!(%address, limit = all, "too many connections (maxCnxns)");
-            self.stats.counters.connection_rejected += 1;
-            return false;
-        }
-        let limit = self.settings.client_connections;
-        let count = self.addresses.entry(address).or_default();
-        if limit > 0 && *count >= limit {
-            tracing::warn!(%address, limit, "too many connections from this address (maxClientCnxns)");
-            self.stats.counters.connection_rejected += 1;
-            return false;
-        }
-        *count += 1;
-        true
-    }
-
-    /// An address has a connection less.
-    fn release(&mut self, address: IpAddr) {
-        if let Some(count) = self.addresses.get_mut(&address) {
-            *count -= 1;
-            if *count == 0 {
-                self.addresses.remove(&address);
-            }
-        }
-    }
-
-    fn insert_client(&mut self, token: Token, from: SocketAddr, subject: Option<Arc<[u8]>>, is_secure: bool) {
+    pub(super) fn insert_client(
+        &mut self,
+        token: Token,
+        from: SocketAddr,
+        subject: Option<Arc<[u8]>>,
+        is_secure: bool,
+    ) {
         let address = from.ip().to_canonical();
         let traffic = Traffic::new(SocketAddr::new(address, from.port()), is_secure, self.moment().at);
         self.stats.counters.connection_request_count += 1;
@@ -156,6 +81,7 @@ impl State {
             is_entering: false,
             is_paused: false,
             held: Vec::new(),
+            counted: 0,
             traffic,
             mask: None,
         };
@@ -180,6 +106,39 @@ impl State {
 
     /// Bytes of a client.
     pub(super) fn on_client(&mut self, token: Token, bytes: &[u8]) {
+        self.hear_client(token, bytes);
+        self.count_begun(token);
+        while self.begun > self.settings.begun_bytes {
+            let Some((&greediest, client)) = self.clients.iter().max_by_key(|(_, client)| client.counted) else {
+                return;
+            };
+            let (address, begun) = (client.address, client.counted);
+            self.say_refused(|| {
+                tracing::warn!(%address, begun, "too many bytes of requests that are not whole (zabra.requestsMaxBytes): \
+                    the client that sent most of them is given up");
+            });
+            self.give_up(greediest);
+            self.forget_begun(greediest);
+        }
+    }
+
+    /// What is kept of a client's requests is counted to what is kept of all.
+    fn count_begun(&mut self, token: Token) {
+        if let Some(client) = self.clients.get_mut(&token) {
+            let now = client.deframer.capacity() + client.held.capacity();
+            self.begun = self.begun - client.counted + now;
+            client.counted = now;
+        }
+    }
+
+    fn forget_begun(&mut self, token: Token) {
+        if let Some(client) = self.clients.get_mut(&token) {
+            (client.deframer, client.held) = (Deframer::new(0), Vec::new());
+        }
+        self.count_begun(token);
+    }
+
+    fn hear_client(&mut self, token: Token, bytes: &[u8]) {
         let Some(client) = self.clients.get_mut(&token) else { return };
         if client.mask.is_some() {
             return self.take_mask(token, bytes);
@@ -207,7 +166,8 @@ impl State {
                 }
                 Ok(Some(Item::FourLetterWord(word))) => self.answer_word(token, word, None),
                 Err(malformed) => {
-                    tracing::warn!(address = %self.clients[&token].address, %malformed, "a client's connection is closed");
+                    let address = self.clients[&token].address;
+                    self.say_refused(|| tracing::warn!(%address, %malformed, "a client's connection is closed"));
                     self.give_up(token);
                 }
             }
@@ -230,7 +190,9 @@ impl State {
             self.stats.on_admitted(self.throttle.deficit().into(), now);
         } else {
             let address = self.clients[&token].address;
-            tracing::warn!(%address, "too many clients ask for a session at once (connection_throttle_tokens)");
+            self.say_refused(
+                || tracing::warn!(%address, "too many clients ask for a session at once (connection_throttle_tokens)"),
+            );
             self.stats.counters.connection_rejected += 1;
         }
         is_let_in
@@ -322,19 +284,56 @@ impl State {
         let Some(outlet) = self.outlets.get_mut(&token).filter(|outlet| outlet.phase == Phase::Open) else { return };
         outlet.bytes().extend_from_slice(self.actions.bytes(frame));
         if outlet.waiting() > WAITING_BYTES_MAX {
-            let (waiting, address) = (outlet.waiting(), self.clients.get(&token).map(|client| client.address));
-            tracing::warn!(?address, waiting, "a client that does not read is given up");
-            outlet.close();
+            self.give_up_deaf(token, "a client that does not read is given up");
+        }
+        self.count_replies(token);
+        if self.replies > self.settings.replies_bytes {
+            self.relieve_replies();
         }
         self.mark_dirty(token);
+    }
+
+    /// What waits for a client is counted to what waits for all.
+    pub(super) fn count_replies(&mut self, token: Token) {
+        if let Some(outlet) = self.outlets.get_mut(&token).filter(|outlet| outlet.port == Port::Client) {
+            self.replies = self.replies - outlet.counted + outlet.waiting();
+            outlet.counted = outlet.waiting();
+        }
+    }
+
+    /// Too much waits for all clients together: the one that most waits for is given up, until it is little enough.
+    fn relieve_replies(&mut self) {
+        while self.replies > self.settings.replies_bytes {
+            let clients = self.outlets.iter().filter(|(_, outlet)| outlet.port == Port::Client);
+            let Some((&greediest, _)) = clients.max_by_key(|(_, outlet)| outlet.counted) else { return };
+            self.give_up_deaf(
+                greediest,
+                "too many bytes wait for all clients (zabra.repliesMaxBytes): the one that lets most wait is given up",
+            );
+            self.count_replies(greediest);
+            self.mark_dirty(greediest);
+        }
+    }
+
+    fn give_up_deaf(&mut self, token: Token, why: &'static str) {
+        let Some(outlet) = self.outlets.get_mut(&token) else { return };
+        let (waiting, address) = (outlet.waiting(), self.clients.get(&token).map(|client| client.address));
+        outlet.close();
+        self.stats.counters.unread_connections_dropped += 1;
+        self.say_refused(|| tracing::warn!(?address, waiting, "{why}"));
     }
 
     pub(super) fn drop_client(&mut self, client: ClientId, reason: DropReason) {
         let Some(token) = self.client_slots.remove(client.0) else { return };
         if let Some(client) = self.clients.get_mut(&token) {
-            say_dropped(client.traffic.from(), reason);
+            let from = client.traffic.from();
             client.id = None;
             self.stats.on_drop(reason);
+            if reason == DropReason::SessionClosed {
+                say_dropped(from, reason);
+            } else {
+                self.say_refused(|| say_dropped(from, reason));
+            }
         }
         self.close_softly(token);
     }
@@ -348,18 +347,19 @@ impl State {
     }
 
     /// Of a connection that ends because its first frame has not come in time.
-    pub(super) fn tell_silent(&self, token: Token) {
-        if let Some(client) = self.clients.get(&token) {
-            tracing::warn!(address = %client.address, "no session was asked for: a connection is closed");
+    pub(super) fn tell_silent(&mut self, token: Token) {
+        if let Some(address) = self.address_of(token) {
+            self.stats.counters.sessionless_connections_expired += 1;
+            self.say_refused(|| tracing::warn!(%address, "no session was asked for: a connection is closed"));
         }
     }
 
     /// Of a connection whose requests are not read.
-    pub(super) fn tell_deaf(&self, token: Token) {
-        let (Some(client), Some(outlet)) = (self.clients.get(&token), self.outlets.get(&token)) else { return };
+    pub(super) fn tell_deaf(&mut self, token: Token) {
+        let (Some(address), Some(outlet)) = (self.address_of(token), self.outlets.get(&token)) else { return };
         if is_full(outlet) {
             let waiting = outlet.waiting();
-            tracing::warn!(address = %client.address, waiting, "a client does not read: its requests wait");
+            self.say_refused(|| tracing::warn!(%address, waiting, "a client does not read: its requests wait"));
         }
     }
 
@@ -374,6 +374,7 @@ impl State {
 
     pub(super) fn client_ended(&mut self, token: Token) {
         let Some(client) = self.clients.remove(&token) else { return };
+        self.begun -= client.counted;
         self.release(client.address);
         if let Some(id) = client.id {
             self.client_slots.remove(id.0);
@@ -395,7 +396,12 @@ fn say_dropped(address: SocketAddr, reason: DropReason) {
         | DropReason::NotOurSession
         | DropReason::ReadOnlyEnded
         | DropReason::NoLeader => tracing::info!(%address, ?reason, "a client's connection is closed"),
-        DropReason::Malformed | DropReason::UnknownOperation | DropReason::LimitReached | DropReason::AuthFailed => {
+        DropReason::Malformed
+        | DropReason::UnknownOperation
+        | DropReason::LimitReached
+        | DropReason::LargeRequest
+        | DropReason::StaleRequest
+        | DropReason::AuthFailed => {
             tracing::warn!(%address, ?reason, "a client's connection is closed");
         }
     }

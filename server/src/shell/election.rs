@@ -6,7 +6,7 @@ use super::quorum::connect;
 use super::reader::Gate;
 use super::slots::Token;
 use super::{Errand, Shell, State};
-use crate::config::{Host, Settings};
+use crate::config::{Host, Member, Settings};
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -135,7 +135,7 @@ impl State {
     /// What the server that opens a connection says first.
     fn handshake(&self) -> Vec<u8> {
         let settings = &self.settings;
-        let addresses = settings.members.get(&settings.me).map(|member| member.election.as_slice()).unwrap_or_default();
+        let addresses = settings.members.get(&settings.me).map(Member::election_hosts).unwrap_or_default();
         let version = if addresses.len() > 1 { HandshakeVersion::V2 } else { HandshakeVersion::V1 };
         let text = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join("|");
         Handshake { version, server: settings.me.0.into(), addresses: text.as_bytes() }.to_bytes()
@@ -144,7 +144,7 @@ impl State {
     /// Where a server's election port is: as the configurations say, else as itself has said.
     fn election_hosts(&self, peer: ServerId) -> Vec<Host> {
         match self.members.get(&peer) {
-            Some(member) => member.election.clone(),
+            Some(member) => member.election_hosts(),
             None => self.election.pairs.get(&peer).map(|pair| pair.hosts.clone()).unwrap_or_default(),
         }
     }
@@ -219,7 +219,7 @@ impl State {
 
     fn caller_arrived(&mut self, token: Token) -> bool {
         if self.election.callers.len() >= CALLERS_MAX {
-            tracing::warn!("too many election connections: one more is closed");
+            self.say_refused(|| tracing::warn!("too many election connections: one more is closed"));
             return false;
         }
         self.election.callers.insert(token, Caller { peer: None, reader: ElectionReader::new(End::Acceptor) });
@@ -293,7 +293,7 @@ impl State {
             }
         }
         if let Err(malformed) = outcome {
-            tracing::warn!(%malformed, "an election connection is closed");
+            self.say_refused(|| tracing::warn!(%malformed, "an election connection is closed"));
             self.close_softly(token);
         }
     }
@@ -301,7 +301,9 @@ impl State {
     /// A caller has said who it is.
     fn greeted(&mut self, token: Token, from: ServerId) {
         if !self.election.pairs.contains_key(&from) {
-            tracing::warn!(%from, "a call from a server that is this one, or none of the ensemble");
+            self.say_refused(
+                || tracing::warn!(%from, "a call from a server that is this one, or none of the ensemble"),
+            );
             return self.close_softly(token);
         }
         match Initiative::of(self.settings.me, from) {

@@ -6,6 +6,7 @@ use crate::config::{Member, keep};
 use std::collections::BTreeMap;
 use zabra_core::config::Ensemble;
 use zabra_core::id::ServerId;
+use zabra_core::quorum::Members;
 
 impl State {
     /// From now on these configurations count.
@@ -32,10 +33,14 @@ impl State {
     }
 }
 
-/// The members that a configuration's text names, as far as they can be dialled.
+/// The members that a configuration's text names, as far as they can be counted: the core has read it, so it
+/// can be read.
 fn members(ensemble: &Ensemble) -> BTreeMap<ServerId, Member> {
-    let text = String::from_utf8_lossy(&ensemble.text);
-    let lines = text.lines().filter_map(|line| line.strip_prefix("server.")?.split_once('='));
-    let members = lines.filter_map(|(id, spec)| Some((ServerId(id.trim().parse().ok()?), Member::parse(spec).ok()?)));
-    members.filter(|(id, _)| (1..=ServerId::MAX.0).contains(&id.0)).collect()
+    let members = Members::parse(&ensemble.text).inspect_err(|why| {
+        tracing::error!(?why, version = format_args!("{:x}", ensemble.version), "a configuration cannot be read");
+    });
+    let servers = members.map(|members| members.servers).unwrap_or_default();
+    let countable =
+        |id: u64| u8::try_from(id).ok().map(ServerId).filter(|id| (ServerId(1)..=ServerId::MAX).contains(id));
+    servers.into_iter().filter_map(|(id, member)| Some((countable(id)?, member))).collect()
 }

@@ -12,6 +12,7 @@
 //! the turn's disk jobs over. Nothing is decided here: whoever reads a rule of the protocol in this
 //! folder has found a mistake, for no explorer tests it.
 
+mod admission;
 mod clients;
 mod clock;
 mod election;
@@ -20,6 +21,7 @@ mod outlet;
 mod perform;
 mod quorum;
 mod reader;
+mod refusals;
 mod report;
 mod run;
 #[cfg(not(madsim))]
@@ -44,6 +46,7 @@ use clock::Moment;
 use election::Election;
 use outlet::{Outlet, Port};
 use quorum::Peer;
+use refusals::Refusals;
 use slots::{Slots, Token};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
@@ -112,6 +115,11 @@ pub struct State {
     stats: Stats,
     began: Instant,
     throttle: Throttle,
+    refusals: Refusals,
+    /// Bytes that wait to be written to all clients.
+    replies: usize,
+    /// Bytes that are kept of requests that are not whole, or that wait to be looked at, of all clients.
+    begun: usize,
     known: Known,
     stopped: Option<Exit>,
 }
@@ -123,6 +131,8 @@ enum Errand {
     Dial(ServerId),
     /// Open an election connection to a server, after so many milliseconds.
     Call { peer: ServerId, delay_ms: u64, attempt: u64 },
+    /// Say, in a while, how much was not said.
+    TellLeftOut,
 }
 
 /// Sizes of what the disk was given and has not made durable, and since when it has it, oldest first.
@@ -195,6 +205,7 @@ impl Shell {
     fn run_errand(self: &Arc<Self>, errand: Errand) {
         let shell = Arc::clone(self);
         match errand {
+            Errand::TellLeftOut => drop(tokio::spawn(refusals::tell_left_out(shell))),
             Errand::Dial(peer) => drop(tokio::spawn(quorum::dial(shell, peer))),
             Errand::Call { peer, delay_ms, attempt } => {
                 drop(tokio::spawn(election::call(shell, peer, delay_ms, attempt)));
@@ -322,6 +333,7 @@ impl State {
             // Its socket wakes the flusher: until then it stands in no list, and comes into none.
             Poll::Pending => outlet.queued = true,
         }
+        self.count_replies(token);
         if let Some(outlet) = self.outlets.get(&token)
             && was_full
             && !clients::is_full(outlet)

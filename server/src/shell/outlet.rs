@@ -12,6 +12,9 @@ use zabra_core::log::snapshot::SnapshotEncoder;
 /// A tree on its way to a learner is encoded in pieces of this size.
 const PIECE_BYTES: usize = 256 << 10;
 
+/// Written bytes that are kept while others wait.
+const FORGET_BYTES: usize = 64 << 10;
+
 /// Which port a connection belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Port {
@@ -40,6 +43,8 @@ pub struct Outlet {
     pub queued: bool,
     /// Whether its socket takes no more for now; it wakes the flusher.
     pub is_blocked: bool,
+    /// How many bytes the state has counted as waiting.
+    pub counted: usize,
     waker: Waker,
     write: WriteHalf<Stream>,
     bytes: Vec<u8>,
@@ -58,6 +63,7 @@ impl Outlet {
             wake: Arc::new(Notify::new()),
             queued: false,
             is_blocked: false,
+            counted: 0,
             waker,
             write,
             bytes: Vec::new(),
@@ -103,7 +109,10 @@ impl Outlet {
                 continue;
             }
             match Pin::new(&mut self.write).poll_write(cx, &self.bytes[self.written..]) {
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending => {
+                    self.forget_written();
+                    return Poll::Pending;
+                }
                 Poll::Ready(Ok(0) | Err(_)) => self.close(),
                 Poll::Ready(Ok(n)) => self.written += n,
             }
@@ -123,6 +132,16 @@ impl Outlet {
             }
         }
         Poll::Ready(())
+    }
+
+    /// What is written goes, where that costs less than it frees: who always lets something wait would be sent
+    /// everything from one buffer that only grows.
+    fn forget_written(&mut self) {
+        if self.written >= FORGET_BYTES && self.written >= self.bytes.len() / 2 {
+            self.bytes.drain(..self.written);
+            self.written = 0;
+            self.bytes.shrink_to(self.bytes.len() * 2);
+        }
     }
 
     /// Everything before is written: more of the tree, or what stands behind it.
@@ -148,6 +167,7 @@ impl Outlet {
     /// Nothing more is written; the reader ends too.
     pub fn close(&mut self) {
         self.phase = Phase::Closed;
+        (self.bytes, self.behind, self.written, self.stream) = (Vec::new(), Vec::new(), 0, None);
         self.wake.notify_one();
     }
 }

@@ -4,7 +4,7 @@ use super::outlet::Port;
 use super::reader::Gate;
 use super::slots::Token;
 use super::{Shell, State};
-use crate::config::Host;
+use crate::config::{Host, Member};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,7 +51,7 @@ pub(super) async fn listen(shell: Arc<Shell>, listener: TcpListener) {
 
 /// Opens a connection to a server, as the core has asked, and tells it how that went.
 pub(super) async fn dial(shell: Arc<Shell>, peer: ServerId) {
-    let hosts = shell.lock().members.get(&peer).map(|member| member.quorum.clone()).unwrap_or_default();
+    let hosts = shell.lock().members.get(&peer).map(Member::quorum_hosts).unwrap_or_default();
     let limit = Duration::from_millis(shell.settings.connect_timeout_ms.into());
     match connect(&hosts, limit).await {
         Ok(stream) => {
@@ -86,7 +86,7 @@ pub(super) async fn connect(hosts: &[Host], limit: Duration) -> io::Result<TcpSt
 impl State {
     fn peer_arrived(&mut self, token: Token, origin: Origin) -> bool {
         if self.peers.len() >= PEERS_MAX {
-            tracing::warn!("too many connections from servers: one more is closed");
+            self.say_refused(|| tracing::warn!("too many connections from servers: one more is closed"));
             return false;
         }
         let side = match origin {
@@ -121,7 +121,7 @@ impl State {
                     self.step(Input::Packet { conn, packet });
                 }
                 Err(malformed) => {
-                    tracing::warn!(%malformed, "a server's connection is closed");
+                    self.say_refused(|| tracing::warn!(%malformed, "a server's connection is closed"));
                     return self.break_peer(token);
                 }
             }

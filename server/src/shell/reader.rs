@@ -105,7 +105,7 @@ async fn run(shell: Arc<Shell>, token: Token, mut from: ReadHalf<Stream>, take: 
             Gate::Held => shell.turn(|state| state.take_held(token)),
             Gate::Shut => {
                 if timeout(DEAF, wake.notified()).await.is_err() {
-                    shell.lock().tell_deaf(token);
+                    shell.turn(|state| state.tell_deaf(token));
                     wake.notified().await;
                 }
             }
@@ -116,7 +116,7 @@ async fn run(shell: Arc<Shell>, token: Token, mut from: ReadHalf<Stream>, take: 
                     () = wake.notified() => {}
                     got = read => if matches!(got, Ok(0) | Err(_)) { break },
                     () = tokio::time::sleep_until(began + GREETING), if gate == Gate::Greeting => {
-                        shell.lock().tell_silent(token);
+                        shell.turn(|state| state.tell_silent(token));
                         break;
                     }
                 }
@@ -149,6 +149,7 @@ impl State {
     /// A connection's reading side has ended, and with it the connection.
     fn ended(&mut self, token: Token) {
         let Some(outlet) = self.outlets.remove(&token) else { return };
+        self.replies -= outlet.counted;
         match outlet.port {
             Port::Client => self.client_ended(token),
             Port::Quorum => self.peer_ended(token),

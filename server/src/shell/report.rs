@@ -60,6 +60,8 @@ pub fn log(event: &Event) {
         | Event::Prepared { .. }
         | Event::Requested { .. }
         | Event::Replied { .. }
+        | Event::Throttled { .. }
+        | Event::LargeRequestRefused { .. }
         | Event::SyncAnswered { .. } => {}
     }
 }

@@ -2,13 +2,14 @@
 
 use super::clock::Moment;
 use super::election::Election;
+use super::refusals::Refusals;
 #[cfg(not(madsim))]
 use super::secure;
 use super::slots::Slots;
 use super::throttle::Throttle;
 use super::timers::Timers;
 use super::words::Known;
-use super::{Backlog, READ_BYTES, Shell, State, clients, election, quorum};
+use super::{Backlog, READ_BYTES, Shell, State, admission, election, quorum};
 #[cfg(not(madsim))]
 use crate::config::Secure;
 use crate::config::{Host, Settings};
@@ -117,6 +118,9 @@ fn start(settings: &Arc<Settings>, recovered: Recovered, disk: Box<dyn Disk>) ->
         stats: Stats::new(now),
         began: now,
         throttle: Throttle::new(settings.throttling.clone(), 0),
+        refusals: Refusals::new(settings.refusals_logged),
+        replies: 0,
+        begun: 0,
         known: Known::new(settings, now),
         stopped: None,
     };
@@ -150,10 +154,10 @@ impl Ports {
         let mut ports = Ports { client: None, quorum: Vec::new(), election: Vec::new() };
         if let Some(member) = settings.members.get(&settings.me) {
             let everywhere = settings.listen_everywhere;
-            for host in &member.quorum {
+            for host in &member.quorum_hosts() {
                 ports.quorum.push(listen("quorum", host, everywhere).await.map_err(|_| Exit::Bind)?);
             }
-            for host in &member.election {
+            for host in &member.election_hosts() {
                 ports.election.push(listen("election", host, everywhere).await.map_err(|_| Exit::Bind)?);
             }
         }
@@ -171,7 +175,7 @@ impl Ports {
             drop(tokio::spawn(election::listen(Arc::clone(shell), listener)));
         }
         if let Some(listener) = self.client {
-            drop(tokio::spawn(clients::listen(Arc::clone(shell), listener)));
+            drop(tokio::spawn(admission::listen(Arc::clone(shell), listener)));
         }
     }
 }

@@ -4,7 +4,7 @@
 use super::Shell;
 use super::slots::Token;
 use super::{State, timers::Timers};
-use crate::config::{Host, Part, Settings};
+use crate::config::{Host, Settings};
 #[cfg(not(madsim))]
 use crate::measure::Stats;
 use crate::process;
@@ -96,7 +96,8 @@ impl State {
             Some(Err(refusal)) => refusal,
             None => {
                 let word = String::from_utf8_lossy(&word).into_owned();
-                tracing::warn!(address = ?self.address_of(token), word, "a connection is closed: no four-letter word");
+                let address = self.address_of(token);
+                self.say_refused(|| tracing::warn!(?address, word, "a connection is closed: no four-letter word"));
                 return self.close_softly(token);
             }
         };
@@ -104,6 +105,7 @@ impl State {
         if let Some(outlet) = self.outlets.get_mut(&token) {
             outlet.bytes().extend_from_slice(text.as_bytes());
         }
+        self.count_replies(token);
         self.close_softly(token);
     }
 
@@ -178,6 +180,7 @@ fn expiries(timers: &Timers, now: Instant, now_ms: i64, tick_ms: u32) -> Vec<(i6
         | Timer::Redial
         | Timer::NoLeader(_)
         | Timer::ReadOnly
+        | Timer::Throttle
         | Timer::Containers => None,
     });
     sessions.collect()
@@ -187,16 +190,16 @@ fn configuration(settings: &Settings) -> Configuration {
     let pairs = |hosts: &[Host]| hosts.iter().map(|host| (host.name.clone(), host.port)).collect();
     let list = |hosts: &[Host]| hosts.iter().map(Host::to_string).collect();
     let client = |host: &Option<Host>| host.as_ref().map(Host::to_string).unwrap_or_default();
-    let voters = settings.members.iter().filter(|(_, member)| member.part == Part::Participant);
+    let voters = settings.members.iter().filter(|(_, member)| !member.observes);
     let voters = voters.map(|(id, member)| Voter {
         id: *id,
-        quorum: list(&member.quorum),
-        election: list(&member.election),
+        quorum: list(&member.quorum_hosts()),
+        election: list(&member.election_hosts()),
         client: client(&member.client),
     });
     let member = settings.members.get(&settings.me).map(|member| Membership {
-        quorum: pairs(&member.quorum),
-        election: pairs(&member.election),
+        quorum: pairs(&member.quorum_hosts()),
+        election: pairs(&member.election_hosts()),
         client: client(&settings.client),
         voters: voters.collect(),
     });

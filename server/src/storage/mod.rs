@@ -57,9 +57,11 @@ pub trait Disk: Send {
 
 /// Actions that one sync may cover, so that a stream of appends does not put its own sync off.
 const GROUP_MAX: usize = 4096;
-/// Of so many groups of a burst one is followed by a piece of the next segment: a burst may fill the one that it
-/// has, and would wait for all of the next.
-const GROUPS_PER_PIECE: u32 = 4;
+/// A burst may fill the segment that it has, and would wait for all of the next: so many bytes of records are followed
+/// by a piece of that. Seldom, and then a large one, for each stalls this server for as long as several groups take,
+/// however small it is; the others make a quorum meanwhile, if they are not at theirs.
+const BYTES_PER_PIECE: u64 = 3 << 19;
+const BURST_PIECE_BYTES: u64 = 4 << 20;
 /// How long the disk is quiet before the next segment is prepared: not in an election, nor in a burst.
 pub const QUIET: Duration = Duration::from_millis(200);
 
@@ -72,8 +74,8 @@ pub struct Worker<V: Vfs> {
     unsynced: u32,
     /// Whether a barrier was asked for that has not been made.
     is_due: bool,
-    /// Groups since the disk was quiet.
-    groups: u32,
+    /// Bytes of records since the last piece of the next segment that a burst had to make room for.
+    appended: u64,
 }
 
 /// Why the disk is given up.
@@ -86,7 +88,15 @@ fn log(error: StoreError) -> Failure {
 impl<V: Vfs> Worker<V> {
     /// `keep`: how many snapshots a purge leaves, where there is one.
     pub fn new(store: Store<V>, keep: Option<usize>, done: UnboundedSender<Done>) -> Worker<V> {
-        Worker { store, keep, done, unsynced: 0, is_due: false, groups: 0 }
+        Worker { store, keep, done, unsynced: 0, is_due: false, appended: 0 }
+    }
+
+    /// Servers have the same records. Numbers that differ keep them from preparing segments at the same of them.
+    pub fn out_of_step(mut self, number: u32) -> Worker<V> {
+        // Multiples of the golden ratio lie far apart, those of neighbours too.
+        let part = u64::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        self.appended = (part * BYTES_PER_PIECE) >> 32;
+        self
     }
 
     /// Performs what was handed over and what waits behind it, and syncs once. Under load a snapshot
@@ -106,9 +116,9 @@ impl<V: Vfs> Worker<V> {
             next = if performed < GROUP_MAX { more() } else { None };
         }
         self.sync()?;
-        self.groups = self.groups.wrapping_add(1);
-        if self.groups.is_multiple_of(GROUPS_PER_PIECE) {
-            self.store.prepare_piece().map_err(log)?;
+        if self.appended >= BYTES_PER_PIECE {
+            self.appended %= BYTES_PER_PIECE;
+            self.store.prepare_bytes(BURST_PIECE_BYTES).map_err(log)?;
         }
         self.write_snapshot()
     }
@@ -134,7 +144,6 @@ impl<V: Vfs> Worker<V> {
 
     /// The disk has been quiet: a piece of the next segment is prepared. Whether more is to be done.
     pub fn use_quiet(&mut self) -> Result<bool, Failure> {
-        self.groups = 0;
         self.store.prepare_piece().map_err(log)
     }
 
@@ -157,7 +166,9 @@ impl<V: Vfs> Worker<V> {
             self.is_due = true;
             return Ok(());
         }
-        if !matches!(action, StorageAction::Append(_)) {
+        if let StorageAction::Append(record) = &action {
+            self.appended = self.appended.saturating_add(record.bytes.len() as u64);
+        } else {
             // A barrier that was asked for stands between what came before and this.
             self.sync()?;
         }

@@ -21,7 +21,7 @@ impl StorageThread {
     ) -> (StorageThread, UnboundedReceiver<Done>) {
         let (jobs, inbox) = channel();
         let (outbox, done) = unbounded_channel();
-        let mut worker = Worker::new(store, keep, outbox);
+        let mut worker = Worker::new(store, keep, outbox).out_of_step(std::process::id());
         let thread = std::thread::spawn(move || {
             if let Err(failure) = run(&mut worker, &inbox) {
                 worker.give_up(failure);
@@ -108,8 +108,12 @@ mod tests {
     }
 
     fn append(counter: u32) -> Job {
+        append_of(counter, 36)
+    }
+
+    fn append_of(counter: u32, len: usize) -> Job {
         let zxid = Zxid::new(Epoch(1), counter);
-        let mut bytes = vec![0; 36];
+        let mut bytes = vec![0; len];
         bytes[12..20].copy_from_slice(&zxid.to_wire().to_be_bytes());
         Job::Do(StorageAction::Append(Record { zxid, bytes: bytes.into() }))
     }
@@ -146,6 +150,42 @@ mod tests {
     },
 ]
 "#);
+        drop(std::fs::remove_dir_all(dir));
+    }
+
+    #[test]
+    fn a_burst_prepares_a_large_piece_of_the_next_segment_now_and_then() {
+        let dir = std::env::temp_dir().join(format!("zabra-storage-{}-burst", std::process::id()));
+        let limits = StoreLimits { short_bytes: 8 << 20, ..StoreLimits::default() };
+        let (store, _) = Store::open(Directory::open(&dir, &dir, true).unwrap(), limits).ok().unwrap();
+        let mut worker = Worker::new(store, None, unbounded_channel().0);
+        let prepared = || std::fs::metadata(dir.join("version-2/segment.tmp")).map_or(0, |file| file.len());
+        let sizes: Vec<u64> = (0..32)
+            .map(|n| {
+                worker.perform_group(vec![append_of(n + 1, 100 << 10), sync()], || None).unwrap();
+                prepared() >> 20
+            })
+            .collect();
+        assert_eq!((sizes[14], sizes[15], sizes[29], sizes[30]), (0, 4, 4, 8), "each 1.5 MiB, of {sizes:?}");
+        drop(std::fs::remove_dir_all(dir));
+    }
+
+    #[test]
+    fn servers_with_neighbouring_numbers_prepare_segments_at_other_records() {
+        let dir = std::env::temp_dir().join(format!("zabra-storage-{}-steps", std::process::id()));
+        let mut firsts = [1u32, 2, 3].map(|number| {
+            let root = dir.join(number.to_string());
+            let directory = Directory::open(&root, &root, true).unwrap();
+            let (store, _) = Store::open(directory, StoreLimits::default()).ok().unwrap();
+            let mut worker = Worker::new(store, None, unbounded_channel().0).out_of_step(number);
+            let mut group = |n| {
+                worker.perform_group(vec![append_of(n, 50 << 10), sync()], || None).unwrap();
+                root.join("version-2/segment.tmp").exists()
+            };
+            (1..=64).find(|n| group(*n)).unwrap()
+        });
+        firsts.sort_unstable();
+        assert!(firsts.windows(2).all(|pair| pair[1] - pair[0] >= 5), "{firsts:?}");
         drop(std::fs::remove_dir_all(dir));
     }
 

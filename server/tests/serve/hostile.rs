@@ -91,7 +91,8 @@ fn greedy(path: &str, reads: i32) -> Vec<u8> {
 fn clients_that_never_read_cost_a_bounded_amount_and_no_time() {
     const CLIENTS: u64 = 300;
     let scratch = Scratch::new("deaf");
-    let (server, mut client) = open_house(&scratch, "maxClientCnxns=0\nmaxSessionTimeout=120000\n");
+    let more = "maxClientCnxns=0\nmaxSessionTimeout=120000\nzabra.refusalsLoggedPerSecond=1000\n";
+    let (server, mut client) = open_house(&scratch, more);
     client.create("/large", &[7; 200_000], CreateMode::Persistent);
     let before = server.resident_kib();
     let requests = greedy("/large", 100);
@@ -119,6 +120,116 @@ fn clients_that_never_read_cost_a_bounded_amount_and_no_time() {
     client.demand(Client::set("/h", b"still"));
     drop(deaf);
     assert_eq!(client.attached, 1);
+}
+
+/// Each lets no more wait than it may; all of them together would be three times as much as may be.
+#[test]
+fn what_waits_for_all_clients_together_is_bounded() {
+    const BOUND: u64 = 64 << 20;
+    let scratch = Scratch::new("sum");
+    let more = format!("maxClientCnxns=0\nmaxSessionTimeout=120000\nzabra.repliesMaxBytes={BOUND}\n");
+    let (server, mut client) = open_house(&scratch, &more);
+    client.create("/large", &[7; 1_000_000], CreateMode::Persistent);
+    let before = server.resident_kib();
+    let requests = greedy("/large", 10);
+    let mut deaf = Vec::new();
+    for n in 0..100 {
+        let mut stream = TcpStream::connect(server.client).unwrap();
+        stream.write_all(&requests).unwrap();
+        deaf.push(stream);
+        if n % 10 == 0 {
+            client.demand(Client::set("/h", b"others are served"));
+        }
+    }
+    let deadline = Instant::now() + PATIENCE;
+    while !log(&scratch).contains("(zabra.repliesMaxBytes)") {
+        assert!(Instant::now() < deadline, "{}", log(&scratch));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let grown = server.resident_kib().saturating_sub(before) << 10;
+    assert!(grown < 3 * BOUND, "{grown} bytes more");
+    let given_up =
+        server.ask("mntr").lines().find(|line| line.starts_with("zk_unread_connections_dropped")).map(str::to_owned);
+    assert!(given_up.as_ref().is_some_and(|line| !line.ends_with("\t0")), "{given_up:?}");
+    client.demand(Client::set("/h", b"still"));
+    drop(deaf);
+    assert_eq!(client.attached, 1);
+}
+
+/// Frames that are begun and never end, of sessions that are alive: each is as long as may be.
+#[test]
+fn what_is_begun_of_all_clients_together_is_bounded() {
+    const BOUND: u64 = 64 << 20;
+    let scratch = Scratch::new("begun");
+    let more = format!("maxClientCnxns=0\nmaxSessionTimeout=120000\nzabra.requestsMaxBytes={BOUND}\n");
+    let (server, mut client) = open_house(&scratch, &more);
+    let before = server.resident_kib();
+    let begun = [&greedy("/h", 0)[..], &1_000_000_u32.to_be_bytes(), &[7; 900_000]].concat();
+    let mut slow = Vec::new();
+    for n in 0..150 {
+        let mut stream = TcpStream::connect(server.client).unwrap();
+        // Until it is given up, which the last of them may see.
+        drop(stream.write_all(&begun));
+        slow.push(stream);
+        if n % 10 == 0 {
+            client.demand(Client::set("/h", b"others are served"));
+        }
+    }
+    let deadline = Instant::now() + PATIENCE;
+    while !log(&scratch).contains("(zabra.requestsMaxBytes)") {
+        assert!(Instant::now() < deadline, "{}", log(&scratch));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let grown = server.resident_kib().saturating_sub(before) << 10;
+    assert!(grown < 3 * BOUND, "{grown} bytes more");
+    client.demand(Client::set("/h", b"still"));
+    drop(slow);
+    assert_eq!(client.attached, 1);
+}
+
+/// A client that reads as fast as it asks, but always lets something wait, is sent all from a buffer that stays small.
+#[test]
+fn a_client_that_is_never_done_reading_takes_no_more_and_more_memory() {
+    let scratch = Scratch::new("endless");
+    let (server, mut client) = open_house(&scratch, "maxSessionTimeout=120000\n");
+    client.create("/large", &[7; 200_000], CreateMode::Persistent);
+    let mut stream = TcpStream::connect(server.client).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let requests = greedy("/large", 2000);
+    let before = server.resident_kib();
+    let mut ahead = stream.try_clone().unwrap();
+    let asks = std::thread::spawn(move || ahead.write_all(&requests).unwrap());
+    let (mut buffer, mut read, mut grown) = (vec![0; 100_000], 0, 0);
+    for turn in 0.. {
+        if read >= 2000 * 200_000 {
+            break;
+        }
+        read += stream.read(&mut buffer).unwrap();
+        if turn % 64 == 0 {
+            grown = grown.max(server.resident_kib().saturating_sub(before));
+        }
+    }
+    asks.join().unwrap();
+    assert!(grown < 32 << 10, "{grown} KiB more for 400 MB of answers");
+    client.demand(Client::set("/h", b"still"));
+}
+
+/// The log names some of those who are refused, and counts the others.
+#[test]
+fn the_log_is_not_filled_with_the_names_of_the_refused() {
+    let scratch = Scratch::new("flood");
+    let (server, mut client) = open_house(&scratch, "maxClientCnxns=1\nzabra.refusalsLoggedPerSecond=3\n");
+    let began = Instant::now();
+    let crowd: Vec<TcpStream> = (0..500).map(|_| TcpStream::connect(server.client).unwrap()).collect();
+    let deadline = Instant::now() + PATIENCE;
+    while !log(&scratch).contains("(zabra.refusalsLoggedPerSecond)") {
+        assert!(Instant::now() < deadline, "{}", log(&scratch));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let named = log(&scratch).matches("(maxClientCnxns)").count() as u64;
+    assert!((1..=3 * (began.elapsed().as_secs() + 1)).contains(&named), "{}", log(&scratch));
+    client.demand(Client::set("/h", b"x"));
+    drop(crowd);
 }
 
 /// What others are told of goes to a client that does not read as well, and is not asked for by it.

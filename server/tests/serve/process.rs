@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The server: of this package's tests, or, for those of others that share this file, the one that
-/// stands beside them. Cargo builds it there if it does not.
+/// stands beside them. Cargo builds it there if it does not; by the words that make it the one that the
+/// whole workspace's tests have built, or every library would be compiled anew for it.
 fn binary() -> PathBuf {
     if let Some(path) = option_env!("CARGO_BIN_EXE_zabra") {
         return PathBuf::from(path);
@@ -24,7 +25,8 @@ fn binary() -> PathBuf {
         let dir = test.ancestors().nth(2).unwrap();
         let profile = dir.file_name().and_then(|name| name.to_str()).unwrap().replace("debug", "dev");
         let mut cargo = Command::new(env!("CARGO"));
-        let built = cargo.args(["build", "--quiet", "--package", "zabra", "--profile", &profile]).status().unwrap();
+        cargo.args(["test", "--quiet", "--workspace", "--no-run", "--test", "serve", "--profile", &profile]);
+        let built = cargo.stdout(Stdio::null()).status().unwrap();
         assert!(built.success(), "the server cannot be built");
         dir.join("zabra")
     };

@@ -3,7 +3,7 @@
 use super::Text;
 use serde::{Deserialize, Serialize};
 use zabra_client::{Operation, Outcome, Reply};
-use zabra_core::wire::records;
+use zabra_core::wire::{Code, records};
 
 /// A request.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -142,6 +142,11 @@ impl From<&Operation> for Call {
 }
 
 impl Answer {
+    /// Whether the server answered that the request had waited too long, and did nothing else about it.
+    pub fn is_throttled(&self) -> bool {
+        *self == Answer::Error(Code::ThrottledOp.to_wire())
+    }
+
     /// The answer that a client's outcome holds; `None` if it never learned of one.
     pub fn of(outcome: &Outcome) -> Option<Answer> {
         match outcome {

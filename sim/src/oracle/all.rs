@@ -9,8 +9,8 @@ use super::{
     contiguity::Contiguity, digest::OneState, early_expiry::EarlyExpiry, election::Election, epochs::Epochs,
     exactly_once::ExactlyOnce, fifo::Fifo, fresh_sync::FreshSync, leader_completeness::LeaderCompleteness,
     log_matching::LogMatching, ownership::Ownership, prediction::Prediction, primary::OnePrimary, quorum::QuorumIsReal,
-    quotas::Quotas, session_order::SessionOrder, sessions::Sessions, step_down::StepDown, stops::Stops,
-    storage_order::StorageOrder, vote::VoteIsTrue, zxid::FreshZxids,
+    quotas::Quotas, read_only::ReadOnly, session_order::SessionOrder, sessions::Sessions, step_down::StepDown,
+    stops::Stops, storage_order::StorageOrder, vote::VoteIsTrue, zxid::FreshZxids,
 };
 use crate::time::Micros;
 use zabra_core::config::Ensemble;
@@ -127,6 +127,7 @@ oracles! {
     stops: Stops = plain;
     ownership: Ownership = plain;
     sessions: Sessions = plain;
+    read_only: ReadOnly = plain;
     early_expiry: EarlyExpiry = plain;
     exactly_once: ExactlyOnce = plain;
     fresh_sync: FreshSync = plain;

@@ -8,6 +8,7 @@ use zabra_core::id::{ClientId, ServerId, Zxid};
 use zabra_core::wire::Op;
 
 const NOT_READ_ONLY: i32 = -119;
+const THROTTLED: i32 = -127;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct FreshSync {
@@ -45,8 +46,8 @@ impl Oracle for FreshSync {
             Fact::Reported(Event::Requested { client, op: Op::SYNC, .. }) => {
                 self.floors.entry((me, *client)).or_default().push_back(self.answered);
             }
-            // A server without a quorum says that it cannot.
-            Fact::Reported(Event::Replied { client, op: Op::SYNC, err: NOT_READ_ONLY, .. }) => {
+            // A server without a quorum says that it cannot, one with too much to do that it will not.
+            Fact::Reported(Event::Replied { client, op: Op::SYNC, err: NOT_READ_ONLY | THROTTLED, .. }) => {
                 self.floors.get_mut(&(me, *client)).and_then(VecDeque::pop_front);
             }
             Fact::Reported(Event::Replied { client, op: Op::SYNC, zxid, .. }) => {

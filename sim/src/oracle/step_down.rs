@@ -3,18 +3,18 @@
 //! Timers decide when a leader learns it, and they may be late; so this property is about the step,
 //! not about time. (That a leader without a quorum learns of it at all is a liveness property.)
 
+use super::configurations::Claims;
 use super::primary::Reigns;
 use super::{Fact, Facts, Oracle, Sight, Verdict};
 use std::collections::BTreeMap;
 use zabra_core::config::Ensemble;
 use zabra_core::contract::Event;
 use zabra_core::id::{ServerId, ServerSet};
-use zabra_core::quorum::Quorum;
 use zabra_core::zab::ServerState;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct StepDown {
-    quorum: Quorum,
+    claims: Claims,
     reigns: Reigns,
     /// Leaders that lost their quorum and have not resigned yet, with who is left.
     owing: BTreeMap<ServerId, ServerSet>,
@@ -22,12 +22,12 @@ pub struct StepDown {
 
 impl StepDown {
     pub fn new(ensemble: &Ensemble) -> Self {
-        StepDown { quorum: ensemble.quorum.clone(), reigns: Reigns::default(), owing: BTreeMap::new() }
+        StepDown { claims: Claims::new(ensemble), reigns: Reigns::default(), owing: BTreeMap::new() }
     }
 
     fn lost(&mut self, sight: &Sight<'_>, learner: ServerId, heard: ServerSet) -> Verdict {
         let me = sight.server;
-        if self.reigns.of(me).is_none() || self.quorum.contains(heard) {
+        if self.reigns.of(me).is_none() || self.claims.have_quorum(me, heard) {
             return Ok(());
         }
         if sight.view.is_some_and(|view| view.state() == ServerState::Leading && view.serving()) {
@@ -39,7 +39,7 @@ impl StepDown {
 
     fn still_leads(&self, sight: &Sight<'_>, heard: ServerSet) -> Verdict {
         let leads = format!("server {} still leads", sight.server);
-        let left = format!("only {heard} are left, of the voters {}", self.quorum.voters());
+        let left = format!("only {heard} are left, of the voters {}", self.claims.voters(sight.server));
         Err(sight.breaks(Self::ID, "a leader without a quorum does not step down", leads, left))
     }
 
@@ -64,6 +64,7 @@ impl Oracle for StepDown {
     const SOURCE: &'static str = "catalogue 50; ZOOKEEPER-1294";
 
     fn see(&mut self, sight: &Sight<'_>) -> Verdict {
+        self.claims.follow(sight);
         self.reigns.follow(sight);
         if self.reigns.of(sight.server).is_none() {
             self.owing.remove(&sight.server);

@@ -4,18 +4,18 @@
 //! epoch, so a server that votes while its own writes are pending, from what it has applied, or from
 //! an image that it has since forgotten, is seen at once. After that a vote may only get better.
 
+use super::configurations::Claims;
 use super::{DurableState, Fact, Oracle, Sight, Verdict};
 use std::collections::BTreeMap;
 use zabra_core::config::Ensemble;
 use zabra_core::contract::Event;
-use zabra_core::id::{Epoch, ServerId, ServerSet};
+use zabra_core::id::{Epoch, ServerId, ServerSet, Zxid};
 use zabra_core::log::Standing;
-use zabra_core::quorum::Quorum;
 use zabra_core::zab::Vote;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct VoteIsTrue {
-    quorum: Quorum,
+    claims: Claims,
     /// Servers that started from a lost disk: they have no vote before it holds an epoch.
     lost: ServerSet,
     /// The best that each server could say of itself before its disk lost it: a vote for it of then
@@ -28,7 +28,7 @@ pub struct VoteIsTrue {
 impl VoteIsTrue {
     pub fn new(ensemble: &Ensemble) -> Self {
         VoteIsTrue {
-            quorum: ensemble.quorum.clone(),
+            claims: Claims::new(ensemble),
             lost: ServerSet::EMPTY,
             withdrawn: BTreeMap::new(),
             last: BTreeMap::new(),
@@ -51,6 +51,13 @@ impl VoteIsTrue {
         *withdrawn = best.max(*withdrawn);
     }
 
+    /// The order of votes for this server: who votes in the configuration in force comes before others that have the
+    /// same history, where another one is logged.
+    fn rank(&self, me: ServerId, vote: Vote) -> (Epoch, Zxid, bool, ServerId) {
+        let in_force = self.claims.proposed(me).is_none() || self.claims.active(me).weight(vote.leader) > 0;
+        (vote.epoch, vote.zxid, in_force, vote.leader)
+    }
+
     fn voted(&mut self, sight: &Sight<'_>, round: u64, vote: Vote) -> Verdict {
         let me = sight.server;
         let says = format!("server {me} votes for {} as {}, {} in round {round}", vote.leader, vote.epoch, vote.zxid);
@@ -69,13 +76,14 @@ impl VoteIsTrue {
             let sentence = "a server's vote for itself is not what its disk holds";
             return Err(sight.breaks(Self::ID, sentence, says, disk).at(own.zxid));
         }
-        if self.quorum.weight(me) > 0 && vote < own {
+        let may_lead = self.claims.of(me).any(|quorum| quorum.weight(me) > 0);
+        if may_lead && self.rank(me, vote) < self.rank(me, own) {
             let sentence = "a server votes for a worse candidate than itself";
             return Err(sight.breaks(Self::ID, sentence, says, disk).at(own.zxid).with(vote.leader));
         }
         let last = self.last.insert(me, (round, vote));
         match last {
-            Some((same, before)) if same == round && before > vote => {
+            Some((same, before)) if same == round && self.rank(me, before) > self.rank(me, vote) => {
                 let was = format!("it had voted for {} as {}, {}", before.leader, before.epoch, before.zxid);
                 Err(sight.breaks(Self::ID, "a vote got worse within a round", says, was).with(before.leader))
             }
@@ -90,6 +98,7 @@ impl Oracle for VoteIsTrue {
     const SOURCE: &'static str = "catalogue 20; ZOOKEEPER-2845, 4712, 3642, 1419; contract section 7";
 
     fn see(&mut self, sight: &Sight<'_>) -> Verdict {
+        self.claims.follow(sight);
         match sight.fact {
             Fact::Reported(Event::Voted { vote, round }) => return self.voted(sight, *round, *vote),
             Fact::Reported(Event::Elected { .. } | Event::Role { .. }) => {

@@ -25,6 +25,7 @@ use crate::world::World;
 use std::collections::{BTreeMap, BTreeSet};
 use zabra_core::contract::Timer;
 use zabra_core::id::{ServerId, ServerSet, Stamp, Zxid};
+use zabra_core::quorum::Quorum;
 
 /// What the explorer keeps of a connection beside its link.
 #[derive(Clone, Copy, Debug, Default)]
@@ -61,6 +62,8 @@ pub(super) struct Keeper {
     pub held: Vec<Due>,
     /// Where its history ended when it crashed, durable or not.
     pub written: Zxid,
+    /// The configurations that it went by last; the first one if it has said nothing.
+    pub goes_by: Option<(Quorum, Option<Quorum>)>,
 }
 
 /// One seed's world on virtual time.
@@ -130,6 +133,7 @@ impl<'a> Explorer<'a> {
             falters: 0,
             held: Vec::new(),
             written: Zxid::ZERO,
+            goes_by: None,
         });
         let servers = servers.collect();
         let judge = Judge::new(&world, &scenario.oracles).with_clock(&plan.drift_ppm);

@@ -5,8 +5,7 @@
 
 use super::agenda::Due;
 use super::explorer::Explorer;
-use super::raw::Raw;
-use super::surface::Surface;
+use super::raw::{Manner, Raw};
 use crate::client::{Client, ClientEvent, ClientStep};
 use crate::link::Item;
 use crate::random::{Draws, Purpose};
@@ -104,7 +103,7 @@ impl Load {
         ];
         let total = roles.iter().map(|(_, weight)| *weight).sum::<u32>().max(1);
         for at in 0..spec.raw {
-            load.add_raw(world, (at < spec.surface).then_some(Surface::new(at)));
+            load.add_raw(world, Manner::new(scenario, at));
         }
         for _ in spec.raw..spec.count {
             let mut at = draws.below(total);
@@ -139,7 +138,7 @@ impl Load {
         client
     }
 
-    fn add_raw(&mut self, world: &mut World, surface: Option<Surface>) {
+    fn add_raw(&mut self, world: &mut World, manner: Manner) {
         let client = world.clients.len() as u32;
         let read_only = world.machines.iter().any(|machine| machine.config.read_only);
         world.clients.push(Client::raw());
@@ -152,7 +151,7 @@ impl Load {
             child: None,
             wanted: None,
             serial: 0,
-            raw: Raw::new(surface, read_only),
+            raw: Raw::new(manner, read_only),
         });
     }
 

@@ -9,6 +9,7 @@ mod explorer;
 mod judge;
 mod load;
 mod observe;
+mod operator;
 mod phases;
 mod raw;
 mod report;

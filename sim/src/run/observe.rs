@@ -37,6 +37,7 @@ impl Explorer<'_> {
             }
             Happened::Crashed(server) => {
                 self.marks.hit(Mark::Crash);
+                self.marks.gone(*server);
                 self.see(*server, Fact::Crashed);
             }
             Happened::Destroyed(server, held) => {
@@ -52,6 +53,9 @@ impl Explorer<'_> {
         let cut = !self.held.is_empty();
         for event in self.world.out.events() {
             self.marks.see(server, event, cut);
+            if let Event::Configured { voters, proposed, .. } = event {
+                self.servers[usize::from(server.0) - 1].goes_by = Some((voters.clone(), proposed.clone()));
+            }
             if let Event::SessionAttached { session, client, .. } | Event::Requested { session, client, .. } = event
                 && self.world.is_raw(server, *client)
             {

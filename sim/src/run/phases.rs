@@ -11,6 +11,7 @@ use crate::client::ClientStep;
 use crate::step::Step;
 
 use zabra_core::id::{ServerId, ServerSet, Zxid};
+use zabra_core::quorum::Quorum;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -26,16 +27,44 @@ impl Explorer<'_> {
     }
 
     /// A server whose disk was lost does not count for a quorum before it is synced: without it the
-    /// chosen ones must still be one (contract section 7, clause 2).
+    /// chosen ones must still be one (contract section 7, clause 2), of every configuration that one of them goes
+    /// by. Where the ensemble may change all are chosen: who has the record of a change and who has not know different
+    /// candidates (docs/differences.md), and one may be begun in the moment in which who is not chosen is cut off.
     fn complete_quorum(&mut self) {
         let lost = self.lost();
-        for server in self.world.ensemble().voters().iter() {
-            if self.world.ensemble().quorum.contains(self.quorum().difference(lost)) {
-                return;
+        if self.scenario.clients.operators > 0 {
+            self.plan.quorum = self.everybody().iter().map(|server| server.0).collect();
+        }
+        while let Some(quorum) = self.unsatisfied(lost) {
+            let Some(server) = quorum.voters().difference(self.quorum()).iter().next() else { return };
+            self.plan.quorum.push(server.0);
+        }
+    }
+
+    /// A configuration that counts for a chosen server, and of which the chosen ones are no quorum.
+    fn unsatisfied(&self, lost: ServerSet) -> Option<Quorum> {
+        let whole = self.quorum().difference(lost);
+        let lacks = |server: ServerId| {
+            let mut others = whole;
+            // Who waits to be joined and says in its file that it votes joins whom a quorum without it follows.
+            if self.is_joiner(server) {
+                others.remove(server);
             }
-            if !self.plan.quorum.contains(&server.0) {
-                self.plan.quorum.push(server.0);
-            }
+            self.goes_by(server).into_iter().find(move |quorum| !quorum.contains(others))
+        };
+        self.plan.quorum.iter().find_map(|server| lacks(ServerId(*server))).cloned()
+    }
+
+    /// Whether a server goes by its own file still, which names it though the first ensemble does not.
+    fn is_joiner(&self, server: ServerId) -> bool {
+        self.world.machine(server).config.ensemble.version == 0 && !self.world.ensemble().members().contains(server)
+    }
+
+    /// The configurations that count for a server, as it said last.
+    pub(super) fn goes_by(&self, server: ServerId) -> Vec<&Quorum> {
+        match &self.servers[usize::from(server.0) - 1].goes_by {
+            None => vec![&self.world.ensemble().quorum],
+            Some((active, proposed)) => std::iter::once(active).chain(proposed).collect(),
         }
     }
 

@@ -5,10 +5,12 @@
 //! has requests on its way. Nothing is promised to them; their sessions are foreign to the history.
 
 use super::explorer::Explorer;
+use super::operator::Operator;
 use super::report::Outcome;
 use super::surface::Surface;
 use crate::client::ClientStep;
 use crate::random::Draws;
+use crate::scenario::Scenario;
 use crate::step::Step;
 use zabra_client::{CreateMode, Operation};
 use zabra_core::id::ServerId;
@@ -23,15 +25,39 @@ pub(super) struct Raw {
     xid: i32,
     /// Connections whose ConnectResponse has not come.
     asked: Vec<u32>,
-    /// Uses the whole service, decently, in place of nonsense.
-    pub(super) surface: Option<Surface>,
+    manner: Manner,
     /// Whether it may be content with a read-only server.
     read_only: bool,
 }
 
+/// What a raw client is there for.
+#[derive(Clone, Debug, Default)]
+pub(super) enum Manner {
+    #[default]
+    Nonsense,
+    /// Uses the whole service, decently.
+    Surface(Surface),
+    /// Changes the ensemble.
+    Operator(Operator),
+}
+
+impl Manner {
+    /// Of the raw clients those of the surface come first, then the operators.
+    pub(super) fn new(scenario: &Scenario, at: u16) -> Manner {
+        let (spec, ensemble) = (&scenario.clients, &scenario.ensemble);
+        if at < spec.surface {
+            Manner::Surface(Surface::new(at))
+        } else if at - spec.surface < spec.operators {
+            Manner::Operator(Operator::new(ensemble.servers(), ensemble.voters_min, spec.one_by_one))
+        } else {
+            Manner::Nonsense
+        }
+    }
+}
+
 impl Raw {
-    pub(super) fn new(surface: Option<Surface>, read_only: bool) -> Raw {
-        Raw { surface, read_only, ..Raw::default() }
+    pub(super) fn new(manner: Manner, read_only: bool) -> Raw {
+        Raw { manner, read_only, ..Raw::default() }
     }
 
     /// What it writes first on a new connection: mostly a decent request for its session.
@@ -52,8 +78,10 @@ impl Raw {
 
     /// What it writes to a connection: a pipeline of requests, or nonsense.
     fn write(&mut self, draws: &mut Draws) -> Vec<u8> {
-        if let Some(surface) = &mut self.surface {
-            return surface.write(draws, &mut self.xid);
+        match &mut self.manner {
+            Manner::Nonsense => {}
+            Manner::Surface(surface) => return surface.write(draws, &mut self.xid),
+            Manner::Operator(operator) => return operator.write(draws, &mut self.xid),
         }
         match draws.below(10) {
             0 => framed(|out| out.extend((0..draws.below(60)).map(|_| draws.word() as u8))),
@@ -131,7 +159,9 @@ impl Explorer<'_> {
     /// The first frame of a connection says which session it got.
     pub(super) fn raw_received(&mut self, client: u16, line: u32, bytes: &[u8]) {
         let raw = self.load.raw(client).1;
-        if let Some(violation) = raw.surface.as_ref().and_then(|surface| surface.leak(bytes)) {
+        if let Manner::Surface(surface) = &raw.manner
+            && let Some(violation) = surface.leak(bytes)
+        {
             self.ending.get_or_insert(Outcome::Safety(Box::new(violation)));
         }
         let raw = self.load.raw(client).1;

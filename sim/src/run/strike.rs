@@ -12,6 +12,7 @@ use crate::step::{Step, Survivors};
 use crate::time::Micros;
 use zabra_core::contract::StorageError;
 use zabra_core::id::{Epoch, ServerId, ServerSet};
+use zabra_core::quorum::Quorum;
 use zabra_core::zab::ServerState;
 
 impl Explorer<'_> {
@@ -479,14 +480,14 @@ impl Explorer<'_> {
     }
 
     /// Within the budget of the contract (section 7, clause 2), the disk is lost: the voters that are
-    /// whole stay a quorum. Of n equal voters at most ⌊(n−1)/2⌋ are then destroyed; weights and groups
+    /// whole stay a quorum of every configuration that counts for anyone. Of n equal voters at most ⌊(n−1)/2⌋ are then destroyed; weights and groups
     /// allow fewer.
     fn wipe(&mut self, server: ServerId, for_us: u64) {
         let mut gone = self.lost();
         gone.insert(server);
-        let ensemble = self.world.ensemble();
-        let whole = ensemble.voters().difference(gone);
-        if ensemble.voters().contains(server) && !ensemble.quorum.contains(whole) {
+        let count = self.world.servers().flat_map(|server| self.goes_by(server));
+        let stays = |quorum: &Quorum| quorum.contains(quorum.voters().difference(gone));
+        if count.into_iter().any(|quorum| quorum.voters().contains(server) && !stays(quorum)) {
             return;
         }
         self.crash_for(server, for_us);

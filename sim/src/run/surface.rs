@@ -2,7 +2,8 @@
 //! to live, lasting watches, quotas. They speak in frames, like raw clients, and are as foreign to the
 //! history; what they do is judged by the oracles, and by the well-behaved clients that see it.
 //!
-//! Every other one is alice. What only she may read holds a word that nobody else must ever receive.
+//! Every other one is alice. What only she may read holds words that nobody else must ever receive: they stand in data,
+//! and below a znode of hers in names, so that lists of children and events are looked through as well as replies.
 
 use crate::oracle::Violation;
 use crate::random::Draws;
@@ -22,6 +23,8 @@ pub(super) struct Surface {
 /// Below here everything happens; the quota stands on it (`oracle::quotas`).
 const TOP: &str = "/surface";
 const SECRET: &[u8] = b"for alice's eyes only";
+/// What is alice's alone, and below it a name that nobody else must hear.
+const HERS: &str = "/surface/hers";
 
 impl Surface {
     pub(super) fn new(at: u16) -> Surface {
@@ -44,7 +47,7 @@ impl Surface {
     }
 
     fn request(&self, draws: &mut Draws) -> (i32, Vec<u8>) {
-        let path = path(draws);
+        let path = self.path(draws);
         let path = path.as_bytes();
         match draws.below(20) {
             0..6 => {
@@ -63,6 +66,9 @@ impl Surface {
                 // Alice does not give away what was hers.
                 let acl = Some(if self.is_alice { hers() } else { self.list(draws) });
                 (Op::SET_ACL, SetAclRequest { path, acl, version }.to_bytes())
+            }
+            12 if draws.chance(500_000) => {
+                (Op::ADD_WATCH, AddWatchRequest { path: TOP.as_bytes(), mode: 1 }.to_bytes())
             }
             12 => (Op::ADD_WATCH, AddWatchRequest { path, mode: draws.below(2) as i32 }.to_bytes()),
             13 => {
@@ -87,9 +93,11 @@ impl Surface {
 
     /// What may stand in a multi.
     fn change(&self, draws: &mut Draws) -> (i32, Vec<u8>) {
-        let path = path(draws);
+        let path = self.path(draws);
+        let is_private = path.starts_with(HERS);
         let path = path.as_bytes();
-        let acl = Some(self.list(draws));
+        let list = self.list(draws);
+        let acl = Some(if is_private { hers() } else { list });
         let is_hers = acl.as_ref().is_some_and(|list| list.iter().all(|entry| entry.id.scheme == b"auth"));
         // A secret stands only where only she may read, and she does not loosen the list.
         let data: &[u8] = if is_hers { SECRET } else { &b"everybody's"[..draws.below(11) as usize] };
@@ -111,6 +119,14 @@ impl Surface {
                 (Op::SET_DATA, SetDataRequest { path, data, version: -1 }.to_bytes())
             }
         }
+    }
+
+    fn path(&self, draws: &mut Draws) -> String {
+        if self.is_alice && draws.chance(200_000) {
+            let names = ["", "/a", "/for alice's eyes only", "/for alice's eyes only/b", "/for alice's eyes only-"];
+            return format!("{HERS}{}", names[draws.below(names.len() as u32) as usize]);
+        }
+        path(draws)
     }
 
     fn list(&self, draws: &mut Draws) -> Vec<Acl<'static>> {

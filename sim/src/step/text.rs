@@ -155,6 +155,7 @@ pub fn timer_text(timer: Timer) -> String {
         | Timer::Ping
         | Timer::Redial
         | Timer::ReadOnly
+        | Timer::Throttle
         | Timer::Containers => format!("{timer:?}"),
         Timer::Learner(conn) => format!("Learner:{}", conn.0),
         Timer::Session(session) => format!("Session:{:#x}", session.0),
@@ -174,6 +175,7 @@ fn timer(word: &str) -> Result<Timer, Expected> {
         ("Ping", None) => Ok(Timer::Ping),
         ("Redial", None) => Ok(Timer::Redial),
         ("ReadOnly", None) => Ok(Timer::ReadOnly),
+        ("Throttle", None) => Ok(Timer::Throttle),
         ("Containers", None) => Ok(Timer::Containers),
         ("Learner", Some(n)) => Ok(Timer::Learner(ConnId(n as u32))),
         ("Session", Some(n)) => Ok(Timer::Session(SessionId(n as i64))),

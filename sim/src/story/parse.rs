@@ -84,10 +84,12 @@ pub enum Key {
     CounterEnd,
     /// 1: the real store over sectors.
     SectorDisk,
+    /// Servers beyond the first ensemble, which may then be changed.
+    Spares,
 }
 
 impl Key {
-    pub const ALL: [Key; 4] = [Key::WindowBytes, Key::CheckpointRecords, Key::CounterEnd, Key::SectorDisk];
+    pub const ALL: [Key; 5] = [Key::WindowBytes, Key::CheckpointRecords, Key::CounterEnd, Key::SectorDisk, Key::Spares];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -95,6 +97,7 @@ impl Key {
             Key::CheckpointRecords => "checkpoint_records",
             Key::CounterEnd => "counter_end",
             Key::SectorDisk => "sector_disk",
+            Key::Spares => "spares",
         }
     }
 }

@@ -61,6 +61,10 @@ impl Start {
             Command::Set { key: Key::SectorDisk, value } => {
                 self.scenario.disk.model = if *value == 0 { DiskModel::Record } else { DiskModel::Sector };
             }
+            Command::Set { key: Key::Spares, value } => {
+                ensemble.spares = u8::try_from(*value).map_err(|_| format!("{value} spares are too many"))?;
+                ensemble.reconfig = true;
+            }
             Command::Groups(groups) => ensemble.groups.clone_from(groups),
             Command::Servers { voters, observers, down } => {
                 (ensemble.voters, ensemble.observers) = (*voters, *observers);
@@ -108,6 +112,9 @@ impl Start {
         }
         if self.scenario.disk.model == DiskModel::Sector {
             commands.push(Command::Set { key: Key::SectorDisk, value: 1 });
+        }
+        if ensemble.reconfig {
+            commands.push(Command::Set { key: Key::Spares, value: ensemble.spares.into() });
         }
         if !ensemble.groups.is_empty() {
             commands.push(Command::Groups(ensemble.groups.clone()));

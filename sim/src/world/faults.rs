@@ -4,6 +4,7 @@ use super::{Effect, Happened, Inapplicable, World};
 use crate::disk::Disk;
 use crate::link::Side;
 use crate::step::Survivors;
+use std::sync::Arc;
 use zabra_core::contract::{Fault, Input, StorageError};
 use zabra_core::id::ServerId;
 
@@ -92,14 +93,17 @@ impl<D: Disk> World<D> {
         Ok(())
     }
 
-    /// The disk of a server that is down is emptied.
+    /// The disk of a server that is down is emptied; its configuration file is the first one again.
     pub fn wipe(&mut self, server: ServerId) -> Result<(), Inapplicable> {
         self.known(server)?;
         if self.machine(server).up() {
             return Err(Inapplicable);
         }
         let held = self.machine(server).durable();
-        self.machine_mut(server).storage.destroy();
+        let first = Arc::clone(&self.firsts[usize::from(server.0) - 1]);
+        let machine = self.machine_mut(server);
+        machine.storage.destroy();
+        machine.config = first;
         self.happened = Happened::Destroyed(server, held);
         Ok(())
     }

@@ -146,6 +146,8 @@ pub enum Happened {
 #[derive(Clone, Debug)]
 pub struct World<D = Storage> {
     pub machines: Vec<Machine<D>>,
+    /// What stood in each server's configuration file at first.
+    firsts: Vec<Arc<Config>>,
     pub cables: Slots<Cable>,
     /// The live cables, oldest first.
     pub ages: Vec<u32>,
@@ -183,6 +185,7 @@ impl<D: Disk> World<D> {
         assert!(configs.iter().enumerate().all(|(i, c)| usize::from(c.me.0) == i + 1), "servers count from 1");
         let count = configs.len();
         World {
+            firsts: configs.clone(),
             machines: configs.into_iter().map(|config| Machine::new(config, without, disk())).collect(),
             cables: Slots::default(),
             ages: Vec::new(),
@@ -205,8 +208,9 @@ impl<D: Disk> World<D> {
         }
     }
 
+    /// The first ensemble.
     pub fn ensemble(&self) -> &Ensemble {
-        &self.machines[0].config.ensemble
+        &self.firsts[0].ensemble
     }
 
     pub fn servers(&self) -> impl Iterator<Item = ServerId> + use<D> {

@@ -7,6 +7,8 @@ use crate::link::Side;
 use crate::machine::LogQuestion;
 use crate::trace::TraceHasher;
 use std::hash::Hash;
+use std::sync::Arc;
+use zabra_core::config::{Config, Ensemble};
 use zabra_core::contract::{Action, Timer};
 use zabra_core::id::{ConnId, ServerId};
 use zabra_core::wire::election::End;
@@ -71,8 +73,7 @@ impl<D: Disk> World<D> {
             Action::Drop { client, .. } => self.drop_client(server, client),
             Action::Pause { client } => self.throttle(server, client, true),
             Action::Resume { client } => self.throttle(server, client, false),
-            // Every machine knows where every other one is.
-            Action::Configure { .. } => {}
+            Action::Configure { active, .. } => self.keep(server, active),
             Action::Arm { timer, after_ms } => {
                 self.machine_mut(server).arm(timer, after_ms);
                 self.effects.push(Effect::Armed { server, timer, after_ms });
@@ -87,6 +88,15 @@ impl<D: Disk> World<D> {
                 }
             }
             Action::Stop { fault } => self.stop(server, fault),
+        }
+    }
+
+    /// The configuration in force is kept in the server's file, for its next start. Where the others are, every
+    /// machine knows.
+    fn keep(&mut self, server: ServerId, active: Arc<Ensemble>) {
+        let machine = self.machine_mut(server);
+        if machine.config.reconfig.enabled {
+            machine.config = Arc::new(Config { ensemble: active, ..(*machine.config).clone() });
         }
     }
 

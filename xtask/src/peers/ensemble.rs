@@ -48,6 +48,17 @@ impl Ensemble {
         Ok(Ensemble { peer: peer.clone(), home: home.to_owned(), size, servers: Vec::new() })
     }
 
+    /// As many servers of another peer, with what the servers of this one have on their disks; these must not run.
+    pub fn handed_to(&self, peer: &Peer, home: &Path) -> Result<Ensemble, String> {
+        assert!(self.servers.is_empty(), "what a server is writing is not copied");
+        let handed = Ensemble::fresh(peer, home, self.size)?;
+        for id in 1..=self.size {
+            let data = |home: &Path| home.join(id.to_string()).join("version-2");
+            copy_files(&data(&self.home), &data(home)).map_err(|error| format!("{}: {error}", home.display()))?;
+        }
+        Ok(handed)
+    }
+
     pub fn start(&mut self) -> Result<(), String> {
         for id in 1..=self.size {
             let config = self.home.join(format!("{id}.cfg"));
@@ -151,6 +162,21 @@ impl Ensemble {
     }
 }
 
+/// Copies the files of a data directory. Servers never write to a snapshot that has its name: those are linked.
+fn copy_files(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in from.read_dir()? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_name().to_string_lossy().starts_with("snapshot.") {
+            std::fs::hard_link(entry.path(), target)?;
+        } else {
+            std::fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}
+
 /// The largest value of a field in the `status` of one or more processes.
 pub(crate) fn largest_mib(status: &str, field: &str) -> Option<u64> {
     let lines = status.lines().filter(|line| line.starts_with(field));
@@ -165,4 +191,24 @@ fn words(port: u16) -> std::io::Result<String> {
     let mut said = String::new();
     let _until_it_closes = stream.read_to_string(&mut said);
     Ok(said)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_that_was_handed_over_can_be_cut_and_the_giver_keeps_its_own() {
+        let home = std::env::temp_dir().join(format!("zabra-peers-{}", std::process::id()));
+        let (from, to) = (home.join("from"), home.join("to"));
+        std::fs::create_dir_all(&from).unwrap();
+        for name in ["snapshot.1", "log.2"] {
+            std::fs::write(from.join(name), name).unwrap();
+        }
+        copy_files(&from, &to).unwrap();
+        assert_eq!(std::fs::read(to.join("snapshot.1")).unwrap(), b"snapshot.1");
+        File::options().write(true).open(to.join("log.2")).unwrap().set_len(0).unwrap();
+        assert_eq!(std::fs::read(from.join("log.2")).unwrap(), b"log.2");
+        drop(std::fs::remove_dir_all(home));
+    }
 }

@@ -149,9 +149,18 @@ fn measure(plan: &Plan, peer: &Peer, table: &mut Table) -> Result<(), String> {
         record.load(&ensemble, &format!("fill with {znodes} znodes"), &fill)?;
         record.note(&format!("RSS with {znodes} znodes, largest server, MiB"), ensemble.rss_mib());
         ensemble.kill();
+        let name = format!("launch to first write, {znodes} znodes that {} wrote", record.peer);
+        if let Peer::Apache { .. } = peer
+            && let Err(wrong) = launch_zabra_on(plan, &ensemble, &name, record.table)
+        {
+            println!("  {name}: {wrong}");
+        }
         let before = Instant::now();
         ensemble.start()?;
-        record.first_write(&ensemble, &format!("launch to first write, {znodes} znodes"), before)?;
+        let took = record.first_write(&ensemble, &format!("launch to first write, {znodes} znodes"), before)?;
+        if let Peer::Apache { .. } = peer {
+            record.note(&format!("{name}, ms"), Some(took));
+        }
         record.peak_of_snapshot(&ensemble, znodes)?;
     }
     let leader = ensemble.leader()?;
@@ -164,6 +173,20 @@ fn measure(plan: &Plan, peer: &Peer, table: &mut Table) -> Result<(), String> {
     record.first_write(&alone, "launch to first write, empty, 1 server", before)?;
     record.load(&alone, "connect and close, 1 server", &format!("sessions --seconds {seconds}"))?;
     alone.kill();
+    Ok(())
+}
+
+/// Zabra's launch with a copy of what an Apache ensemble has written.
+fn launch_zabra_on(plan: &Plan, written: &Ensemble, name: &str, table: &mut Table) -> Result<(), String> {
+    let zabra = Peer::Zabra { binary: plan.bench.clone() };
+    let home = plan.home.join("handed");
+    let mut handed = written.handed_to(&zabra, &home)?;
+    let mut record = Recorder { plan, peer: zabra.name(), table };
+    let before = Instant::now();
+    handed.start()?;
+    record.first_write(&handed, name, before)?;
+    drop(handed);
+    let _absent = std::fs::remove_dir_all(home);
     Ok(())
 }
 
@@ -258,14 +281,16 @@ impl Recorder<'_> {
         Ok(())
     }
 
-    /// Waits until a set succeeds: how long that took since the launch.
-    fn first_write(&mut self, ensemble: &Ensemble, name: &str, launched: Instant) -> Result<(), String> {
+    /// Waits until a set succeeds: how many milliseconds that took since the launch.
+    fn first_write(&mut self, ensemble: &Ensemble, name: &str, launched: Instant) -> Result<u64, String> {
         let tries = "set --count 1 --nodes 1 --outstanding 1 --timeout 3000 --root /zabra-first";
         while launched.elapsed() < Duration::from_secs(120) {
             if self.bench(ensemble, tries).is_ok() {
                 let took = u64::try_from(launched.elapsed().as_millis()).unwrap_or(u64::MAX);
                 self.note(&format!("{name}, ms"), Some(took));
-                return Ok(());
+                let (user, system) = ensemble.cpu_ms();
+                self.write(&format!("{name}: CPU of all servers, ms"), &json!({ "user": user, "system": system }))?;
+                return Ok(took);
             }
         }
         Err(format!("{name}: no write within two minutes; see {}", self.plan.home.join("data").display()))
@@ -307,18 +332,27 @@ impl Table {
         self.cells.entry((row.to_owned(), peer.to_owned())).or_default().push(value);
     }
 
-    /// The medians, as a table of Markdown.
+    /// The medians, with the least and the most where they are not one, as a table of Markdown.
     fn text(&self) -> String {
-        let mut text = format!("| median | {} |\n|---|{}", self.peers.join(" | "), "---|".repeat(self.peers.len()));
+        let head = "median (least – most)";
+        let mut text = format!("| {head} | {} |\n|---|{}", self.peers.join(" | "), "---|".repeat(self.peers.len()));
         for row in &self.rows {
             let cell = |peer: &String| {
                 let values = self.cells.get(&(row.clone(), peer.clone())).cloned().unwrap_or_default();
-                median(values).map_or_else(String::new, |value| value.to_string())
+                spread(values)
             };
             let cells: Vec<String> = self.peers.iter().map(cell).collect();
             text.push_str(&format!("\n| {row} | {} |", cells.join(" | ")));
         }
         text
+    }
+}
+
+fn spread(mut values: Vec<u64>) -> String {
+    values.sort_unstable();
+    match (values.first(), values.last(), median(values.clone())) {
+        (Some(least), Some(most), Some(median)) if least < most => format!("{median} ({least} – {most})"),
+        (_, _, median) => median.map_or_else(String::new, |value| value.to_string()),
     }
 }
 
@@ -346,13 +380,16 @@ mod tests {
     }
 
     #[test]
-    fn the_table_shows_medians_and_leaves_out_what_was_not_measured() {
+    fn the_table_shows_medians_and_spreads_and_leaves_out_what_was_not_measured() {
         let mut table = Table::default();
         for value in [5, 1, 3] {
             table.note("a", "x", Some(value));
         }
         table.note("b", "y", Some(7));
         table.note("b", "x", None);
-        assert_eq!(table.text(), "| median | a | b |\n|---|---|---|\n| x | 3 |  |\n| y |  | 7 |");
+        assert_eq!(
+            table.text(),
+            "| median (least – most) | a | b |\n|---|---|---|\n| x | 3 (1 – 5) |  |\n| y |  | 7 |"
+        );
     }
 }

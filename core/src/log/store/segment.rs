@@ -64,13 +64,18 @@ impl<V: Vfs> Store<V> {
     /// Prepares one more piece of the next segment, and makes it durable: all of it at once would
     /// hold up the log's own syncs. Whether more is to be done.
     pub fn prepare_piece(&mut self) -> Result<bool, StoreError> {
+        self.prepare_bytes(self.limits.piece_bytes as u64)
+    }
+
+    /// The same, of so many bytes.
+    pub fn prepare_bytes(&mut self, bytes: u64) -> Result<bool, StoreError> {
         let Partly { file, written } = match self.next {
             Next::Ready => return Ok(false),
             Next::Partly(next) => next,
             Next::Missing => Partly { file: self.begin_segment()?, written: HEADER_BYTES },
         };
         let len = self.limits.segment_bytes;
-        let written = written.saturating_add(self.limits.piece_bytes as u64).min(len);
+        let written = written.saturating_add(bytes).min(len);
         self.extend_segment(file, written, len)?;
         self.next = Next::Partly(Partly { file, written });
         if written == len {

@@ -22,7 +22,7 @@ impl From<Unreadable> for Code {
     fn from(why: Unreadable) -> Code {
         match why {
             Unreadable::Number => Code::MarshallingError,
-            Unreadable::Line | Unreadable::Member | Unreadable::Id(_) | Unreadable::Quorum(_) => Code::BadArguments,
+            Unreadable::Line | Unreadable::Member(_) | Unreadable::Id(_) | Unreadable::Quorum(_) => Code::BadArguments,
         }
     }
 }
@@ -32,12 +32,20 @@ pub(super) fn check_enabled(config: &Config) -> Result<(), Code> {
     if config.reconfig.enabled { Ok(()) } else { Err(Code::ReconfigDisabled) }
 }
 
-/// `synced`: the followers in step with this leader, and itself.
+/// What the leader has to say to it.
+pub(super) struct Leader {
+    pub zxid: Zxid,
+    /// The followers in step with it, and itself.
+    pub synced: ServerSet,
+    /// Whether the configuration before is committed.
+    pub is_free: bool,
+}
+
 pub(super) fn draft_reconfig(
     draft: &mut Draft<'_>,
     asker: &Asker<'_>,
     config: &Config,
-    (zxid, synced): (Zxid, ServerSet),
+    leader: &Leader,
     request: &ReconfigRequest<'_>,
     out: &mut Vec<u8>,
 ) -> Result<(), Code> {
@@ -46,7 +54,7 @@ pub(super) fn draft_reconfig(
         // A server alone has nobody to become an ensemble with.
         return Err(Code::Unimplemented);
     }
-    if config.proposed.is_some() {
+    if !leader.is_free {
         return Err(Code::ReconfigInProgress);
     }
     if request.config_id != -1 && request.config_id as u64 != config.ensemble.version {
@@ -59,7 +67,7 @@ pub(super) fn draft_reconfig(
     if next.voters_len() < usize::from(config.reconfig.voters_min).max(1) {
         return Err(Code::BadArguments);
     }
-    if !next.quorum().is_ok_and(|quorum| quorum.contains(synced)) {
+    if !next.quorum().is_ok_and(|quorum| quorum.contains(leader.synced)) {
         return Err(Code::NewConfigNoQuorum);
     }
     let node = draft.node(CONFIG).ok_or(Code::NoNode)?;
@@ -68,8 +76,12 @@ pub(super) fn draft_reconfig(
     if next.uncountable().is_some() {
         return Err(Code::BadArguments);
     }
-    next.version = zxid.0;
+    next.version = leader.zxid.0;
     let text = next.text();
+    // Whoever logs it has to be able to read it.
+    if Members::parse(text.as_bytes()).as_ref() != Ok(&next) {
+        return Err(Code::BadArguments);
+    }
     draft.set_data(&Path::lax(CONFIG), Some(text.as_bytes()), ANY_VERSION);
     SetDataTxn { path: CONFIG, data: Some(text.as_bytes()), version: ANY_VERSION }.encode(out);
     Ok(())
@@ -95,7 +107,7 @@ fn changed(mut members: Members, request: &ReconfigRequest<'_>) -> Result<Member
             return Err(Code::BadArguments);
         };
         let id = id(name.rsplit('.').next().unwrap_or_default())?;
-        let member = Member::parse(spec)?;
+        let member = Member::parse(spec).map_err(Unreadable::Member)?;
         if member.client.is_none() && member.secure.is_none() {
             return Err(Code::BadArguments);
         }

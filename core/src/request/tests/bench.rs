@@ -2,7 +2,7 @@
 
 pub(super) use super::super::{RequestOrigin, Service, Want};
 pub(super) use crate::config::{Config, Ensemble};
-pub(super) use crate::contract::{Action, Actions, ClientOrigin, Cx, DropReason, Event, Timer};
+pub(super) use crate::contract::{Action, Actions, ClientOrigin, Cx, DropReason, Event, LineTurn, Timer};
 pub(super) use crate::id::{ClientId, ConnId, Epoch, ServerId, ServerSet, SessionId, Stamp, Xid, Zxid};
 pub(super) use crate::log::Record;
 use crate::quorum::Quorum;
@@ -128,7 +128,10 @@ impl Bench {
     /// Calls the service, then does what it asks for.
     pub(super) fn call(&mut self, f: impl FnOnce(&mut Service, &mut Cx<'_, Without>, &mut Vec<Want>)) {
         let mut wants = Vec::new();
-        self.call_for_wants(&mut wants, f);
+        self.call_for_wants(&mut wants, |service, cx, wants| {
+            f(service, cx, wants);
+            service.take_from_line(cx, wants);
+        });
         for want in wants {
             self.act_on(want);
         }

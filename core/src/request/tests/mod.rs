@@ -14,6 +14,7 @@ mod read_only;
 mod reconfig;
 mod roles;
 mod surface_laws;
+mod throttle;
 mod watching;
 mod writing;
 

@@ -107,7 +107,7 @@ impl Leading {
             if self.acked >= record.zxid {
                 acked.insert(cx.config.me);
             }
-            if cx.enforces(Rule::CommitQuorum) && !cx.config.has_quorum(acked) {
+            if cx.enforces(Rule::CommitQuorum) && !cx.has_quorum(acked) {
                 break;
             }
             if acked.is_empty() {
@@ -133,7 +133,7 @@ impl Leading {
             if self.acked >= record.zxid {
                 acked.insert(cx.config.me);
             }
-            if cx.config.has_quorum(acked) {
+            if cx.has_quorum(acked) {
                 cx.report(Event::Committed { zxid: record.zxid, acked });
                 self.commit(cx, ledger, record, effects);
                 break;

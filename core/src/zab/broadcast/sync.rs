@@ -113,7 +113,7 @@ impl Leading {
         while let Some(sync) = self.syncs.front() {
             let mut heard = self.followers_heard(sync);
             heard.insert(cx.config.me);
-            if !sync.committed || !(sync.answered || cx.config.has_quorum(heard)) {
+            if !sync.committed || !(sync.answered || cx.has_quorum(heard)) {
                 return;
             }
             match sync.origin {

@@ -30,6 +30,9 @@ pub struct Looking {
     received: BTreeMap<ServerId, Ballot>,
     /// What servers say that follow or lead, whatever their round.
     running: BTreeMap<ServerId, Ballot>,
+    /// What was answered last, since the own vote was told to all, of each peer that an answer may bring to
+    /// answer: its round and vote.
+    answered: BTreeMap<ServerId, (u64, Option<Vote>)>,
     /// Peers whose process is not there, as far as is known: nobody waits for their votes.
     unreachable: ServerSet,
     interval_ms: u32,
@@ -53,6 +56,7 @@ impl Looking {
             vote: None,
             received: BTreeMap::new(),
             running: BTreeMap::new(),
+            answered: BTreeMap::new(),
             unreachable: ServerSet::EMPTY,
             interval_ms: notification_min_ms,
         }
@@ -130,10 +134,7 @@ impl Looking {
         match n.state {
             ServerState::Looking if voter => self.on_looking(cx, ledger, from, n),
             ServerState::Looking => {
-                // Two without a say would tell each other so for ever.
-                if self.vote.is_some() {
-                    self.tell(cx, ledger, from);
-                }
+                self.answer(cx, ledger, from, n);
                 Next::Stay
             }
             ServerState::Following | ServerState::Leading if voter => self.on_running(cx, ledger, from, n),
@@ -166,7 +167,7 @@ impl Looking {
         n: &Notification,
     ) -> Next {
         let Some(theirs) = n.vote else {
-            self.tell(cx, ledger, from);
+            self.answer(cx, ledger, from, n);
             return Next::Stay;
         };
         if self.vote.is_none() && ledger.own_vote(cx).is_none() {
@@ -217,10 +218,14 @@ impl Looking {
     }
 
     /// Joins a running ensemble: a quorum follows this leader, and the leader itself says LEADING.
+    ///
+    /// A quorum of the configuration in force is enough. One that is logged here alone may never be
+    /// committed, and whoever waited for its quorum too would wait for ever; whether the leader leads, discovery
+    /// decides.
     fn try_join<R: Rules>(&mut self, cx: &mut Cx<'_, R>, ledger: &mut Ledger, vote: Vote) -> Next {
         let same = |r: &Ballot| r.vote.leader == vote.leader && r.vote.epoch == vote.epoch;
         let followers: ServerSet = self.running.iter().filter(|(_, r)| same(r)).map(|(s, _)| *s).collect();
-        if cx.enforces(Rule::VoteQuorum) && !cx.config.has_quorum(followers) {
+        if cx.enforces(Rule::VoteQuorum) && !cx.config.ensemble.quorum.contains(followers) {
             return Next::Stay;
         }
         let confirmed = self.running.get(&vote.leader).is_some_and(|r| r.state == ServerState::Leading && same(r));
@@ -253,7 +258,7 @@ impl Looking {
     /// voter is left that could know better.
     fn tally<R: Rules>(&mut self, cx: &mut Cx<'_, R>, ledger: &mut Ledger) -> Next {
         let supporters = self.supporters(cx, ledger);
-        let quorum = cx.config.has_quorum(supporters) || !cx.enforces(Rule::VoteQuorum);
+        let quorum = cx.has_quorum(supporters) || !cx.enforces(Rule::VoteQuorum);
         if self.vote.is_none() || !quorum {
             if self.stage == Stage::Finalizing {
                 self.stage = Stage::Voting;
@@ -309,7 +314,19 @@ impl Looking {
         if vote.leader == cx.config.me { Next::Lead } else { Next::Learn { leader: vote.leader } }
     }
 
+    /// Answers a peer that has no say, or none here. It may think the same of this server and answer in turn, so
+    /// it hears one answer to each thing that it says, until this server tells everybody again: whenever it
+    /// has something new to say, and when the notification timeout ends. (Apache's servers answer each
+    /// other without end here.)
+    fn answer<R: Rules>(&mut self, cx: &mut Cx<'_, R>, ledger: &Ledger, to: ServerId, n: &Notification) {
+        let said = (n.round, n.vote);
+        if self.answered.insert(to, said) != Some(said) {
+            self.tell(cx, ledger, to);
+        }
+    }
+
     fn broadcast<R: Rules>(&mut self, cx: &mut Cx<'_, R>, ledger: &Ledger) {
+        self.answered.clear();
         let me = cx.config.me;
         let notification = Arc::new(self.notification(cx, ledger));
         for to in cx.config.voters().iter().filter(|s| *s != me) {

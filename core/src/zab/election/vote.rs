@@ -6,12 +6,17 @@ use crate::zab::Vote;
 
 /// Whether `new` is better than `old`: higher epoch, then higher zxid, then higher server id; a
 /// server of weight 0 never is.
+///
+/// While a configuration is logged here and not known to be committed, of two with the same history the one
+/// that votes in the configuration in force comes first: servers without the record know no other candidates.
 pub fn is_better<R: Rules>(cx: &Cx<'_, R>, new: Vote, old: Vote) -> bool {
     if cx.config.weight(new.leader) == 0 {
         return false;
     }
     if cx.enforces(Rule::VoteOrder) {
-        return new > old;
+        let in_force = |leader| cx.config.proposed.is_none() || cx.config.ensemble.quorum.weight(leader) > 0;
+        let rank = |vote: Vote| (vote.epoch, vote.zxid, in_force(vote.leader), vote.leader);
+        return rank(new) > rank(old);
     }
     new.epoch > old.epoch
         || (new.epoch == old.epoch && new.zxid > old.zxid)

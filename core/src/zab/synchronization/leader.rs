@@ -207,7 +207,7 @@ impl Leading {
     ) -> Next {
         let mut acked = self.followers(|l| l.stage.is_synced());
         acked.insert(cx.config.me);
-        if cx.enforces(Rule::EstablishedByQuorum) && !cx.config.has_quorum(acked) {
+        if cx.enforces(Rule::EstablishedByQuorum) && !cx.has_quorum(acked) {
             return Next::Stay;
         }
         self.stage = Stage::Broadcast(epoch);

@@ -8,13 +8,16 @@ use zabra_checker::{Bound, Budget, Kind, Script, Scripts};
 /// The model whose place is kept: there is nothing in it yet.
 const RECONFIG: &str = "reconfig";
 
-/// The bounds of a preset: of one model, or of all.
+/// Searched side by side, one long bound should not be begun last.
+const LONGEST_FIRST: [Kind; 4] = [Kind::Broadcast, Kind::Election, Kind::Full, Kind::Service(Scripts::FIRST)];
+
+/// The bounds of a preset: of one model, or of all. What is asked for by its numbers starts from the first of a model's.
 pub fn bounds(model: Option<&str>, preset: Preset, changes: &[String]) -> Result<Vec<Bound>, Failed> {
     let Some(name) = model else {
         if !changes.is_empty() {
             return Err(Failed::usage("a bound needs a model".to_owned()));
         }
-        return Ok(Kind::ALL.into_iter().flat_map(|kind| bounds_of(kind, preset)).collect());
+        return Ok(LONGEST_FIRST.into_iter().flat_map(|kind| bounds_of(kind, preset)).collect());
     };
     if name == RECONFIG {
         return Err(Failed::usage(format!(
@@ -47,15 +50,12 @@ fn bounds_of(kind: Kind, preset: Preset) -> Vec<Bound> {
             vec![bound(3, broadcast(1, 0, 1)), bound(3, broadcast(1, 1, 0)), bound(3, counted(1, 1, 1, 2))]
         }
         (Kind::Broadcast, Preset::Deep) => {
-            let second = Budget { elections: Budget::up_to_epoch(2), ..broadcast(1, 1, 1) };
-            vec![
-                bound(3, counted(1, 1, 1, 3)),
-                bound(3, second),
-                bound(3, broadcast(2, 0, 1)),
-                bound(3, broadcast(2, 1, 0)),
-            ]
+            vec![bound(3, counted(1, 1, 1, 3)), bound(3, broadcast(2, 1, 0)), bound(3, broadcast(2, 0, 1))]
         }
-        (Kind::Broadcast, Preset::Huge) => vec![bound(3, broadcast(2, 1, 1)), bound(3, broadcast(2, 2, 2))],
+        (Kind::Broadcast, Preset::Huge) => {
+            let second = Budget { elections: Budget::up_to_epoch(2), ..broadcast(1, 1, 1) };
+            vec![bound(3, broadcast(2, 1, 1)), bound(3, broadcast(2, 2, 2)), bound(3, second)]
+        }
         (Kind::Election, Preset::Small) => vec![bound(3, election(0, 0, 0))],
         (Kind::Election, Preset::Quick) => {
             vec![bound(3, election(1, 1, 0)), bound(3, election(0, 1, 1))]
@@ -70,9 +70,23 @@ fn bounds_of(kind: Kind, preset: Preset) -> Vec<Bound> {
         (Kind::Full, Preset::Quick) => {
             vec![bound(2, Budget { writes: 1, breaks: 1, timeouts: 1, ..Budget::NONE }), bound(3, Budget::NONE)]
         }
-        (Kind::Full, Preset::Deep) => vec![bound(3, Budget { writes: 1, ..Budget::NONE })],
+        (Kind::Full, Preset::Deep) => {
+            let crash = Budget { writes: 1, crashes: 1, breaks: 1, timeouts: 1, ..Budget::NONE };
+            vec![bound(3, Budget { writes: 1, ..Budget::NONE }), bound(2, crash)]
+        }
         (Kind::Service(_), preset) => service(preset),
         (Kind::Full, Preset::Huge) => vec![bound(3, Budget { writes: 1, crashes: 1, timeouts: 1, ..Budget::NONE })],
+    }
+}
+
+/// What of a preset no search exhausts: bounds that are walked at random, so many times each.
+pub fn walked(model: Option<&str>, preset: Preset, changes: &[String]) -> Vec<(Bound, u64)> {
+    let faults = Budget { crashes: 1, breaks: 1, timeouts: 2, drops: 1, ..Budget::NONE };
+    match preset {
+        Preset::Deep if changes.is_empty() && model.is_none_or(|name| name == Kind::Election.name()) => {
+            vec![(Bound { kind: Kind::Election, servers: 5, budget: faults }, 200_000)]
+        }
+        Preset::Small | Preset::Quick | Preset::Deep | Preset::Huge => Vec::new(),
     }
 }
 

@@ -21,7 +21,7 @@ struct Limits<'a> {
 impl Limits<'_> {
     fn go(&self, bytes: usize) -> Go {
         let late = self.args.time.is_some_and(|limit| elapsed(self.began) >= limit.0);
-        let stop = late || bytes as u64 >= self.args.memory << 20 || pool::interrupted().load(Ordering::Relaxed);
+        let stop = late || bytes as u64 >= self.args.memory() || pool::interrupted().load(Ordering::Relaxed);
         if stop { Go::Stop } else { Go::On }
     }
 }
@@ -48,6 +48,14 @@ pub fn live(model: &Plain, args: &Check, voice: &Voice) -> Result<(Exit, serde_j
         for (at, step) in found.trap.iter().flatten().enumerate() {
             text += &format!("{:>4}  {step:?}\n", at + 1);
         }
+        if let (None, Some(round)) = (&found.trap, &found.round) {
+            for (at, step) in round.moves.iter().enumerate() {
+                if at == round.before {
+                    text += "again and again:\n";
+                }
+                text += &format!("{:>4}  {step:?}\n", at + 1);
+            }
+        }
         text += &format!(
             "{} states, {} edges that are no faults, {} stable, {} that only a cut can free, in {}.{} s\n",
             found.states,
@@ -65,6 +73,9 @@ pub fn live(model: &Plain, args: &Check, voice: &Voice) -> Result<(Exit, serde_j
             "states": found.states, "edges": found.edges, "stable": found.stable, "open": found.open,
             "traps": found.traps, "settles_within": found.settles_within, "unsettled": found.unsettled,
             "trap": found.trap.map(|way| way.iter().map(|m| format!("{m:?}")).collect::<Vec<_>>()),
+            "round": found.round.map(|round| json!({
+                "moves": round.moves.iter().map(|m| format!("{m:?}")).collect::<Vec<_>>(), "before": round.before,
+            })),
         })
     });
     let document = json!({
@@ -99,8 +110,23 @@ fn verdict(found: Option<&Liveness>) -> (Exit, String) {
     }
 }
 
+/// Why a bound is walked at random.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Walks {
+    /// That was asked for, in place of a search.
+    Asked,
+    /// The preset holds nothing better for it.
+    OfPreset,
+}
+
 /// Random walks: no proof of anything.
-pub fn walk(model: &Plain, walks: u64, args: &Check, voice: &Voice) -> Result<(Exit, serde_json::Value), Failed> {
+pub fn walk(
+    model: &Plain,
+    walks: u64,
+    why: Walks,
+    args: &Check,
+    voice: &Voice,
+) -> Result<(Exit, serde_json::Value), Failed> {
     let bound = model.bound;
     let (name, words) = (bound.kind.name(), words(&bound));
     let limits = Limits { began: Instant::now(), args };
@@ -114,7 +140,11 @@ pub fn walk(model: &Plain, walks: u64, args: &Check, voice: &Voice) -> Result<(E
     .map_err(|p| Failed { exit: Exit::Panic, words: format!("{}: {}", p.place, p.message) })?;
     progress.finish();
     let millis = elapsed(limits.began);
-    let exit = if found.counterexample.is_some() { Exit::Safety } else { Exit::Inconclusive };
+    let exit = match (&found.counterexample, why) {
+        (Some(_), _) => Exit::Safety,
+        (None, Walks::OfPreset) if found.walks == walks => Exit::Pass,
+        (None, Walks::OfPreset | Walks::Asked) => Exit::Inconclusive,
+    };
     let mut text = String::new();
     if let Some((violation, moves)) = &found.counterexample {
         text += &format!("{}: {}\n", violation.oracle, violation.sentence);
@@ -125,7 +155,7 @@ pub fn walk(model: &Plain, walks: u64, args: &Check, voice: &Voice) -> Result<(E
     let verdict = if found.counterexample.is_some() {
         "violated on a random walk".to_owned()
     } else {
-        format!("{} random walks of seed {}, nothing found: not exhaustive", found.walks, args.seed)
+        format!("{} random walks of seed {}, nothing found: a walk, not exhausted", found.walks, args.seed)
     };
     text += &format!(
         "{} moves, {} steps of the core, {} machines, {} ghosts in {}.{} s; reached: {}\n",

@@ -45,7 +45,7 @@ pub fn each(
     let mut progress = Progress::new(voice, Some(models.len() as u64), args.time.map(|t| Duration::from_millis(t.0)));
     let mut waiting = BTreeMap::new();
     let (mut next, mut failed) = (0, None);
-    let memory = (args.memory << 20) / u64::from(jobs);
+    let memory = args.memory() / u64::from(jobs);
     let task = |at: u64| one(&models[at as usize], rules, args, 1, memory, &mut Told::new(&shared));
     pool::run(jobs, Some(models.len() as u64), task, |result| {
         if let Some((at, result)) = result {
@@ -128,7 +128,7 @@ fn alone(model: &Plain, rules: RuleSet, args: &Check, voice: &Voice) -> Result<S
     let helpful = if model.bound.kind.talks() { pool::cores() } else { 1 };
     let threads = args.threads.unwrap_or(helpful);
     let mut progress = Progress::new(voice, None, args.time.map(|t| Duration::from_millis(t.0)));
-    let searched = one(model, rules, args, threads, args.memory << 20, &mut progress);
+    let searched = one(model, rules, args, threads, args.memory(), &mut progress);
     progress.finish();
     searched
 }

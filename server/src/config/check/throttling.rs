@@ -1,8 +1,8 @@
-//! The keys about how fast new connections are let in.
+//! The keys about how fast new connections are let in, how many requests are served at once, and how much waits.
 
 use super::Check;
 use crate::config::throttling::{Throttling, millionths};
-use zabra_core::config::LocalSessions;
+use zabra_core::config::{Limits, LocalSessions, RequestThrottle};
 
 impl Check {
     pub(super) fn throttling(&mut self) -> Throttling {
@@ -31,6 +31,31 @@ impl Check {
             decrease_at: self.part(&key("decrease_ratio")).unwrap_or(plain.decrease_at),
             weights: is_weighed.then_some((anew, renewed)),
         }
+    }
+
+    /// The line in which requests wait (`request_throttle_*`).
+    pub(super) fn requests(&mut self) -> RequestThrottle {
+        let plain = RequestThrottle::default();
+        let most = i32::MAX as u32;
+        let drops = self.flag("request_throttle_drop_stale").unwrap_or(true);
+        RequestThrottle {
+            max_requests: self.number("request_throttle_max_requests", 0, most).unwrap_or(plain.max_requests),
+            stall_ms: self.number("request_throttle_stall_time", 1, most).unwrap_or(plain.stall_ms),
+            drops_stale: self.flag("request_stale_latency_check").unwrap_or(false) && drops,
+            wait_ms: self.number("throttled_op_wait_time", 0, most).unwrap_or(plain.wait_ms),
+        }
+    }
+
+    /// Which requests are large, and how many bytes of them may wait (`largeRequest*`).
+    pub(super) fn large_requests(&mut self) -> (Option<u32>, u32) {
+        let most = i32::MAX as u32;
+        let bytes = self.number("largeRequestMaxBytes", 1, most);
+        (self.number("largeRequestThreshold", 1, most), bytes.unwrap_or(Limits::default().large_request_bytes_of_all))
+    }
+
+    /// No fewer than one client may let wait.
+    pub(super) fn bytes(&mut self, key: &str) -> Option<usize> {
+        self.number(key, 64 << 20, u32::MAX).map(|bytes| bytes as usize)
     }
 
     fn part(&mut self, key: &str) -> Option<u32> {

@@ -6,8 +6,8 @@ use crate::history::judge::show;
 
 pub(super) const CHECK: Check = Check {
     id: "exactly_once",
-    states: "each request of a session has at most one transaction, and one if it was answered; each transaction comes \
-             of a request that was made",
+    states: "each request of a session has at most one transaction, and one if it was answered (none, if the answer is \
+             that it was throttled); each transaction comes of a request that was made",
     source: "catalogue 33; I-DUR",
     run,
 };
@@ -50,6 +50,9 @@ fn answered_writes_are_in_the_log(index: &Index<'_>) -> Judged {
         let Some(returned) = operation.returned else {
             continue;
         };
+        if returned.answer.is_throttled() && operation.txn.is_none() {
+            continue;
+        }
         let zxid = operation.txn.map(|at| index.history.log[at].zxid);
         if zxid == Some(returned.zxid) {
             continue;

@@ -19,7 +19,7 @@ fn run(index: &Index<'_>) -> Judged {
             Kind::Invoke { xid, call: Call::Sync { .. } } => {
                 at_invocation.insert((event.session, *xid), floor);
             }
-            Kind::Return { xid, zxid, .. } => {
+            Kind::Return { xid, zxid, answer } if !answer.is_throttled() => {
                 if let Some(Some((shown, floor))) = at_invocation.remove(&(event.session, *xid))
                     && *zxid < floor
                 {
@@ -32,6 +32,7 @@ fn run(index: &Index<'_>) -> Judged {
             | Kind::Rearmed { .. }
             | Kind::Disconnected
             | Kind::Invoke { .. }
+            | Kind::Return { .. }
             | Kind::Watch { .. }
             | Kind::Expired
             | Kind::Wronged { .. } => {}

@@ -1,6 +1,6 @@
 //! One session sees its own requests answered in order, and time never runs backwards for it.
 
-use super::{About, Check, Index, Judged};
+use super::{About, Check, Index, Judged, Operation};
 use crate::history::judge::show;
 use crate::history::{Body, Call, Kind, Txn};
 use std::collections::{BTreeMap, VecDeque};
@@ -104,7 +104,11 @@ impl<'a> Walk<'a> {
         };
         self.not_below_floor(at, zxid)?;
         let operation = self.index.operation_at(at);
-        if operation.is_some_and(|operation| operation.call.is_write() && !self.index.is_unlogged(operation)) {
+        let has_zxid = |operation: &Operation<'_>| {
+            let is_throttled = operation.returned.is_some_and(|returned| returned.answer.is_throttled());
+            operation.call.is_write() && !is_throttled && !self.index.is_unlogged(operation)
+        };
+        if operation.is_some_and(has_zxid) {
             if let Some((before, last)) = self.last_write
                 && zxid <= last
             {

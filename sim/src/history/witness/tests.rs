@@ -225,6 +225,20 @@ fn a_closed_session_that_is_served_or_leaves_an_ephemeral_is_caught() {
 }
 
 #[test]
+fn what_was_throttled_may_be_any_request_and_has_no_effect() {
+    let late = || Answer::Error(-127);
+    let (create, _) = sequential("");
+    let sync = Call::Sync { path: "/".into() };
+    let read = Call::Exists { path: "/".into(), watch: true };
+    let calls = [create.clone(), sync, read];
+    let events = calls.into_iter().zip(1..).flat_map(|(call, xid)| [invoke(1, xid, call), answered(1, xid, 2, late())]);
+    assert_eq!(oracles(&two_sessions(events.collect(), vec![])), Vec::<&str>::new());
+    let events = vec![invoke(1, 1, create), answered(1, 1, 3, late())];
+    let effective = oracles(&two_sessions(events, vec![txn(3, 1, 1, named("/q0000000000", 1))]));
+    assert!(effective.contains(&"judge"), "{effective:?}");
+}
+
+#[test]
 fn a_server_that_breaks_the_protocol_is_caught() {
     let wronged = event(1, Kind::Wronged { how: "reply 7 for request 6".to_string() });
     assert_eq!(oracles(&two_sessions(vec![wronged], vec![])), ["session_order"]);

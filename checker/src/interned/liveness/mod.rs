@@ -3,7 +3,10 @@
 //! The whole graph is stored: every state of a bound, and its edges that are no faults. Going backward
 //! from the stable states finds whoever can get there; the rest are traps, in which the ensemble would stay
 //! for ever whatever the schedule. A state at which a budget cut an election off says nothing, so what can
-//! get no further than to such states is counted apart. That every fair schedule gets there is not shown.
+//! get no further than to such states is counted apart. That one fair schedule gets there is shown as well
+//! ([`schedule`]); that every fair schedule does is not.
+
+mod schedule;
 
 use super::explore::{Go, intern};
 use super::faults::ALL;
@@ -12,6 +15,7 @@ use super::store::{Shard, place};
 use super::walk::{Act, Came, Now, Shape, WORDS_MAX};
 use crate::moves::Move;
 use crate::plain::Plain;
+use schedule::{Queue, Schedule, Turns};
 use stateright::Model;
 use zabra_core::contract::Timer;
 
@@ -29,11 +33,22 @@ pub struct Liveness {
     pub traps: usize,
     /// A shortest way to a trap.
     pub trap: Option<Vec<Move>>,
-    /// If of each state's moves the first is made, messages before timers, and a wait for a leader ends where
-    /// votes that are said again are all that is left: the most moves that it takes to a stable state or one at which a budget cut a move off.
+    /// If every queue has its turn ([`schedule`]), and a wait for a leader ends where votes that are said again are all
+    /// that is left: the most moves that it takes from any state, in any turn, to a stable state or one at which a
+    /// budget cut a move off.
     pub settles_within: usize,
     /// From how many states this schedule comes to neither.
     pub unsettled: usize,
+    /// A shortest way to one of them, and on until the schedule goes round.
+    pub round: Option<Round>,
+}
+
+/// A way, and the moves at its end that a schedule makes again and again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Round {
+    pub moves: Vec<Move>,
+    /// How many of them come before.
+    pub before: usize,
 }
 
 /// Stores the graph of a model and goes back from its stable states.
@@ -48,7 +63,7 @@ pub fn liveness_while(model: &Plain, mut watch: impl FnMut(usize, usize) -> Go) 
     let mut graph = Graph::default();
     graph.number(&intern(shape, &start, &mut parts), NO_PARENT);
     let learner = &mut Learner(&mut parts);
-    let mut acts = Vec::new();
+    let (mut acts, mut turns) = (Vec::new(), Turns::default());
     let mut at = 0;
     while at < graph.states.len() {
         if at.is_multiple_of(WATCHED) && watch(at, graph.bytes()) == Go::Stop {
@@ -63,7 +78,6 @@ pub fn liveness_while(model: &Plain, mut watch: impl FnMut(usize, usize) -> Go) 
         let gives_up = now.waits(learner) && acts.iter().all(idle);
         let spent = now.budget.timeouts == 0;
         graph.cut.push(!shape.kind.connects() && gives_up && spent);
-        graph.first.push(NONE);
         for act in acts.drain(..) {
             let mut next = now;
             match next.make(act, learner) {
@@ -73,22 +87,36 @@ pub fn liveness_while(model: &Plain, mut watch: impl FnMut(usize, usize) -> Go) 
                     let to = graph.number(&next, at as u32);
                     let ends = gives_up && matches!(act, Act::Early(_, Timer::InitLimit));
                     if ends || !is_fault(act) {
-                        graph.edge(at as u32, to, ends || spent || !gives_up);
+                        graph.edges.push((to, at as u32));
+                        let queue = Queue::of(&now, act, learner).filter(|_| ends || spent || !gives_up);
+                        if let Some(queue) = queue.filter(|_| to != at as u32) {
+                            turns.offer(queue, act, to);
+                        }
                     }
                 }
             }
         }
+        if graph.is_end(at as u32) {
+            turns.clear();
+        }
+        graph.schedule.push(&mut turns);
         at += 1;
     }
-    let (mut found, trap) = graph.judge();
+    let (mut found, trap, round) = graph.judge();
     found.trap = trap.map(|trap| tell(model, shape, &graph.way(trap), &mut parts));
+    found.round = round.map(|state| {
+        let (states, begins) = graph.schedule.round(state, |at| graph.is_end(at));
+        let mut way = graph.way(state);
+        let before = way.len() - 1 + begins;
+        way.extend(states[1..].iter().map(|at| graph.states.get(*at).into()));
+        Round { moves: tell(model, shape, &way, &mut parts), before }
+    });
     Some(found)
 }
 
 /// Between so many states it may be stopped.
 const WATCHED: usize = 1 << 14;
 const NO_PARENT: u32 = u32::MAX;
-const NONE: u32 = u32::MAX;
 
 /// The way along these states, in the plain model's words.
 fn tell(model: &Plain, shape: Shape, way: &[Box<[u32]>], parts: &mut Parts) -> Vec<Move> {
@@ -116,8 +144,7 @@ struct Graph {
     states: Shard,
     /// To, and from where.
     edges: Vec<(u32, u32)>,
-    /// Where the first of a state's moves leads.
-    first: Vec<u32>,
+    schedule: Schedule,
     stable: Vec<bool>,
     cut: Vec<bool>,
 }
@@ -133,17 +160,13 @@ impl Graph {
         })
     }
 
-    /// An edge, and whether a fair schedule may prefer it.
-    fn edge(&mut self, from: u32, to: u32, fair: bool) {
-        self.edges.push((to, from));
-        let first = &mut self.first[from as usize];
-        if *first == NONE && to != from && fair {
-            *first = to;
-        }
+    /// Where the schedule has done what is asked of it.
+    fn is_end(&self, at: u32) -> bool {
+        self.stable[at as usize] || self.cut[at as usize]
     }
 
     fn bytes(&self) -> usize {
-        self.states.bytes() + self.edges.len() * 8 + self.first.len() * 4
+        self.states.bytes() + self.edges.len() * 8 + self.schedule.bytes()
     }
 
     /// The states on a shortest way to this one.
@@ -158,14 +181,14 @@ impl Graph {
         way
     }
 
-    /// What is found, and the nearest trap.
-    fn judge(&mut self) -> (Liveness, Option<u32>) {
+    /// What is found, the nearest trap, and the nearest state from which the schedule goes round.
+    fn judge(&mut self) -> (Liveness, Option<u32>, Option<u32>) {
         self.edges.sort_unstable();
         let live = self.back_from(&self.stable);
         let told: Vec<bool> = live.iter().zip(&self.cut).map(|(live, cut)| *live || *cut).collect();
         let open = self.back_from(&told);
         let count = |flags: &[bool]| flags.iter().filter(|flag| **flag).count();
-        let (settles_within, unsettled) = self.settle();
+        let settled = self.schedule.settle(|at| self.is_end(at));
         let found = Liveness {
             states: self.stable.len(),
             edges: self.edges.len(),
@@ -173,38 +196,12 @@ impl Graph {
             open: count(&open) - count(&live),
             traps: self.stable.len() - count(&open),
             trap: None,
-            settles_within,
-            unsettled,
+            settles_within: settled.within,
+            unsettled: settled.never,
+            round: None,
         };
         // Level by level: the first is a nearest one.
-        (found, open.iter().position(|open| !open).map(|at| at as u32))
-    }
-
-    /// The longest way along first moves to a stable or cut state, and from how many there is none.
-    fn settle(&self) -> (usize, usize) {
-        const UNKNOWN: u32 = u32::MAX;
-        const NEVER: u32 = u32::MAX - 1;
-        let ends = |at: usize| self.stable[at] || self.cut[at];
-        let mut steps: Vec<u32> = (0..self.stable.len()).map(|at| if ends(at) { 0 } else { UNKNOWN }).collect();
-        for start in 0..steps.len() {
-            let (mut way, mut at) = (Vec::new(), start);
-            while steps[at] == UNKNOWN {
-                // Whoever comes here again on this way goes round for ever.
-                steps[at] = NEVER;
-                way.push(at);
-                if self.first[at] == NONE {
-                    break;
-                }
-                at = self.first[at] as usize;
-            }
-            let mut after = steps[at];
-            for at in way.into_iter().rev() {
-                after = if after >= NEVER { NEVER } else { after + 1 };
-                steps[at] = after;
-            }
-        }
-        let most = steps.iter().filter(|steps| **steps < NEVER).max().copied().unwrap_or(0);
-        (most as usize, steps.iter().filter(|steps| **steps >= NEVER).count())
+        (found, open.iter().position(|open| !open).map(|at| at as u32), settled.first)
     }
 
     /// Whoever reaches one of these.
@@ -272,35 +269,20 @@ mod tests {
     /// A graph of `states` states with these edges, from and to.
     fn graph(states: usize, edges: &[(u32, u32)], stable: &[usize], cut: &[usize]) -> Graph {
         let flags = |set: &[usize]| (0..states).map(|state| set.contains(&state)).collect();
-        let mut graph = Graph {
-            states: Shard::default(),
-            edges: Vec::new(),
-            first: vec![NONE; states],
-            stable: flags(stable),
-            cut: flags(cut),
-        };
-        edges.iter().for_each(|(from, to)| graph.edge(*from, *to, true));
-        graph
+        let edges = edges.iter().map(|(from, to)| (*to, *from)).collect();
+        Graph { edges, stable: flags(stable), cut: flags(cut), ..Graph::default() }
     }
 
     #[test]
     fn a_cycle_that_nothing_leaves_is_a_trap_and_one_that_can_be_left_is_not() {
         let cycles = [(0, 1), (1, 0), (1, 2), (0, 3), (3, 4), (4, 3)];
-        let (found, trap) = graph(5, &cycles, &[2], &[]).judge();
+        let (found, trap, _) = graph(5, &cycles, &[2], &[]).judge();
         assert_eq!((found.stable, found.open, found.traps, trap), (1, 0, 2, Some(3)));
     }
 
     #[test]
     fn what_comes_no_further_than_to_a_cut_is_open_and_an_end_is_a_trap() {
-        let (found, _) = graph(6, &[(0, 1), (0, 2), (3, 2), (0, 4), (5, 1)], &[1], &[2]).judge();
+        let (found, ..) = graph(6, &[(0, 1), (0, 2), (3, 2), (0, 4), (5, 1)], &[1], &[2]).judge();
         assert_eq!((found.stable, found.open, found.traps), (1, 2, 1));
-    }
-
-    #[test]
-    fn first_moves_are_counted_to_their_end_and_those_that_go_round_are_told() {
-        let (found, _) = graph(5, &[(0, 1), (0, 4), (1, 2), (2, 3), (4, 0)], &[3], &[]).judge();
-        assert_eq!((found.settles_within, found.unsettled), (4, 0));
-        let (found, _) = graph(4, &[(0, 1), (1, 0), (1, 2), (3, 1)], &[2], &[]).judge();
-        assert_eq!((found.settles_within, found.unsettled, found.traps), (0, 3, 0));
     }
 }

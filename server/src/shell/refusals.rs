@@ -1,0 +1,85 @@
+//! What the log says of connections that are refused or given up: so many lines in a second, and of the others
+//! how many they were. Whoever opens a million connections must not fill the disk with their names.
+
+use super::{Errand, Shell, State};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Lines of one second.
+#[derive(Debug)]
+pub struct Refusals {
+    per_second: u32,
+    began: Option<Instant>,
+    said: u32,
+    left_out: u64,
+}
+
+/// Whether a line may be said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    Said,
+    /// The first that is not: somebody has to tell later how many they were.
+    FirstLeftOut,
+    LeftOut,
+}
+
+impl Refusals {
+    pub fn new(per_second: u32) -> Refusals {
+        Refusals { per_second, began: None, said: 0, left_out: 0 }
+    }
+
+    fn turn(&mut self, now: Instant) -> Turn {
+        if self.began.is_none_or(|began| now.saturating_duration_since(began) >= SECOND) {
+            (self.began, self.said) = (Some(now), 0);
+        }
+        if self.said < self.per_second {
+            self.said += 1;
+            return Turn::Said;
+        }
+        self.left_out += 1;
+        if self.left_out == 1 { Turn::FirstLeftOut } else { Turn::LeftOut }
+    }
+}
+
+impl State {
+    /// Says why a connection is refused or given up, unless too many such lines were said in this second.
+    pub(super) fn say_refused(&mut self, say: impl FnOnce()) {
+        let now = self.moment().now;
+        match self.refusals.turn(now) {
+            Turn::Said => say(),
+            Turn::FirstLeftOut => self.errands.push(Errand::TellLeftOut),
+            Turn::LeftOut => {}
+        }
+    }
+}
+
+/// Tells, a second later, how many lines were left out.
+pub(super) async fn tell_left_out(shell: Arc<Shell>) {
+    tokio::time::sleep(SECOND).await;
+    let lines = std::mem::take(&mut shell.lock().refusals.left_out);
+    tracing::warn!(
+        lines,
+        "as many more connections were refused or closed in the last second (zabra.refusalsLoggedPerSecond)"
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_lines_are_said_in_a_second_and_the_others_counted() {
+        let (mut refusals, start) = (Refusals::new(2), Instant::now());
+        let turns = [(); 4].map(|()| refusals.turn(start));
+        assert_eq!(turns, [Turn::Said, Turn::Said, Turn::FirstLeftOut, Turn::LeftOut]);
+        assert_eq!(refusals.turn(start + SECOND / 2), Turn::LeftOut);
+        assert_eq!(refusals.left_out, 3);
+        assert_eq!(refusals.turn(start + SECOND), Turn::Said, "another second");
+        refusals.left_out = 0;
+        let turns = [(); 2].map(|()| refusals.turn(start + SECOND));
+        assert_eq!(turns, [Turn::Said, Turn::FirstLeftOut], "after it was told, somebody has to tell again");
+    }
+}
