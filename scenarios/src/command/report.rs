@@ -24,8 +24,8 @@ use zabra_reports::report::hex;
 use zabra_reports::timeline::{Recorder, Timeline, Unit};
 use zabra_sim::plan::Plan;
 use zabra_sim::run;
-use zabra_sim::scenario::Scenario;
-use zabra_sim::story::{Command, Played as PlayedStory, Player, Story, Watcher, WrongLine};
+use zabra_sim::scenario::{EnsembleSpec, Scenario};
+use zabra_sim::story::{Command, Key, Played as PlayedStory, Player, Story, Watcher, WrongLine};
 
 /// What is told, and where its files go.
 struct Told {
@@ -111,14 +111,12 @@ fn watched(origin: &Origin, scenario: &Scenario, seed: u64) -> (Played, Page) {
         page.again = origin.again(scenario, seed)[..1].to_vec();
     }
     let words = failure.as_ref().map(|f| format!("{}: {}", f.oracle, f.sentence));
-    let ensemble = &scenario.ensemble;
-    let servers = (1..=ensemble.voters.saturating_add(ensemble.observers)).map(|id| (id, id > ensemble.voters));
     page.views.push(View {
         name: "The whole run".to_owned(),
         about: "Simulated time, from the first start to the violation or the end".to_owned(),
         at: failure.as_ref().map(|f| f.at_us),
         timeline: recorder.finish(
-            servers.collect(),
+            lanes(&scenario.ensemble),
             scenario.clients.count,
             words.as_deref(),
             Some(&played.report.plan),
@@ -282,14 +280,23 @@ fn outcome(page: &mut Page, played: &PlayedStory, story: &Story) -> (Exit, Optio
 
 /// The servers and clients of a story.
 fn cast(story: &Story) -> (Vec<(u8, bool)>, u16) {
-    let (mut servers, mut clients) = (Vec::new(), 0);
+    let (mut ensemble, mut clients) = (EnsembleSpec::default(), 0);
     for (_, command) in &story.commands {
         if let Command::Servers { voters, observers, .. } = command {
-            servers = (1..=voters.saturating_add(*observers)).map(|id| (id, id > *voters)).collect();
+            (ensemble.voters, ensemble.observers) = (*voters, *observers);
+        }
+        if let Command::Set { key: Key::Spares, value } = command {
+            ensemble.spares = u8::try_from(*value).unwrap_or(u8::MAX);
         }
         if let Command::ClientIs { client, .. } | Command::ClientAt { client, .. } = command {
             clients = clients.max(client.saturating_add(1));
         }
     }
-    (servers, clients)
+    (lanes(&ensemble), clients)
+}
+
+/// Every server, and whether it begins as an observer; spares come last.
+fn lanes(ensemble: &EnsembleSpec) -> Vec<(u8, bool)> {
+    let observers = ensemble.voters.saturating_add(1)..=ensemble.voters.saturating_add(ensemble.observers);
+    (1..=ensemble.servers()).map(|id| (id, observers.contains(&id))).collect()
 }

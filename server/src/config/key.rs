@@ -74,7 +74,6 @@ const OBEYED: &[&str] = &[
     "localSessionsEnabled",
     "localSessionsUpgradingEnabled",
     "reconfigEnabled",
-    "standaloneEnabled",
     "globalOutstandingLimit",
     "request_throttle_max_requests",
     "request_throttle_stall_time",

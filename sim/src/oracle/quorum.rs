@@ -2,7 +2,7 @@
 //! what it is counted for.
 //!
 //! Where the ensemble changes, a decision needs a quorum of every configuration that counts for the server
-//! that takes it, and what it goes by is held against the histories: a configuration is in force when it is
+//! that takes it (whoever only follows a leader goes by the one in force), and what it goes by is held against the histories: a configuration is in force when it is
 //! committed, and one that is logged counts until then. A commit, and a reign's beginning, need besides a quorum of
 //! the newest configuration that was committed before them, whether or not the leader knows of it.
 
@@ -65,9 +65,11 @@ impl QuorumIsReal {
         let mut counted: ServerSet = ballots.iter().map(|b| b.from).collect();
         let what = format_args!("a server left LOOKING");
         match joined {
-            Joined::Election => self.check(sight, what, counted)?,
-            // What is logged here may never be committed there.
-            Joined::RunningEnsemble => QuorumIsReal::check_one(sight, what, counted, claims.active(sight.server))?,
+            Joined::Election if vote.leader == sight.server => self.check(sight, what, counted)?,
+            // Who follows decides nothing, and what is logged here may never be committed there.
+            Joined::Election | Joined::RunningEnsemble => {
+                QuorumIsReal::check_one(sight, what, counted, claims.active(sight.server))?;
+            }
         }
         counted.insert(vote.leader);
         if let Some(stray) = counted.difference(voters).iter().next() {
@@ -354,6 +356,17 @@ mod tests {
     fn a_reconfiguration_without_both_quorums_is_caught() {
         pending().caught(3, committed(1, [2, 3]), "without a quorum");
         pending().caught(3, committed(1, [3, 4, 5]), "without a quorum");
+    }
+
+    #[test]
+    fn who_follows_goes_by_the_configuration_in_force_and_who_leads_by_the_pending_one_too() {
+        let mut stage = pending();
+        for server in [1, 2] {
+            stage.ok(server, configured(1, &[1, 2, 3], Some(&[3, 4, 5])));
+        }
+        stage.clone().ok(2, elected(1, &[1, 2])).ok(1, elected(1, &[1, 2, 4, 5]));
+        stage.clone().caught(1, elected(1, &[1, 2]), "without a quorum");
+        stage.caught(2, elected(1, &[2, 4, 5]), "without a quorum");
     }
 
     #[test]

@@ -219,9 +219,7 @@ impl Looking {
 
     /// Joins a running ensemble: a quorum follows this leader, and the leader itself says LEADING.
     ///
-    /// A quorum of the configuration in force is enough. One that is logged here alone may never be
-    /// committed, and whoever waited for its quorum too would wait for ever; whether the leader leads, discovery
-    /// decides.
+    /// A quorum of the configuration in force is enough, as for whoever follows (`has_won`).
     fn try_join<R: Rules>(&mut self, cx: &mut Cx<'_, R>, ledger: &mut Ledger, vote: Vote) -> Next {
         let same = |r: &Ballot| r.vote.leader == vote.leader && r.vote.epoch == vote.epoch;
         let followers: ServerSet = self.running.iter().filter(|(_, r)| same(r)).map(|(s, _)| *s).collect();
@@ -258,8 +256,7 @@ impl Looking {
     /// voter is left that could know better.
     fn tally<R: Rules>(&mut self, cx: &mut Cx<'_, R>, ledger: &mut Ledger) -> Next {
         let supporters = self.supporters(cx, ledger);
-        let quorum = cx.has_quorum(supporters) || !cx.enforces(Rule::VoteQuorum);
-        if self.vote.is_none() || !quorum {
+        if !self.vote.is_some_and(|vote| has_won(cx, vote, supporters)) {
             if self.stage == Stage::Finalizing {
                 self.stage = Stage::Voting;
                 cx.disarm(Timer::FinalizeWait);
@@ -378,9 +375,19 @@ fn candidate<R: Rules>(cx: &Cx<'_, R>, leader: ServerId) -> bool {
     !cx.enforces(Rule::VoteFromVoter) || cx.config.weight(leader) > 0
 }
 
+/// Whether a vote has a quorum: of every configuration that counts here if this server is to lead. Whoever follows goes
+/// by the one in force. One that is logged here alone may never be committed, and to wait for its quorum too would
+/// be to wait for ever; whether the leader leads, discovery decides.
+fn has_won<R: Rules>(cx: &Cx<'_, R>, vote: Vote, supporters: ServerSet) -> bool {
+    let leads = vote.leader == cx.config.me;
+    !cx.enforces(Rule::VoteQuorum)
+        || if leads { cx.has_quorum(supporters) } else { cx.config.ensemble.quorum.contains(supporters) }
+}
+
 fn better<R: Rules>(cx: &Cx<'_, R>, a: Vote, b: Vote) -> Vote {
     if vote::is_better(cx, b, a) { b } else { a }
 }
+
 /// Whether a peer may have come so far. Rounds count elections: one that is near the end of what the wire can
 /// carry is a lie or damage, and whoever took it over could soon not say its own any more.
 fn is_plausible(round: u64, mine: u64) -> bool {
