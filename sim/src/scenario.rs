@@ -22,8 +22,6 @@ pub struct Scenario {
     pub name: String,
     /// What it is for, in a sentence.
     pub about: String,
-    /// What it finds that is not mended yet: `--all` leaves it out, and says so.
-    pub open: String,
     pub ensemble: EnsembleSpec,
     pub network: NetworkSpec,
     pub disk: DiskSpec,
@@ -43,7 +41,6 @@ impl Default for Scenario {
         Scenario {
             name: "default".to_owned(),
             about: String::new(),
-            open: String::new(),
             ensemble: EnsembleSpec::default(),
             network: NetworkSpec::default(),
             disk: DiskSpec::default(),

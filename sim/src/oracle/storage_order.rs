@@ -3,7 +3,7 @@
 //! Looked at whenever a server's durable current epoch has changed, also over a crash: that is how a
 //! driver or a core that lets the epoch overtake the history shows itself.
 
-use super::{Fact, Oracle, Sight, Verdict};
+use super::{DurableState, Fact, Oracle, Sight, Verdict};
 use std::collections::BTreeMap;
 use zabra_core::contract::Event;
 use zabra_core::id::{Epoch, ServerId, Zxid};
@@ -17,17 +17,22 @@ pub struct StorageOrder {
 }
 
 impl StorageOrder {
-    /// A leader's synchronization cuts; who has none by the end of the step cut on its own.
     fn cut(sight: &Sight<'_>, after: Zxid) -> Verdict {
-        match sight.view.map(|view| view.state()) {
-            Some(ServerState::Looking) => {
-                let cuts = format!("server {} cuts its history after {after}", sight.server);
-                let sentence = "what the disk was asked for is taken back";
-                Err(sight.breaks(Self::ID, sentence, cuts, "it has no leader that could ask for that").at(after))
-            }
-            Some(ServerState::Following | ServerState::Leading | ServerState::Observing) | None => Ok(()),
+        if sight.view.is_none_or(|view| is_asked_for(view.state(), view.current_epoch(), sight.disk, after)) {
+            return Ok(());
         }
+        let cuts = format!("server {} cuts its history after {after}", sight.server);
+        let sentence = "what the disk was asked for is taken back";
+        Err(sight.breaks(Self::ID, sentence, cuts, "it has no leader that could ask for that").at(after))
     }
+}
+
+/// Whether a leader's synchronization can have asked for a cut. Who has no leader by the end of the step cut on its own,
+/// unless NEWLEADER was the last packet: a server that is no voter of the configuration that comes with it leaves
+/// at once, to come back as what it is now. Then what is cut is durable, for whoever votes waits for its disk, and the
+/// epoch is not yet.
+fn is_asked_for(state: ServerState, current: Epoch, disk: DurableState, after: Zxid) -> bool {
+    state != ServerState::Looking || (current > disk.current && after < disk.history_end)
 }
 
 impl Oracle for StorageOrder {
@@ -91,6 +96,15 @@ mod tests {
     fn a_later_cut_below_the_initial_history_is_legal() {
         let mut stage = stage();
         stage.disk(1, 2, 2, z(1, 5)).ok(1, looks()).disk(1, 3, 2, z(1, 4)).ok(1, looks());
+    }
+
+    #[test]
+    fn who_looks_may_have_cut_for_a_leader_only_what_is_durable_behind_a_new_epoch() {
+        let disk = DurableState { accepted: Epoch(2), current: Epoch(1), history_end: z(1, 7), image: Zxid::ZERO };
+        assert!(is_asked_for(ServerState::Following, Epoch(1), disk, z(1, 7)));
+        assert!(is_asked_for(ServerState::Looking, Epoch(2), disk, z(1, 5)));
+        assert!(!is_asked_for(ServerState::Looking, Epoch(1), disk, z(1, 5)), "no leader gave it an epoch");
+        assert!(!is_asked_for(ServerState::Looking, Epoch(2), disk, z(1, 7)), "what waits for the disk is cut");
     }
 
     #[test]

@@ -59,7 +59,7 @@ impl Deal {
 }
 
 pub fn hunt(args: &Hunt, talk: &Talk, voice: &Voice) -> Result<Exit, Failed> {
-    let quarry = quarry(args, talk, voice)?;
+    let quarry = quarry(args, talk)?;
     if quarry.is_empty() {
         voice.insist("no hunt in the library");
         return Ok(Exit::NothingRan);
@@ -85,7 +85,7 @@ pub fn hunt(args: &Hunt, talk: &Talk, voice: &Voice) -> Result<Exit, Failed> {
     Ok(tally.exit())
 }
 
-fn quarry(args: &Hunt, talk: &Talk, voice: &Voice) -> Result<Vec<Quarry>, Failed> {
+fn quarry(args: &Hunt, talk: &Talk) -> Result<Vec<Quarry>, Failed> {
     let library = Library::find(talk.library.as_deref());
     if !args.all && args.scenarios.is_empty() {
         return Err(Failed::usage("name the hunts, or take --all"));
@@ -100,13 +100,7 @@ fn quarry(args: &Hunt, talk: &Talk, voice: &Voice) -> Result<Vec<Quarry>, Failed
     let quarry = |(word, scenario): (String, Result<Scenario, Failed>)| {
         Ok(Quarry { origin: Origin::of(&word, talk), scenario: scenario? })
     };
-    let mut found: Vec<Quarry> = words.zip(scenarios).map(quarry).collect::<Result<_, Failed>>()?;
-    if args.all {
-        for open in found.extract_if(.., |quarry| !quarry.scenario.open.is_empty()) {
-            voice.say(&format!("left out: {}, for {}", open.scenario.name, open.scenario.open));
-        }
-    }
-    Ok(found)
+    words.zip(scenarios).map(quarry).collect()
 }
 
 fn run_all(args: &Hunt, quarry: &[Quarry], deal: Deal, talk: &Talk, voice: &Voice) -> Result<Tally, Failed> {
