@@ -50,10 +50,10 @@ macro_rules! rules {
 }
 
 rules! {
-    VoteOrder: "better = epoch, then zxid, then server id", "ZOOKEEPER-1419", "vote";
+    VoteOrder: "better = epoch, then zxid, then server id; while a change is logged who votes in the configuration in force comes before the id", "ZOOKEEPER-1419", "vote";
     VoteRound: "a vote of another round does not count", "ZOOKEEPER-1514", "election";
     VoteFromVoter: "sender and candidate are voters of a configuration in force", "ZOOKEEPER-2988, ZOOKEEPER-764", "quorum";
-    VoteQuorum: "leave LOOKING only with a quorum of every configuration in force", "FLE, reference/zookeeper.md 3.2", "quorum";
+    VoteQuorum: "leave LOOKING only with a quorum: of every configuration that counts to lead, of the one in force to follow", "FLE, reference/zookeeper.md 3.2", "quorum";
     LeaderConfirms: "join a running ensemble only if its leader itself says LEADING", "ZOOKEEPER-975", "election";
     EmptyAbstains: "a server whose disk was lost neither votes nor is counted", "contract section 7", "vote";
     VoteFromHistory: "a vote carries the end of the history, not what was applied", "ZOOKEEPER-2845", "vote";

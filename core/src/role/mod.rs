@@ -150,7 +150,8 @@ impl Peer {
                 self.ledger.configured.adopt(newer);
                 true
             }
-            Ok(_) | Err(_) => false,
+            Ok(first) => self.ledger.configured.adopt_first(cx.config.me, first),
+            Err(_) => false,
         }
     }
 

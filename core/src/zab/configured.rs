@@ -7,7 +7,7 @@
 //! history the older is committed for certain.
 
 use crate::config::{Config, Ensemble};
-use crate::id::Zxid;
+use crate::id::{ServerId, Zxid};
 use crate::log::Record;
 use crate::wire::txn::{SetDataTxn, TxnHeader};
 use crate::wire::{Jute, Op, Reader};
@@ -55,6 +55,20 @@ impl Configured {
             self.proposed.take_if(|proposed| proposed.version <= committed.version);
             self.active = Arc::new(committed);
         }
+    }
+
+    /// What an ensemble began with, from a server of it, for one that is being joined: its own file names it besides, and
+    /// it takes that for the configuration in force, so those that log its joining would rank candidates
+    /// differently. Whether that was taken.
+    pub fn adopt_first(&mut self, me: ServerId, first: Ensemble) -> bool {
+        let (mine, theirs) = (self.active.members(), first.members());
+        let anticipates = mine.contains(me) && !theirs.contains(me) && theirs.is_subset(mine);
+        let takes =
+            self.enabled && self.proposed.is_some() && (self.active.version, first.version) == (0, 0) && anticipates;
+        if takes {
+            self.active = Arc::new(first);
+        }
+        takes
     }
 
     /// What the leader goes by, when it says UPTODATE. One that is not committed is never adopted: Apache's
@@ -112,7 +126,7 @@ fn configuration_in(record: &Record) -> Option<Result<Ensemble, NoConfiguration>
 mod tests {
     use super::*;
     use crate::config::Reconfig;
-    use crate::id::{Epoch, ServerId};
+    use crate::id::Epoch;
     use alloc::format;
     use alloc::vec::Vec;
 

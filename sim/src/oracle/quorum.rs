@@ -201,7 +201,7 @@ impl QuorumIsReal {
 
 impl Oracle for QuorumIsReal {
     const ID: &'static str = "quorum";
-    const STATES: &'static str = "Every election, epoch, establishment and commit is justified by distinct voters that form a quorum of every configuration that counts and that did what they are counted for; a configuration counts from its record on, and alone once that is committed.";
+    const STATES: &'static str = "Every election, epoch, establishment and commit is justified by distinct voters that form a quorum of every configuration that counts and that did what they are counted for; a configuration counts from its record on, and alone once that is committed; whoever follows may go by the one in force alone.";
     const SOURCE: &'static str = "I-QUORUM, I-CONFIG; Zab paper (DSN 2011); USENIX ATC 2012; ZOOKEEPER-2959, 2988, 764";
 
     fn see(&mut self, sight: &Sight<'_>) -> Verdict {

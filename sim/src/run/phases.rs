@@ -28,8 +28,8 @@ impl Explorer<'_> {
 
     /// A server whose disk was lost does not count for a quorum before it is synced: without it the
     /// chosen ones must still be one (contract section 7, clause 2), of every configuration that one of them goes
-    /// by. Where the ensemble may change all are chosen: who has the record of a change and who has not know different
-    /// candidates (docs/differences.md), and one may be begun in the moment in which who is not chosen is cut off.
+    /// by. Where the ensemble may change all are chosen: a change may be begun in the moment in which who is not chosen
+    /// is cut off, and a server that is being joined and lacks its record has no say (decision 0040).
     fn complete_quorum(&mut self) {
         let lost = self.lost();
         if self.scenario.clients.operators > 0 {

@@ -91,11 +91,11 @@ impl<D: Disk> World<D> {
         }
     }
 
-    /// The configuration in force is kept in the server's file, for its next start. Where the others are, every
-    /// machine knows.
+    /// The configuration in force is kept in the server's file, for its next start, if it is newer than what stands
+    /// there. Where the others are, every machine knows.
     fn keep(&mut self, server: ServerId, active: Arc<Ensemble>) {
         let machine = self.machine_mut(server);
-        if machine.config.reconfig.enabled {
+        if machine.config.reconfig.enabled && active.version > machine.config.ensemble.version {
             machine.config = Arc::new(Config { ensemble: active, ..(*machine.config).clone() });
         }
     }

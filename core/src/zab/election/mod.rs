@@ -187,8 +187,9 @@ impl Looking {
         } else if self.vote.is_none_or(|mine| vote::is_better(cx, theirs, mine)) {
             self.prefer(cx, ledger, theirs);
         } else if self.vote != Some(theirs) {
-            // Apache stays silent here and lets the peer wait for the next re-broadcast.
-            self.tell(cx, ledger, from);
+            // Apache stays silent here and lets the peer wait for the next re-broadcast. Where a change is logged the two
+            // may rank candidates differently, and would tell each other for ever.
+            if cx.config.proposed.is_some() { self.answer(cx, ledger, from, n) } else { self.tell(cx, ledger, from) }
         }
         self.received.insert(from, Ballot { from, state: n.state, round: n.round, vote: theirs });
         self.tally(cx, ledger)
