@@ -46,7 +46,7 @@ pub struct RequestThrottle {
     /// So many requests of all connections are served at once, the others wait in the line; 0: there is no line
     /// (`request_throttle_max_requests`).
     pub max_requests: u32,
-    /// How often the head of the line is looked at (`request_throttle_stall_time`).
+    /// How often the line is looked at, which is how ages are counted (`request_throttle_stall_time`).
     pub stall_ms: u32,
     /// Whether a request that has waited longer than its session's timeout is dropped, with its connection
     /// (`request_throttle_drop_stale` and `request_stale_latency_check`).

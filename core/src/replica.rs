@@ -140,9 +140,10 @@ impl Replica {
 
     /// Requests that waited for others are taken, where there is room for them.
     fn go_on_with_the_line<R: Rules>(&mut self, cx: &mut Cx<'_, R>, todo: &mut Pending) {
+        let mut closing = 0;
         while !is_stopped(cx) {
             let config = Arc::clone(&self.config);
-            self.service.take_from_line(&mut cx.with(&config), &mut todo.wants);
+            self.service.take_from_line(&mut cx.with(&config), &mut todo.wants, &mut closing);
             if todo.wants.is_empty() {
                 break;
             }

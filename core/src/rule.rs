@@ -104,6 +104,7 @@ rules! {
     FailedMultiForgotten: "a multi that fails leaves nothing for the next request to build upon", "reference/zookeeper.md 1.8", "prediction";
     FadesInTime: "a leader deletes of its own accord only empty containers, and znodes past their time to live", "reference/zookeeper.md 2.6", "atomic";
     WordRenews: "what a learner has heard of a session begins its timeout anew", "reference/zookeeper.md 1.3", "early_expiry";
+    ReadOnlySessionsEnd: "a session that a server gave without a quorum ends when there is one", "reference/zookeeper.md 1.11", "read_only";
     BothQuorums: "while a configuration is logged and not known to be committed, its quorum counts beside that of the one in force, for whoever leads", "Dynamic Reconfiguration (USENIX ATC 2012)", "quorum";
     OneReconfiguration: "a configuration is proposed only when the one before it is committed", "Dynamic Reconfiguration (USENIX ATC 2012)", "quorum";
     SyncNeedsFreshQuorum: "sync waits for a quorum's answer to a later ping", "ZOOKEEPER-1675", "fresh_sync";

@@ -39,7 +39,7 @@ async fn run(mut settings: Settings) -> Result<Exit, Exit> {
         tracing::warn!(%error, "the number of open files stays as it is");
     }
     let (store, recovered) = open(&settings)?;
-    let (disk, done) = StorageThread::start(store, settings.purge);
+    let (disk, done) = StorageThread::start(settings.me, store, settings.purge);
     Ok(shell::run(settings, recovered, Box::new(disk), done, asked_to_end(terminate, interrupt)).await)
 }
 

@@ -23,7 +23,7 @@ pub struct Cx<'a, R> {
     pub rules: R,
     pub config: &'a Config,
     /// This server's wall clock: may be copied into a transaction's header, and tells how old something is that
-    /// fades by itself or waits to be taken.
+    /// fades by itself.
     pub at: Stamp,
     pub out: &'a mut Actions,
 }

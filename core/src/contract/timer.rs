@@ -13,7 +13,7 @@
 //! | `NoLeader(client)` | a connection that waits while LOOKING | the wait's end; the connection's end | closes the connection |
 //! | `Containers` | the established leader, while there are containers or znodes with a time to live; each firing | losing leadership | proposes to delete those that have faded |
 //! | `ReadOnly` | entering LOOKING, where read-only mode is enabled | leaving LOOKING | read-only clients are served |
-//! | `Throttle` | a request that waits to be taken, where stale ones are dropped; each firing | the end of the line | drops the head if it is stale |
+//! | `Throttle` | a request that waits to be taken; each firing | the end of the line | counts ages; drops the head if it is stale |
 //!
 //! Firing late or early by any amount must be safe.
 

@@ -65,7 +65,8 @@ impl Service {
         if self.role != Role::ReadOnly {
             return;
         }
-        let sessions: Vec<SessionId> = self.locals.keys().copied().filter(|session| session.is_read_only()).collect();
+        let ends = |session: &SessionId| session.is_read_only() && cx.enforces(Rule::ReadOnlySessionsEnd);
+        let sessions: Vec<SessionId> = self.locals.keys().copied().filter(ends).collect();
         for session in sessions {
             if let Some(&client) = self.carriers.get(&session) {
                 self.drop_client(cx, client, DropReason::ReadOnlyEnded);

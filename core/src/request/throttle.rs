@@ -5,15 +5,15 @@
 //! however many connections there are. What is being served is what stands in the connections' queues. The
 //! line keeps each connection's order, for whoever has something in it lines up behind it.
 //!
-//! Age is the stamp of the step less the stamp of the arrival. A clock that jumps makes a request too late, or early:
-//! it is answered −127, or its connection is closed, as any request's may be.
+//! Age is counted in looks at the line (`Timer::Throttle`), whole ones: a request may have waited almost two stall times
+//! longer than is counted. The wall clock may jump, so no instant is kept (contract section 1).
 
 use super::connection::{Pending, Phase, Then, Wait};
 use super::local::Local;
 use super::{Service, Waiting, Want};
 use crate::config::Limits;
 use crate::contract::{Cx, DropReason, Event, LineTurn, LocalTurn, Timer};
-use crate::id::{ClientId, SessionId, Stamp, Xid};
+use crate::id::{ClientId, SessionId, Xid};
 use crate::rule::Rules;
 use crate::wire::records::RequestHeader;
 use crate::wire::{Code, Jute, Op, Reader};
@@ -25,29 +25,36 @@ use alloc::vec::Vec;
 /// The requests that wait to be taken, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Line {
-    requests: VecDeque<Waits>,
+    pub(super) requests: VecDeque<Waits>,
     /// How many they are, and how many bytes.
     pub(super) waiting: Waiting,
     is_armed: bool,
+    /// How often the line was looked at since it was empty.
+    looks: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Waits {
+pub(super) struct Waits {
     whose: Whose,
-    frame: Arc<[u8]>,
-    since: Stamp,
+    pub(super) frame: Arc<[u8]>,
+    /// The looks before it came.
+    since: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Whose {
+pub(super) enum Whose {
     Client(ClientId),
     /// It closes this session, and its client did not wait for the answer.
     Session(SessionId),
 }
 
+/// Of a request: its xid and its operation.
+const HEADER_BYTES: usize = 8;
+
 impl Waits {
-    fn waited_ms(&self, now: Stamp) -> u64 {
-        u64::try_from(now.0.saturating_sub(self.since.0)).unwrap_or(0)
+    /// The first look may have come at once.
+    fn waited_ms(&self, looks: u32, stall_ms: u32) -> u64 {
+        u64::from(looks.saturating_sub(self.since).saturating_sub(1)) * u64::from(stall_ms)
     }
 
     fn op(&self) -> Option<i32> {
@@ -63,18 +70,20 @@ impl Waits {
 }
 
 impl Line {
-    /// The requests of a connection that ends go; `closing` stays, if that is asked for: the last wish of its client.
+    /// The requests of a connection that ends go; the first that closes its session stays, if that is asked for: the last
+    /// wish of its client. No connection answers for its bytes any more, so its header is all that is kept.
     fn leave(&mut self, client: ClientId, closing: Option<SessionId>, limits: &Limits) {
-        let waiting = &mut self.waiting;
+        let (waiting, mut closing) = (&mut self.waiting, closing);
         self.requests.retain_mut(|waits| {
             if waits.whose != Whose::Client(client) {
                 return true;
             }
-            match closing.filter(|_| waits.op() == Some(Op::CLOSE_SESSION)) {
-                Some(session) => waits.whose = Whose::Session(session),
-                None => waiting.remove(waits.frame.len(), limits),
-            }
-            closing.is_some_and(|session| waits.whose == Whose::Session(session))
+            waiting.remove(waits.frame.len(), limits);
+            let Some(session) = closing.take_if(|_| waits.op() == Some(Op::CLOSE_SESSION)) else { return false };
+            waits.whose = Whose::Session(session);
+            waits.frame = Arc::from(&waits.frame[..HEADER_BYTES]);
+            waiting.add(HEADER_BYTES, limits);
+            true
         });
     }
 }
@@ -82,12 +91,13 @@ impl Line {
 impl Service {
     /// Whether a request that comes now has to wait for others.
     pub(super) fn has_line<R: Rules>(&self, cx: &Cx<'_, R>) -> bool {
-        cx.config.throttle.max_requests > 0 && (!self.line.requests.is_empty() || !self.has_room(cx))
+        cx.config.throttle.max_requests > 0 && (!self.line.requests.is_empty() || !self.has_room(cx, 0))
     }
 
-    fn has_room<R: Rules>(&self, cx: &Cx<'_, R>) -> bool {
+    /// `beside`: what is asked for that stands in no connection's queue.
+    fn has_room<R: Rules>(&self, cx: &Cx<'_, R>, beside: usize) -> bool {
         let max = cx.config.throttle.max_requests;
-        max == 0 || self.waiting.count < max as usize
+        max == 0 || self.waiting.count.saturating_add(beside) < max as usize
     }
 
     /// A request lines up.
@@ -96,26 +106,34 @@ impl Service {
         connection.lined_up += 1;
         connection.bytes += frame.len();
         self.line.waiting.add(frame.len(), &cx.config.limits);
-        self.line.requests.push_back(Waits { whose: Whose::Client(client), frame: Arc::from(frame), since: cx.at });
+        let (whose, since) = (Whose::Client(client), self.line.looks);
+        self.line.requests.push_back(Waits { whose, frame: Arc::from(frame), since });
         cx.report(Event::Throttled { client, turn: LineTurn::Waits, waited_ms: 0 });
         self.press_back(cx, client);
     }
 
-    /// The end of a step: as many requests as there is room for are taken from the line.
-    pub fn take_from_line<R: Rules>(&mut self, cx: &mut Cx<'_, R>, wants: &mut Vec<Want>) {
+    /// The end of a step: as many requests as there is room for are taken from the line. `closing`: how many sessions
+    /// this step closes whose clients have left, for they stand in no connection's queue.
+    pub fn take_from_line<R: Rules>(&mut self, cx: &mut Cx<'_, R>, wants: &mut Vec<Want>, closing: &mut usize) {
         while let Some(first) = self.line.requests.front() {
             let is_stale = self.is_stale(cx, first);
-            if !is_stale && !self.has_room(cx) {
+            if !is_stale && !self.has_room(cx, *closing) {
                 break;
             }
             let waits = self.line.requests.pop_front().expect("it was just looked at");
             self.line.waiting.remove(waits.frame.len(), &cx.config.limits);
             match waits.whose {
                 Whose::Client(client) => self.take(cx, client, &waits, is_stale, wants),
-                Whose::Session(session) => self.close_left(cx, session, &waits.frame, wants),
+                Whose::Session(session) => {
+                    *closing += 1;
+                    self.close_left(cx, session, &waits.frame, wants);
+                }
             }
         }
-        let has_to_look = cx.config.throttle.drops_stale && !self.line.requests.is_empty();
+        let has_to_look = !self.line.requests.is_empty();
+        if !has_to_look {
+            self.line.looks = 0;
+        }
         if has_to_look != self.line.is_armed {
             self.line.is_armed = has_to_look;
             match has_to_look {
@@ -128,13 +146,18 @@ impl Service {
     /// The line is looked at again at the end of this step.
     pub fn throttle_fired(&mut self) {
         self.line.is_armed = false;
+        self.line.looks = self.line.looks.saturating_add(1);
+    }
+
+    fn waited_ms<R: Rules>(&self, cx: &Cx<'_, R>, waits: &Waits) -> u64 {
+        waits.waited_ms(self.line.looks, cx.config.throttle.stall_ms)
     }
 
     /// Whether a request has waited longer than its session lasts. One that closes its session never has.
     fn is_stale<R: Rules>(&self, cx: &Cx<'_, R>, waits: &Waits) -> bool {
         let Whose::Client(client) = waits.whose else { return false };
         let Some((_, timeout_ms)) = self.session(client) else { return false };
-        let is_late = waits.waited_ms(cx.at) > u64::try_from(timeout_ms).unwrap_or(0);
+        let is_late = self.waited_ms(cx, waits) > u64::try_from(timeout_ms).unwrap_or(0);
         cx.config.throttle.drops_stale && is_late && waits.op() != Some(Op::CLOSE_SESSION)
     }
 
@@ -152,7 +175,7 @@ impl Service {
         let Phase::Attached { session, timeout_ms } = connection.phase else {
             unreachable!("only a connection with a session lines up, and it keeps it")
         };
-        let waited_ms = waits.waited_ms(cx.at);
+        let waited_ms = self.waited_ms(cx, waits);
         let wait_ms = u64::from(cx.config.throttle.wait_ms);
         let turn = match is_stale {
             true => LineTurn::Stale,

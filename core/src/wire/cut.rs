@@ -40,7 +40,7 @@ pub struct Units<E> {
 
 /// Above this a buffer is given back once its unit was handled: one large frame must not cost
 /// memory for as long as the connection lives.
-const KEEP_BYTES: usize = 64 << 10;
+const KEEP_BYTES: usize = 4 << 10;
 
 impl<E: Extent> Units<E> {
     pub fn new(extent: E) -> Self {

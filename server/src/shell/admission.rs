@@ -2,6 +2,7 @@
 //! handshakes of TLS at once.
 
 use super::outlet::Port;
+use super::refusals::About;
 use super::slots::Token;
 use super::{Shell, State};
 use std::net::{IpAddr, SocketAddr};
@@ -38,6 +39,7 @@ impl State {
     pub(super) fn admit_handshake(&mut self, from: SocketAddr, limit: usize) -> bool {
         if self.handshakes >= limit {
             self.say_refused(
+                About::Client,
                 || tracing::warn!(address = %from, limit, "too many TLS handshakes at once: a connection is closed"),
             );
             self.stats.counters.connection_rejected += 1;
@@ -57,7 +59,7 @@ impl State {
 
     #[cfg(not(madsim))]
     pub(super) fn handshake_failed(&mut self, from: SocketAddr, why: &str) {
-        self.say_refused(|| tracing::warn!(address = %from, "a TLS handshake failed: {why}"));
+        self.say_refused(About::Client, || tracing::warn!(address = %from, "a TLS handshake failed: {why}"));
         self.handshakes -= 1;
         self.stats.counters.unsuccessful_handshake += 1;
         self.release(from.ip().to_canonical());
@@ -68,13 +70,17 @@ impl State {
         let address = from.ip().to_canonical();
         let all = self.settings.all_connections;
         if all > 0 && self.clients.len() + self.handshakes >= all as usize {
-            self.say_refused(|| tracing::warn!(%address, limit = all, "too many connections (maxCnxns)"));
+            self.say_refused(
+                About::Client,
+                || tracing::warn!(%address, limit = all, "too many connections (maxCnxns)"),
+            );
             self.stats.counters.connection_rejected += 1;
             return false;
         }
         let limit = self.settings.client_connections;
         if limit > 0 && self.addresses.get(&address).is_some_and(|count| *count >= limit) {
             self.say_refused(
+                About::Client,
                 || tracing::warn!(%address, limit, "too many connections from this address (maxClientCnxns)"),
             );
             self.stats.counters.connection_rejected += 1;

@@ -3,12 +3,14 @@
 use super::clock::Moment;
 use super::outlet::{Outlet, Phase, Port};
 use super::reader::Gate;
+use super::refusals::About;
 use super::slots::Token;
 use super::{READ_BYTES, State};
 use crate::measure::Traffic;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use tokio::time::Instant;
+use tracing::Level;
 use zabra_core::admin::Connection;
 use zabra_core::contract::{ClientOrigin, DropReason, Input, Span};
 use zabra_core::id::ClientId;
@@ -113,7 +115,7 @@ impl State {
                 return;
             };
             let (address, begun) = (client.address, client.counted);
-            self.say_refused(|| {
+            self.say_refused(About::Client, || {
                 tracing::warn!(%address, begun, "too many bytes of requests that are not whole (zabra.requestsMaxBytes): \
                     the client that sent most of them is given up");
             });
@@ -125,7 +127,9 @@ impl State {
     /// What is kept of a client's requests is counted to what is kept of all.
     fn count_begun(&mut self, token: Token) {
         if let Some(client) = self.clients.get_mut(&token) {
-            let now = client.deframer.capacity() + client.held.capacity();
+            // Between two frames there is but a little room that is kept for the next.
+            let begun = if client.deframer.is_between_frames() { 0 } else { client.deframer.capacity() };
+            let now = begun + client.held.capacity();
             self.begun = self.begun - client.counted + now;
             client.counted = now;
         }
@@ -167,7 +171,10 @@ impl State {
                 Ok(Some(Item::FourLetterWord(word))) => self.answer_word(token, word, None),
                 Err(malformed) => {
                     let address = self.clients[&token].address;
-                    self.say_refused(|| tracing::warn!(%address, %malformed, "a client's connection is closed"));
+                    self.say_refused(
+                        About::Client,
+                        || tracing::warn!(%address, %malformed, "a client's connection is closed"),
+                    );
                     self.give_up(token);
                 }
             }
@@ -191,6 +198,7 @@ impl State {
         } else {
             let address = self.clients[&token].address;
             self.say_refused(
+                About::Client,
                 || tracing::warn!(%address, "too many clients ask for a session at once (connection_throttle_tokens)"),
             );
             self.stats.counters.connection_rejected += 1;
@@ -320,7 +328,7 @@ impl State {
         let (waiting, address) = (outlet.waiting(), self.clients.get(&token).map(|client| client.address));
         outlet.close();
         self.stats.counters.unread_connections_dropped += 1;
-        self.say_refused(|| tracing::warn!(?address, waiting, "{why}"));
+        self.say_refused(About::Client, || tracing::warn!(?address, waiting, "{why}"));
     }
 
     pub(super) fn drop_client(&mut self, client: ClientId, reason: DropReason) {
@@ -329,10 +337,14 @@ impl State {
             let from = client.traffic.from();
             client.id = None;
             self.stats.on_drop(reason);
-            if reason == DropReason::SessionClosed {
-                say_dropped(from, reason);
-            } else {
-                self.say_refused(|| say_dropped(from, reason));
+            match loudness(reason) {
+                Level::WARN => self.say_refused(About::Client, || {
+                    tracing::warn!(address = %from, ?reason, "a client's connection is closed");
+                }),
+                Level::INFO => self.say_refused(About::Closing, || {
+                    tracing::info!(address = %from, ?reason, "a client's connection is closed");
+                }),
+                _ => tracing::debug!(address = %from, ?reason, "a client's connection is closed"),
             }
         }
         self.close_softly(token);
@@ -350,7 +362,10 @@ impl State {
     pub(super) fn tell_silent(&mut self, token: Token) {
         if let Some(address) = self.address_of(token) {
             self.stats.counters.sessionless_connections_expired += 1;
-            self.say_refused(|| tracing::warn!(%address, "no session was asked for: a connection is closed"));
+            self.say_refused(
+                About::Client,
+                || tracing::warn!(%address, "no session was asked for: a connection is closed"),
+            );
         }
     }
 
@@ -359,7 +374,10 @@ impl State {
         let (Some(address), Some(outlet)) = (self.address_of(token), self.outlets.get(&token)) else { return };
         if is_full(outlet) {
             let waiting = outlet.waiting();
-            self.say_refused(|| tracing::warn!(%address, waiting, "a client does not read: its requests wait"));
+            self.say_refused(
+                About::Client,
+                || tracing::warn!(%address, waiting, "a client does not read: its requests wait"),
+            );
         }
     }
 
@@ -385,9 +403,9 @@ impl State {
 
 /// Who ended it decides how loud it is said: a client that is done, a client that comes too late, or
 /// one that does what it may not.
-fn say_dropped(address: SocketAddr, reason: DropReason) {
+fn loudness(reason: DropReason) -> Level {
     match reason {
-        DropReason::SessionClosed => tracing::debug!(%address, ?reason, "a client's connection is closed"),
+        DropReason::SessionClosed => Level::DEBUG,
         DropReason::ZxidAhead
         | DropReason::SessionRefused
         | DropReason::SessionExpired
@@ -395,14 +413,12 @@ fn say_dropped(address: SocketAddr, reason: DropReason) {
         | DropReason::Resynchronized
         | DropReason::NotOurSession
         | DropReason::ReadOnlyEnded
-        | DropReason::NoLeader => tracing::info!(%address, ?reason, "a client's connection is closed"),
+        | DropReason::NoLeader => Level::INFO,
         DropReason::Malformed
         | DropReason::UnknownOperation
         | DropReason::LimitReached
         | DropReason::LargeRequest
         | DropReason::StaleRequest
-        | DropReason::AuthFailed => {
-            tracing::warn!(%address, ?reason, "a client's connection is closed");
-        }
+        | DropReason::AuthFailed => Level::WARN,
     }
 }

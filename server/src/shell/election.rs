@@ -4,6 +4,7 @@
 use super::outlet::{Phase, Port};
 use super::quorum::connect;
 use super::reader::Gate;
+use super::refusals::About;
 use super::slots::Token;
 use super::{Errand, Shell, State};
 use crate::config::{Host, Member, Settings};
@@ -219,7 +220,7 @@ impl State {
 
     fn caller_arrived(&mut self, token: Token) -> bool {
         if self.election.callers.len() >= CALLERS_MAX {
-            self.say_refused(|| tracing::warn!("too many election connections: one more is closed"));
+            self.say_refused(About::Election, || tracing::warn!("too many election connections: one more is closed"));
             return false;
         }
         self.election.callers.insert(token, Caller { peer: None, reader: ElectionReader::new(End::Acceptor) });
@@ -293,7 +294,7 @@ impl State {
             }
         }
         if let Err(malformed) = outcome {
-            self.say_refused(|| tracing::warn!(%malformed, "an election connection is closed"));
+            self.say_refused(About::Election, || tracing::warn!(%malformed, "an election connection is closed"));
             self.close_softly(token);
         }
     }
@@ -302,6 +303,7 @@ impl State {
     fn greeted(&mut self, token: Token, from: ServerId) {
         if !self.election.pairs.contains_key(&from) {
             self.say_refused(
+                About::Election,
                 || tracing::warn!(%from, "a call from a server that is this one, or none of the ensemble"),
             );
             return self.close_softly(token);

@@ -46,7 +46,7 @@ use clock::Moment;
 use election::Election;
 use outlet::{Outlet, Port};
 use quorum::Peer;
-use refusals::Refusals;
+use refusals::{About, Refusals};
 use slots::{Slots, Token};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
@@ -132,7 +132,7 @@ enum Errand {
     /// Open an election connection to a server, after so many milliseconds.
     Call { peer: ServerId, delay_ms: u64, attempt: u64 },
     /// Say, in a while, how much was not said.
-    TellLeftOut,
+    TellLeftOut(About),
 }
 
 /// Sizes of what the disk was given and has not made durable, and since when it has it, oldest first.
@@ -205,7 +205,7 @@ impl Shell {
     fn run_errand(self: &Arc<Self>, errand: Errand) {
         let shell = Arc::clone(self);
         match errand {
-            Errand::TellLeftOut => drop(tokio::spawn(refusals::tell_left_out(shell))),
+            Errand::TellLeftOut(about) => drop(tokio::spawn(refusals::tell_left_out(shell, about))),
             Errand::Dial(peer) => drop(tokio::spawn(quorum::dial(shell, peer))),
             Errand::Call { peer, delay_ms, attempt } => {
                 drop(tokio::spawn(election::call(shell, peer, delay_ms, attempt)));

@@ -2,6 +2,7 @@
 
 use super::outlet::Port;
 use super::reader::Gate;
+use super::refusals::About;
 use super::slots::Token;
 use super::{Shell, State};
 use crate::config::{Host, Member};
@@ -86,7 +87,7 @@ pub(super) async fn connect(hosts: &[Host], limit: Duration) -> io::Result<TcpSt
 impl State {
     fn peer_arrived(&mut self, token: Token, origin: Origin) -> bool {
         if self.peers.len() >= PEERS_MAX {
-            self.say_refused(|| tracing::warn!("too many connections from servers: one more is closed"));
+            self.say_refused(About::Quorum, || tracing::warn!("too many connections from servers: one more is closed"));
             return false;
         }
         let side = match origin {
@@ -121,7 +122,7 @@ impl State {
                     self.step(Input::Packet { conn, packet });
                 }
                 Err(malformed) => {
-                    self.say_refused(|| tracing::warn!(%malformed, "a server's connection is closed"));
+                    self.say_refused(About::Quorum, || tracing::warn!(%malformed, "a server's connection is closed"));
                     return self.break_peer(token);
                 }
             }

@@ -1,5 +1,6 @@
-//! What the log says of connections that are refused or given up: so many lines in a second, and of the others
-//! how many they were. Whoever opens a million connections must not fill the disk with their names.
+//! What the log says of connections that are refused or given up: so many lines of a kind in a second, and of the
+//! others how many they were. Whoever opens a million connections must not fill the disk with their names, nor keep
+//! the log from saying what is wrong between the servers.
 
 use super::{Errand, Shell, State};
 use std::sync::Arc;
@@ -8,9 +9,29 @@ use tokio::time::Instant;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Lines of one second.
+/// What a line is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// A client that broke the protocol or a limit.
+    Client,
+    /// A client's connection that ends without that: as many as there are may end at once.
+    Closing,
+    Quorum,
+    Election,
+}
+
+/// Of each kind.
 #[derive(Debug)]
 pub struct Refusals {
+    client: Lines,
+    closing: Lines,
+    quorum: Lines,
+    election: Lines,
+}
+
+/// Lines of one second.
+#[derive(Debug)]
+struct Lines {
     per_second: u32,
     began: Option<Instant>,
     said: u32,
@@ -28,7 +49,23 @@ enum Turn {
 
 impl Refusals {
     pub fn new(per_second: u32) -> Refusals {
-        Refusals { per_second, began: None, said: 0, left_out: 0 }
+        let lines = || Lines::new(per_second);
+        Refusals { client: lines(), closing: lines(), quorum: lines(), election: lines() }
+    }
+
+    fn of(&mut self, about: About) -> &mut Lines {
+        match about {
+            About::Client => &mut self.client,
+            About::Closing => &mut self.closing,
+            About::Quorum => &mut self.quorum,
+            About::Election => &mut self.election,
+        }
+    }
+}
+
+impl Lines {
+    fn new(per_second: u32) -> Lines {
+        Lines { per_second, began: None, said: 0, left_out: 0 }
     }
 
     fn turn(&mut self, now: Instant) -> Turn {
@@ -45,22 +82,23 @@ impl Refusals {
 }
 
 impl State {
-    /// Says why a connection is refused or given up, unless too many such lines were said in this second.
-    pub(super) fn say_refused(&mut self, say: impl FnOnce()) {
+    /// Says why a connection is refused or given up, unless too many lines of the kind were said in this second.
+    pub(super) fn say_refused(&mut self, about: About, say: impl FnOnce()) {
         let now = self.moment().now;
-        match self.refusals.turn(now) {
+        match self.refusals.of(about).turn(now) {
             Turn::Said => say(),
-            Turn::FirstLeftOut => self.errands.push(Errand::TellLeftOut),
+            Turn::FirstLeftOut => self.errands.push(Errand::TellLeftOut(about)),
             Turn::LeftOut => {}
         }
     }
 }
 
 /// Tells, a second later, how many lines were left out.
-pub(super) async fn tell_left_out(shell: Arc<Shell>) {
+pub(super) async fn tell_left_out(shell: Arc<Shell>, about: About) {
     tokio::time::sleep(SECOND).await;
-    let lines = std::mem::take(&mut shell.lock().refusals.left_out);
+    let lines = std::mem::take(&mut shell.lock().refusals.of(about).left_out);
     tracing::warn!(
+        ?about,
         lines,
         "as many more connections were refused or closed in the last second (zabra.refusalsLoggedPerSecond)"
     );
@@ -73,11 +111,14 @@ mod tests {
     #[test]
     fn so_many_lines_are_said_in_a_second_and_the_others_counted() {
         let (mut refusals, start) = (Refusals::new(2), Instant::now());
+        let peers = refusals.quorum.turn(start);
+        let mut refusals = refusals.client;
         let turns = [(); 4].map(|()| refusals.turn(start));
         assert_eq!(turns, [Turn::Said, Turn::Said, Turn::FirstLeftOut, Turn::LeftOut]);
         assert_eq!(refusals.turn(start + SECOND / 2), Turn::LeftOut);
         assert_eq!(refusals.left_out, 3);
         assert_eq!(refusals.turn(start + SECOND), Turn::Said, "another second");
+        assert_eq!(peers, Turn::Said, "lines of another kind are its own");
         refusals.left_out = 0;
         let turns = [(); 2].map(|()| refusals.turn(start + SECOND));
         assert_eq!(turns, [Turn::Said, Turn::FirstLeftOut], "after it was told, somebody has to tell again");

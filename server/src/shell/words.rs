@@ -2,6 +2,7 @@
 
 #[cfg(not(madsim))]
 use super::Shell;
+use super::refusals::About;
 use super::slots::Token;
 use super::{State, timers::Timers};
 use crate::config::{Host, Settings};
@@ -97,7 +98,9 @@ impl State {
             None => {
                 let word = String::from_utf8_lossy(&word).into_owned();
                 let address = self.address_of(token);
-                self.say_refused(|| tracing::warn!(?address, word, "a connection is closed: no four-letter word"));
+                self.say_refused(About::Client, || {
+                    tracing::warn!(?address, word, "a connection is closed: no four-letter word")
+                });
                 return self.close_softly(token);
             }
         };

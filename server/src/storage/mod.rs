@@ -15,7 +15,7 @@ pub use thread::StorageThread;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 use zabra_core::contract::StorageError;
-use zabra_core::id::{ConnId, Zxid};
+use zabra_core::id::{ConnId, ServerId, Zxid};
 use zabra_core::log::{Record, StorageAction, Store, StoreError, Vfs};
 
 /// What the disk is given.
@@ -91,10 +91,10 @@ impl<V: Vfs> Worker<V> {
         Worker { store, keep, done, unsynced: 0, is_due: false, appended: 0 }
     }
 
-    /// Servers have the same records. Numbers that differ keep them from preparing segments at the same of them.
-    pub fn out_of_step(mut self, number: u32) -> Worker<V> {
+    /// Servers have the same records. Their ids, which differ, keep them from preparing segments at the same of them.
+    pub fn out_of_step(mut self, me: ServerId) -> Worker<V> {
         // Multiples of the golden ratio lie far apart, those of neighbours too.
-        let part = u64::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        let part = u64::from(me.0).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
         self.appended = (part * BYTES_PER_PIECE) >> 32;
         self
     }

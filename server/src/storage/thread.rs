@@ -4,6 +4,7 @@ use super::{Disk, Done, Failure, Job, QUIET, Worker};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use zabra_core::id::ServerId;
 use zabra_core::log::{Store, Vfs};
 
 /// The thread, seen from the shell. Dropping the sender lets it finish what it was given.
@@ -13,15 +14,16 @@ pub struct StorageThread {
 }
 
 impl StorageThread {
-    /// Starts the thread. `keep`: how many snapshots a purge leaves, where there is one.
+    /// Starts the thread of the server `me`. `keep`: how many snapshots a purge leaves, where there is one.
     #[expect(clippy::disallowed_methods, reason = "this is the one thread beside the turn loop")]
     pub fn start(
+        me: ServerId,
         store: Store<impl Vfs + Send + 'static>,
         keep: Option<usize>,
     ) -> (StorageThread, UnboundedReceiver<Done>) {
         let (jobs, inbox) = channel();
         let (outbox, done) = unbounded_channel();
-        let mut worker = Worker::new(store, keep, outbox).out_of_step(std::process::id());
+        let mut worker = Worker::new(store, keep, outbox).out_of_step(me);
         let thread = std::thread::spawn(move || {
             if let Err(failure) = run(&mut worker, &inbox) {
                 worker.give_up(failure);
@@ -173,11 +175,11 @@ mod tests {
     #[test]
     fn servers_with_neighbouring_numbers_prepare_segments_at_other_records() {
         let dir = std::env::temp_dir().join(format!("zabra-storage-{}-steps", std::process::id()));
-        let mut firsts = [1u32, 2, 3].map(|number| {
+        let mut firsts = [1u8, 2, 3].map(|number| {
             let root = dir.join(number.to_string());
             let directory = Directory::open(&root, &root, true).unwrap();
             let (store, _) = Store::open(directory, StoreLimits::default()).ok().unwrap();
-            let mut worker = Worker::new(store, None, unbounded_channel().0).out_of_step(number);
+            let mut worker = Worker::new(store, None, unbounded_channel().0).out_of_step(ServerId(number));
             let mut group = |n| {
                 worker.perform_group(vec![append_of(n, 50 << 10), sync()], || None).unwrap();
                 root.join("version-2/segment.tmp").exists()

@@ -130,7 +130,7 @@ impl Bench {
         let mut wants = Vec::new();
         self.call_for_wants(&mut wants, |service, cx, wants| {
             f(service, cx, wants);
-            service.take_from_line(cx, wants);
+            service.take_from_line(cx, wants, &mut 0);
         });
         for want in wants {
             self.act_on(want);

@@ -39,6 +39,24 @@ fn turns(bench: &Bench) -> Vec<(u32, LineTurn, u64)> {
     bench.events.iter().filter_map(turn).collect()
 }
 
+/// The line is looked at so many times.
+fn look_at_line(bench: &mut Bench, times: u32) {
+    for _ in 0..times {
+        bench.call(|service, _, _| service.throttle_fired());
+    }
+}
+
+/// What was sent, but for the looks that were asked for.
+fn sent(bench: &mut Bench) -> Vec<Sent> {
+    let is_look = |sent: &Sent| {
+        matches!(
+            sent,
+            Sent::Other(Action::Arm { timer: Timer::Throttle, .. } | Action::Disarm { timer: Timer::Throttle })
+        )
+    };
+    bench.take_sent().into_iter().filter(|sent| !is_look(sent)).collect()
+}
+
 fn is_empty(bench: &Bench) -> bool {
     bench.service.waiting == Waiting::default() && bench.service.line == Line::default()
 }
@@ -51,7 +69,7 @@ fn requests_beyond_the_number_wait_for_their_turn_whosever_they_are() {
     bench.send(3, 1, Op::EXISTS, &read_request("/a"));
     write(&mut bench, 2, 2);
     assert_eq!((bench.proposed.len(), answers(&mut bench)), (1, vec![]), "one is asked for, and a read waits too");
-    bench.at += 7;
+    look_at_line(&mut bench, 8);
     bench.commit();
     assert_eq!((bench.proposed.len(), answers(&mut bench)), (1, vec![(1, 1, 0)]));
     bench.commit();
@@ -60,7 +78,7 @@ fn requests_beyond_the_number_wait_for_their_turn_whosever_they_are() {
     assert_eq!(answers(&mut bench), [(2, 2, 0)]);
     assert!(is_empty(&bench));
     let (waits, taken) = (LineTurn::Waits, LineTurn::Taken);
-    let expected = [(2, waits, 0), (3, waits, 0), (2, waits, 0), (2, taken, 7), (3, taken, 7), (2, taken, 7)];
+    let expected = [(2, waits, 0), (3, waits, 0), (2, waits, 0), (2, taken, 700), (3, taken, 700), (2, taken, 700)];
     assert_eq!(turns(&bench), expected);
 }
 
@@ -72,7 +90,8 @@ fn what_has_waited_too_long_is_answered_so_in_its_place_but_for_what_keeps_or_en
     write(&mut bench, 2, 5);
     bench.send(2, -2, Op::PING, &Nothing);
     bench.send(2, 6, Op::EXISTS, &read_request("/a"));
-    bench.at += 101;
+    look_at_line(&mut bench, 3);
+    bench.at += 1_000_000;
     bench.send(3, 8, Op::EXISTS, &read_request("/a"));
     bench.commit();
     let late = Code::ThrottledOp.to_wire();
@@ -91,12 +110,10 @@ fn a_stale_request_goes_with_its_connection_also_while_there_is_no_room() {
     write(&mut bench, 3, 1);
     let arm = Sent::Other(Action::Arm { timer: Timer::Throttle, after_ms: 100 });
     assert_eq!(bench.take_sent(), core::slice::from_ref(&arm));
-    let fire = |bench: &mut Bench| bench.call(|service, _, _| service.throttle_fired());
-    bench.at += 10_000;
-    fire(&mut bench);
-    assert_eq!(bench.take_sent(), core::slice::from_ref(&arm), "their sessions last ten seconds");
-    bench.at += 1;
-    fire(&mut bench);
+    bench.at += 1_000_000;
+    look_at_line(&mut bench, 101);
+    assert_eq!(bench.take_sent(), vec![arm; 101], "their sessions last ten seconds, whatever the clock says");
+    look_at_line(&mut bench, 1);
     let dropped = |client| Sent::Drop(client, DropReason::StaleRequest);
     assert_eq!(bench.take_sent(), [dropped(2), dropped(3)], "the line is empty, and is not looked at");
     bench.commit();
@@ -115,10 +132,30 @@ fn of_a_client_that_leaves_only_the_wish_to_close_its_session_stays() {
     bench.call(|service, cx, _| service.client_closed(cx, ClientId(2)));
     assert_eq!(bench.service.line.waiting.count, 2);
     bench.commit();
-    assert_eq!(bench.proposed.len(), 2, "the close is asked for, for nobody, and makes room for the next");
+    assert_eq!(bench.proposed.len(), 1, "the close is asked for, for nobody");
     bench.commit_all();
     assert_eq!(bench.service.database().sessions().count(), sessions - 1);
     assert_eq!(answers(&mut bench), [(1, 1, 0), (3, 1, 0)]);
+    assert!(is_empty(&bench));
+}
+
+#[test]
+fn of_a_client_that_leaves_one_wish_stays_however_often_and_at_what_length_it_says_it() {
+    let mut bench = one_at_a_time();
+    write(&mut bench, 1, 1);
+    for xid in 1..=3 {
+        bench.send(2, xid, Op::CLOSE_SESSION, &set_request("/a", &[7; 10_000], -1));
+    }
+    bench.send(3, 1, Op::CLOSE_SESSION, &Nothing);
+    for client in [2, 3] {
+        bench.call(|service, cx, _| service.client_closed(cx, ClientId(client)));
+    }
+    let frames = bench.service.line.requests.iter().map(|waits| waits.frame.len());
+    assert_eq!(frames.collect::<Vec<_>>(), [8, 8]);
+    bench.commit();
+    assert_eq!(bench.proposed.len(), 1, "room for one is room for one close");
+    bench.commit();
+    bench.commit();
     assert!(is_empty(&bench));
 }
 
@@ -128,16 +165,16 @@ fn what_waits_in_the_line_presses_back_too() {
     bench.config.limits.outstanding = 3;
     write(&mut bench, 1, 1);
     (1..=4).for_each(|xid| write(&mut bench, 2, xid));
-    assert_eq!(bench.take_sent(), [Sent::Other(Action::Pause { client: ClientId(2) })]);
+    assert_eq!(sent(&mut bench), [Sent::Other(Action::Pause { client: ClientId(2) })]);
     (5..=7).for_each(|xid| write(&mut bench, 2, xid));
-    assert_eq!(bench.take_sent(), [Sent::Drop(2, DropReason::LimitReached)], "a driver that goes on all the same");
+    assert_eq!(sent(&mut bench), [Sent::Drop(2, DropReason::LimitReached)], "a driver that goes on all the same");
     assert_eq!(bench.service.line, Line::default());
     (1..=4).for_each(|xid| write(&mut bench, 3, xid));
     bench.take_sent();
     for _ in 0..4 {
         bench.commit();
     }
-    assert!(bench.take_sent().contains(&Sent::Other(Action::Resume { client: ClientId(3) })));
+    assert!(sent(&mut bench).contains(&Sent::Other(Action::Resume { client: ClientId(3) })));
     bench.commit();
     assert!(is_empty(&bench));
 }
@@ -168,9 +205,9 @@ fn large_requests_are_refused_beyond_a_number_of_bytes_and_small_ones_are_not() 
     large(&mut bench, 1, 1);
     write(&mut bench, 3, 1);
     large(&mut bench, 1, 2);
-    assert_eq!(bench.take_sent(), []);
+    assert_eq!(sent(&mut bench), []);
     large(&mut bench, 2, 1);
-    assert_eq!(bench.take_sent(), [Sent::Drop(2, DropReason::LargeRequest)], "one waits in the line, and counts");
+    assert_eq!(sent(&mut bench), [Sent::Drop(2, DropReason::LargeRequest)], "one waits in the line, and counts");
     assert!(bench.events.iter().any(|event| matches!(event, Event::LargeRequestRefused { client: ClientId(2), .. })));
     write(&mut bench, 3, 2);
     bench.commit_all();
