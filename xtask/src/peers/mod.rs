@@ -124,6 +124,9 @@ fn build(root: &Path) -> Result<PathBuf, String> {
     }
 }
 
+/// How many clients connect and close at once: few wait for the disk, many for the servers.
+const STORMS: [(u32, &str); 2] = [(16, ""), (128, ", 128 at once")];
+
 /// One round of one peer.
 fn measure(plan: &Plan, peer: &Peer, table: &mut Table) -> Result<(), String> {
     let Arguments { seconds, watchers, sessions, znodes, .. } = plan.arguments;
@@ -136,7 +139,10 @@ fn measure(plan: &Plan, peer: &Peer, table: &mut Table) -> Result<(), String> {
     for (name, load) in LOADS {
         record.load(&ensemble, name, &format!("{load} --seconds {seconds}"))?;
     }
-    record.load(&ensemble, "connect and close, 3 servers", &format!("sessions --seconds {seconds}"))?;
+    for (at_once, name) in STORMS {
+        let load = format!("sessions --seconds {seconds} --connections {at_once}");
+        record.load(&ensemble, &format!("connect and close, 3 servers{name}"), &load)?;
+    }
     if sessions > 0 {
         record.memory_of_sessions(&ensemble, sessions)?;
     }
@@ -171,7 +177,10 @@ fn measure(plan: &Plan, peer: &Peer, table: &mut Table) -> Result<(), String> {
     let before = Instant::now();
     alone.start()?;
     record.first_write(&alone, "launch to first write, empty, 1 server", before)?;
-    record.load(&alone, "connect and close, 1 server", &format!("sessions --seconds {seconds}"))?;
+    for (at_once, name) in STORMS {
+        let load = format!("sessions --seconds {seconds} --connections {at_once}");
+        record.load(&alone, &format!("connect and close, 1 server{name}"), &load)?;
+    }
     alone.kill();
     Ok(())
 }
