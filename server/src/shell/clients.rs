@@ -3,7 +3,7 @@
 use super::clock::Moment;
 use super::outlet::{Outlet, Phase, Port};
 use super::reader::Gate;
-use super::refusals::About;
+use super::refusals::{About, loudness};
 use super::slots::Token;
 use super::{READ_BYTES, State};
 use crate::measure::Traffic;
@@ -398,27 +398,5 @@ impl State {
             self.client_slots.remove(id.0);
             self.step(Input::ClientClosed { client: id });
         }
-    }
-}
-
-/// Who ended it decides how loud it is said: a client that is done, a client that comes too late, or
-/// one that does what it may not.
-fn loudness(reason: DropReason) -> Level {
-    match reason {
-        DropReason::SessionClosed => Level::DEBUG,
-        DropReason::ZxidAhead
-        | DropReason::SessionRefused
-        | DropReason::SessionExpired
-        | DropReason::SessionMoved
-        | DropReason::Resynchronized
-        | DropReason::NotOurSession
-        | DropReason::ReadOnlyEnded
-        | DropReason::NoLeader => Level::INFO,
-        DropReason::Malformed
-        | DropReason::UnknownOperation
-        | DropReason::LimitReached
-        | DropReason::LargeRequest
-        | DropReason::StaleRequest
-        | DropReason::AuthFailed => Level::WARN,
     }
 }

@@ -6,6 +6,8 @@ use super::{Errand, Shell, State};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
+use tracing::Level;
+use zabra_core::contract::DropReason;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -102,6 +104,28 @@ pub(super) async fn tell_left_out(shell: Arc<Shell>, about: About) {
         lines,
         "as many more connections were refused or closed in the last second (zabra.refusalsLoggedPerSecond)"
     );
+}
+
+/// Who ended it decides how loud it is said: a client that is done, a client that comes too late, or
+/// one that does what it may not.
+pub fn loudness(reason: DropReason) -> Level {
+    match reason {
+        DropReason::SessionClosed => Level::DEBUG,
+        DropReason::ZxidAhead
+        | DropReason::SessionRefused
+        | DropReason::SessionExpired
+        | DropReason::SessionMoved
+        | DropReason::Resynchronized
+        | DropReason::NotOurSession
+        | DropReason::ReadOnlyEnded
+        | DropReason::NoLeader => Level::INFO,
+        DropReason::Malformed
+        | DropReason::UnknownOperation
+        | DropReason::LimitReached
+        | DropReason::LargeRequest
+        | DropReason::StaleRequest
+        | DropReason::AuthFailed => Level::WARN,
+    }
 }
 
 #[cfg(test)]
