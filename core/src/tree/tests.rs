@@ -244,13 +244,16 @@ fn a_builder_refuses_what_is_no_tree() {
         }
         builder.finish()
     };
+    let no_parent = |path: &[u8]| Err(BuildError::NoParent(Path::lax(path)));
+    let twice = |path: &[u8]| Err(BuildError::Twice(Path::lax(path)));
     assert_eq!(push(&[]), Err(BuildError::NoRoot));
-    assert_eq!(push(&[b"/a"]), Err(BuildError::NoParent));
-    assert_eq!(push(&[b"", b"/a/b"]), Err(BuildError::NoParent));
-    assert_eq!(push(&[b"", b"/b", b"/a/b"]), Err(BuildError::NoParent));
-    assert_eq!(push(&[b"", b"/a", b"/a"]), Err(BuildError::Twice));
-    assert_eq!(push(&[b"", b"/b", b"/a", b"/b"]), Err(BuildError::Twice));
-    assert_eq!(push(&[b"", b"a"]), Err(BuildError::NoParent));
+    assert_eq!(push(&[b"/a"]), Err(BuildError::NoRoot));
+    assert_eq!(push(&[b"", b"/a/b"]), no_parent(b"/a"));
+    assert_eq!(push(&[b"", b"/b", b"/a/b"]), no_parent(b"/a"));
+    assert_eq!(push(&[b"", b"/a", b"/a"]), twice(b"/a"));
+    assert_eq!(push(&[b"", b"/b", b"/a", b"/b"]), twice(b"/b"));
+    assert_eq!(push(&[b"", b"/"]), twice(b"/"));
+    assert_eq!(push(&[b"", b"a"]), Err(BuildError::NoPath(Path::lax(b"a"))));
     assert_eq!(push(&[b"/", b"/b", b"/a"]).expect("a tree").len(), 3);
 }
 

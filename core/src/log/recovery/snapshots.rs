@@ -38,7 +38,7 @@ pub(super) fn load<V: Vfs>(
                 return Ok(Loaded { decoded, damaged });
             }
             Err(error) => {
-                notes.push(Note::SnapshotSkipped { file: file.clone(), error });
+                notes.push(Note::SnapshotSkipped { file: file.clone(), error: error.clone() });
                 damaged.get_or_insert((file, zxid, error));
             }
         }

@@ -23,7 +23,7 @@ pub struct Decoded {
 }
 
 /// Why bytes are no snapshot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum DecodeError {
     /// `at` counts from the start of the snapshot.
     Malformed(Malformed),
@@ -57,8 +57,9 @@ impl DecodeError {
             DecodeError::Malformed(malformed) => malformed,
             DecodeError::Tree { at, error } => {
                 let what = match error {
-                    BuildError::NoParent => "parent of a znode in a SNAP",
-                    BuildError::Twice => "znode that a SNAP has twice",
+                    BuildError::NoPath(_) => "path of a znode in a SNAP",
+                    BuildError::NoParent(_) => "parent of a znode in a SNAP",
+                    BuildError::Twice(_) => "znode that a SNAP has twice",
                     BuildError::NoRoot => "root of a SNAP",
                 };
                 Malformed { what, at: place(at), problem: Problem::Value(0) }

@@ -8,6 +8,7 @@ use super::record::{Kind, Meta, PackedMeta, Record, read_meta, read_varint, writ
 use super::{DataEdit, Parts};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Leaf {
@@ -346,11 +347,32 @@ impl Leaf {
     /// A copy that takes as much memory as it needs; this page is empty then, and keeps its memory.
     pub(super) fn drain(&mut self) -> Leaf {
         let drained = self.clone();
+        self.clear();
+        drained
+    }
+
+    /// Empties the page, which keeps its memory.
+    pub(super) fn clear(&mut self) {
         self.bytes.clear();
         self.slots.clear();
         self.large.clear();
         self.live = 0;
-        drained
+    }
+
+    /// Brings records that were inserted in no order into key order. Answers the key of which there
+    /// are two, if there is one.
+    pub(super) fn sort(&mut self) -> Option<Parts<'_>> {
+        let mut keys: Vec<(Parts<'_>, u32)> =
+            self.slots.iter().map(|&start| (self.key_at(start as usize), start)).collect();
+        // Siblings that came together share the place of their parent's path.
+        let order = |(parent, name): Parts<'_>, other: Parts<'_>| {
+            let parents = if core::ptr::eq(parent, other.0) { Ordering::Equal } else { parent.cmp(other.0) };
+            parents.then_with(|| name.cmp(other.1))
+        };
+        keys.sort_unstable_by(|&(a, _), &(b, _)| order(a, b));
+        let twice = keys.array_windows().position(|&[(a, _), (b, _)]| order(a, b).is_eq());
+        self.slots = keys.into_iter().map(|(_, start)| start).collect();
+        twice.map(|slot| self.key(slot))
     }
 
     /// Room for more bytes, with a little to spare: pages stay close to their size.

@@ -23,7 +23,7 @@ use leaf::Leaf;
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-pub(super) use bulk::Bulk;
+pub(super) use bulk::{Bulk, Unfit};
 pub(super) use record::{Meta, Record};
 
 /// A key: parent path and name.
