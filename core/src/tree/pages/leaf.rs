@@ -4,7 +4,7 @@
 //! behind is garbage until the page is written anew, which happens when it grows over its size.
 //! The path of a parent stands once per page, before the first record that was written below it.
 
-use super::record::{Kind, Meta, PackedMeta, Record, read_meta, read_varint, write_varint};
+use super::record::{Kind, Meta, PackedMeta, Record, read_meta, read_varint, skip_meta, write_varint};
 use super::{DataEdit, Parts};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -322,7 +322,7 @@ impl Leaf {
     /// Where a record's data begin (their length, or their number) and where the record ends.
     fn data_span(&self, spans: &Spans) -> (usize, usize) {
         let mut at = spans.meta_at;
-        read_meta(&self.bytes, &mut at, spans.flags);
+        skip_meta(&self.bytes, &mut at, spans.flags);
         let data_at = at;
         let end = match Kind::from_flags(spans.flags) {
             Kind::Null => at,

@@ -141,6 +141,16 @@ pub(super) fn read_meta(bytes: &[u8], at: &mut usize, flags: u16) -> Meta {
     Meta { stat, acl, children }
 }
 
+/// Moves `at` behind the meta that stands there.
+pub(super) fn skip_meta(bytes: &[u8], at: &mut usize, flags: u16) {
+    let before_owner = flags & (ACL | MZXID | PZXID | MTIME | VERSION | CVERSION | AVERSION);
+    skip_varints(bytes, at, 2 + before_owner.count_ones());
+    if flags & OWNER != 0 {
+        *at += 8;
+    }
+    skip_varints(bytes, at, u32::from(flags & CHILDREN != 0));
+}
+
 #[inline]
 pub(super) fn read_varint(bytes: &[u8], at: &mut usize) -> u64 {
     let first = bytes[*at];
@@ -151,7 +161,24 @@ pub(super) fn read_varint(bytes: &[u8], at: &mut usize) -> u64 {
     read_long_varint(bytes, at)
 }
 
+/// The last byte of each integer is below 0x80: these bits of a word tell where they end.
+const ENDS: u64 = 0x8080_8080_8080_8080;
+
+/// Eight bytes at once where there are as many: stats are decoded several times for each write.
 fn read_long_varint(bytes: &[u8], at: &mut usize) -> u64 {
+    let word = word_at(bytes, *at).unwrap_or(!0);
+    let ends = !word & ENDS;
+    if ends == 0 {
+        return read_varint_by_bytes(bytes, at);
+    }
+    *at += ends.trailing_zeros() as usize / 8 + 1;
+    let ours = word & (ends ^ (ends - 1)) & !ENDS;
+    let pairs = ours & 0x007f_007f_007f_007f | (ours & 0x7f00_7f00_7f00_7f00) >> 1;
+    let fours = pairs & 0x0000_3fff_0000_3fff | (pairs & 0x3fff_0000_3fff_0000) >> 2;
+    fours & 0x0fff_ffff | (fours & 0x0fff_ffff_0000_0000) >> 4
+}
+
+fn read_varint_by_bytes(bytes: &[u8], at: &mut usize) -> u64 {
     let mut value = 0;
     let mut shift = 0;
     loop {
@@ -163,6 +190,33 @@ fn read_long_varint(bytes: &[u8], at: &mut usize) -> u64 {
         }
         shift += 7;
     }
+}
+
+fn skip_varints(bytes: &[u8], at: &mut usize, mut count: u32) {
+    while count > 0 {
+        let Some(word) = word_at(bytes, *at) else {
+            while count > 0 {
+                count -= u32::from(bytes[*at] < 0x80);
+                *at += 1;
+            }
+            return;
+        };
+        let mut ends = !word & ENDS;
+        if ends.count_ones() < count {
+            count -= ends.count_ones();
+            *at += 8;
+            continue;
+        }
+        (1..count).for_each(|_| ends &= ends - 1);
+        *at += ends.trailing_zeros() as usize / 8 + 1;
+        return;
+    }
+}
+
+#[inline]
+fn word_at(bytes: &[u8], at: usize) -> Option<u64> {
+    let word = bytes.get(at..)?.first_chunk()?;
+    Some(u64::from_le_bytes(*word))
 }
 
 pub(super) fn write_varint(mut value: usize, out: &mut alloc::vec::Vec<u8>) {

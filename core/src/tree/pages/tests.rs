@@ -247,11 +247,26 @@ proptest! {
     }
 
     #[test]
-    fn a_packed_meta_reads_back(meta in metas()) {
+    fn a_packed_meta_reads_back(meta in metas(), behind in proptest::collection::vec(any::<u8>(), 0..12)) {
         let packed = record::PackedMeta::of(&meta);
-        let mut at = 0;
-        prop_assert_eq!(record::read_meta(packed.as_bytes(), &mut at, packed.flags), meta);
-        prop_assert_eq!(at, packed.as_bytes().len());
+        let bytes = [packed.as_bytes(), &behind].concat();
+        let (mut read_to, mut skipped_to) = (0, 0);
+        prop_assert_eq!(record::read_meta(&bytes, &mut read_to, packed.flags), meta);
+        record::skip_meta(&bytes, &mut skipped_to, packed.flags);
+        prop_assert_eq!((read_to, skipped_to), (packed.as_bytes().len(), packed.as_bytes().len()));
+    }
+
+    #[test]
+    fn an_integer_of_any_length_reads_back(
+        value in (0..64u32, any::<u64>()).prop_map(|(shift, value)| (value >> shift) as usize),
+        behind in proptest::collection::vec(any::<u8>(), 0..12),
+    ) {
+        let mut bytes = vec![];
+        record::write_varint(value, &mut bytes);
+        let (end, mut at) = (bytes.len(), 0);
+        bytes.extend_from_slice(&behind);
+        prop_assert_eq!(record::read_varint(&bytes, &mut at), value as u64);
+        prop_assert_eq!(at, end);
     }
 }
 
