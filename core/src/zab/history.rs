@@ -113,11 +113,14 @@ impl History {
     }
 
     fn first_above(&self, zxid: Zxid) -> usize {
-        // The common questions are about the end; the search is for the others.
-        if self.records.back().is_none_or(|r| r.zxid <= zxid) {
+        let Some(last) = self.records.back().filter(|r| r.zxid > zxid) else {
             return self.records.len();
-        }
-        self.records.partition_point(|r| r.zxid <= zxid)
+        };
+        // Counters of one epoch ascend by one, so that a zxid tells its place. The search, through
+        // memory that was not touched for long, is for the others.
+        let place = usize::try_from(last.zxid.0 - zxid.0).ok().and_then(|above| self.records.len().checked_sub(above));
+        let is_there = |place: &usize| place.checked_sub(1).is_some_and(|at| self.records[at].zxid == zxid);
+        place.filter(is_there).unwrap_or_else(|| self.records.partition_point(|r| r.zxid <= zxid))
     }
 }
 
@@ -161,6 +164,17 @@ mod tests {
         assert_eq!(history.floor(zxid(2, 9)), Some(zxid(1, 4)));
         assert_eq!(history.floor(zxid(1, 3)), Some(zxid(1, 3)));
         assert_eq!(history.floor(zxid(1, 2)), None);
+    }
+
+    #[test]
+    fn every_zxid_finds_its_place_with_and_without_gaps() {
+        let counters = [(1, 3), (1, 4), (1, 7), (2, 1), (2, 2), (4, 1), (4, 2), (4, 3)];
+        let history = History::restore(zxid(1, 2), counters.map(|(epoch, counter)| record(epoch, counter)));
+        for asked in (0..6).flat_map(|epoch| (0..9).map(move |counter| zxid(epoch, counter))) {
+            let above: Vec<Zxid> = history.above(asked).map(|r| r.zxid).collect();
+            let expected: Vec<Zxid> = history.records().map(|r| r.zxid).filter(|&zxid| zxid > asked).collect();
+            assert_eq!(above, expected, "above {asked:?}");
+        }
     }
 
     #[test]
