@@ -52,6 +52,9 @@ struct Pair {
     /// The number of that task: an earlier one that still sleeps does nothing when it wakes.
     attempt: u64,
     retry_ms: u64,
+    /// Whether it was there since this process began. One that was not may be about to begin, as when all
+    /// are launched at once: it is worth a finalize wait, for its vote may be the best.
+    was_met: bool,
     /// Where it says that it listens.
     hosts: Vec<Host>,
 }
@@ -114,7 +117,7 @@ pub(super) async fn call(shell: Arc<Shell>, peer: ServerId, delay_ms: u64, attem
             Err(error) => {
                 tracing::debug!(%peer, %error, "the election port cannot be reached");
                 if error.kind() == ErrorKind::ConnectionRefused {
-                    shell.turn(|state| state.step(Input::Unreachable { peer }));
+                    shell.turn(|state| state.found_nobody(peer));
                 }
             }
         }
@@ -205,6 +208,13 @@ impl State {
         }
     }
 
+    /// No process is at a server's election port.
+    fn found_nobody(&mut self, peer: ServerId) {
+        if self.election.pairs.get(&peer).is_some_and(|pair| pair.was_met) {
+            self.step(Input::Unreachable { peer });
+        }
+    }
+
     /// A connection of this server's own call stands.
     fn call_answered(&mut self, token: Token, peer: ServerId) -> bool {
         let caller = Caller { peer: None, reader: ElectionReader::new(End::Initiator) };
@@ -237,6 +247,7 @@ impl State {
         self.unlink(peer);
         let Some(pair) = self.election.pairs.get_mut(&peer) else { return };
         pair.link = Some(token);
+        pair.was_met = true;
         pair.retry_ms = 0;
         let message = pair.outbox.connected();
         if let Some(caller) = self.election.callers.get_mut(&token) {
