@@ -26,7 +26,8 @@ fn the_stack_is_not_simulated_without_its_flag() {
 #[cfg(madsim)]
 mod tests {
     use super::disk::Honesty;
-    use super::world::{Report, run};
+    use super::world::{Report, launch, run};
+    use std::time::Duration;
 
     /// Runs seeds, each in two fresh threads.
     fn hunt(seeds: impl IntoIterator<Item = u64>) {
@@ -52,6 +53,16 @@ mod tests {
         // The last two: a leader whose followers all came again while a client's `sync` waited for the
         // earlier connections of theirs.
         hunt((0..24).chain([1002, 1012]));
+    }
+
+    /// A server that nobody has met may be starting: who elects another without it in the same moment leaves
+    /// one of the two leading alone, and its clients without an answer, for initLimit.
+    #[test]
+    fn servers_that_are_launched_one_after_the_other_wait_for_the_last_one() {
+        let init_limit = Duration::from_secs(2);
+        let times: Vec<_> = (0..100).map(|seed| launch(seed).expect("a launch")).collect();
+        println!("100 launches: the longest takes {:?}", times.iter().max());
+        assert!(times.iter().all(|time| *time < init_limit), "{times:?}");
     }
 
     #[test]

@@ -97,14 +97,28 @@ impl Report {
     }
 }
 
-/// Runs a seed, in a thread and a runtime of its own. None: something was found, and is printed.
+/// Runs a seed. None: something was found, and is printed.
 pub fn run(seed: u64, honesty: Honesty) -> Option<Report> {
+    simulated(seed, if seed % 3 == 0 { 0.02 } else { 0.0 }, move || live(seed, honesty))
+}
+
+/// Launches three servers, milliseconds apart, and answers how long it takes until all of them serve.
+pub fn launch(seed: u64) -> Option<Duration> {
+    simulated(seed, 0.0, move || launched(seed))
+}
+
+/// In a thread and a runtime of its own.
+fn simulated<T: Send + 'static, F: Future<Output = T>>(
+    seed: u64,
+    packet_loss_rate: f64,
+    run: impl FnOnce() -> F + Send + 'static,
+) -> Option<T> {
     let run = move || {
         let mut config = Config::default();
-        config.net.packet_loss_rate = if seed % 3 == 0 { 0.02 } else { 0.0 };
+        config.net.packet_loss_rate = packet_loss_rate;
         let mut runtime = Runtime::with_seed_and_config(seed, config);
         runtime.set_time_limit(Duration::from_secs(600));
-        runtime.block_on(live(seed, honesty))
+        runtime.block_on(run())
     };
     std::thread::Builder::new().name(format!("seed {seed}")).spawn(run).expect("a thread").join().ok()
 }
@@ -156,6 +170,24 @@ async fn live(seed: u64, honesty: Honesty) -> Report {
         files.extend(platter.files().map(|(path, bytes)| File { server: at, path: path.to_owned(), bytes }));
     }
     Report::of(judge::judge(&format!("seed {seed}"), &notes, files), &faults)
+}
+
+async fn launched(seed: u64) -> Duration {
+    let handle = Handle::current();
+    let notes = Notes::new();
+    let mut stagger = draws(seed, Purpose::Plan, 0);
+    let began = Instant::now();
+    let mut servers = Vec::new();
+    for at in [1, 0, 2] {
+        servers.push(boot(&handle, seed, at, Honesty::Honest));
+        sleep(Duration::from_micros(stagger.below(8000))).await;
+    }
+    for at in 0..SERVERS {
+        let node = host(&handle, &format!("probe {at}"), 200 + at as u8).build();
+        let probe = clients::probe(notes.clone(), 50 + at as u32, address(at));
+        node.spawn(probe).await.expect("a probe that panics ends the run");
+    }
+    began.elapsed()
 }
 
 fn ip(last: u8) -> Ipv4Addr {
