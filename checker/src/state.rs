@@ -127,7 +127,7 @@ impl State {
                 self.see(server, Fact::Booted { recovered: &recovered });
                 self.judge_events(server);
             }
-            Happened::Crashed(server) => self.see(server, Fact::Crashed),
+            Happened::Crashed { server, .. } => self.see(server, Fact::Crashed),
             Happened::Destroyed(server, held) => self.see(server, Fact::Destroyed { held }),
         }
     }

@@ -80,6 +80,7 @@ marks! {
     ConfigurationProposed "configuration-proposed": "a configuration was logged: the old one and the new one count";
     ConfigurationInForce "configuration-in-force": "a new configuration came into force";
     ConfigurationForgotten "configuration-forgotten": "a configuration that was logged was cut off again";
+    ConfigurationBehind "configuration-behind": "a crash left a configuration file behind what had come into force";
     VoterJoined "voter-joined": "a configuration with a new voter came into force";
     RemovedUncounted "removed-uncounted": "a leader committed without the voters that a configuration had removed";
     LeaderLostPending "leader-lost-pending": "a leader was lost while a configuration was pending";

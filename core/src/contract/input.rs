@@ -14,7 +14,8 @@ pub enum Input<'a> {
     /// An election message arrived.
     Notified { from: ServerId, notification: Arc<Notification> },
     /// Nothing answers at the election address of this peer: its process is not there. Said at each
-    /// attempt to connect; a peer that is merely silent is never reported.
+    /// attempt to connect; a peer that is merely silent is never reported. The shell says it only of a peer
+    /// that was there before (decision 0041).
     Unreachable { peer: ServerId },
     /// A quorum connection opened: one that this server dialled, or one that it accepted.
     Opened { conn: ConnId, origin: Origin },

@@ -255,6 +255,7 @@ fn a_builder_refuses_what_is_no_tree() {
     assert_eq!(push(&[b"", b"/"]), twice(b"/"));
     assert_eq!(push(&[b"", b"a"]), Err(BuildError::NoPath(Path::lax(b"a"))));
     assert_eq!(push(&[b"/", b"/b", b"/a"]).expect("a tree").len(), 3);
+    assert_eq!(push(&[b"/b/c", b"/b", b"/"]), push(&[b"/", b"/b", b"/b/c"]));
 }
 
 #[test]

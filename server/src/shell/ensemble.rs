@@ -19,14 +19,15 @@ impl State {
         if !settings.reconfig.enabled || active.version <= self.kept {
             return;
         }
-        self.kept = active.version;
         let (Some(file), Ok(text)) = (&settings.file, std::str::from_utf8(&active.text)) else { return };
         match keep(file, settings.me, active.version, text) {
             Ok(()) => {
+                self.kept = active.version;
                 tracing::info!(file = %file.display(), version = format_args!("{:x}", active.version), "configuration kept")
             }
             Err(error) => {
-                // The log has it: the next start counts both configurations until it hears more.
+                // The log has it: the next start counts both configurations until it hears more. The next change
+                // tries again.
                 tracing::error!(file = %file.display(), %error, "the configuration cannot be kept");
             }
         }

@@ -58,6 +58,9 @@ pub struct Machine<D = Storage> {
     pub fault: Option<Fault>,
     /// The size of its tree's pages, which nobody can tell from what it says or writes.
     pub page_bytes: usize,
+    /// What stood in the configuration file before it was written in this life: a crash may have come before that,
+    /// though the log has what it says.
+    file_before: Option<Arc<Config>>,
 }
 
 impl<D: Disk> Machine<D> {
@@ -76,6 +79,7 @@ impl<D: Disk> Machine<D> {
             at: Stamp(1),
             fault: None,
             page_bytes: DataTree::PAGE_BYTES,
+            file_before: None,
         }
     }
 
@@ -146,10 +150,21 @@ impl<D: Disk> Machine<D> {
         self.paused = false;
     }
 
-    /// Power is gone: of what was not synced, a chosen part remains.
-    pub fn lose(&mut self, survivors: Survivors) {
+    /// Power is gone: of what was not synced, a chosen part remains. Whether the configuration file is older than
+    /// what it held last.
+    pub fn lose(&mut self, survivors: Survivors) -> bool {
         let mut choice = Choice::of(survivors);
         self.storage.crash(&mut |bound| choice.below(bound));
+        let before = self.file_before.take().filter(|_| choice.below(2) == 0);
+        let is_behind = before.is_some();
+        self.config = before.unwrap_or_else(|| Arc::clone(&self.config));
+        is_behind
+    }
+
+    /// Writes the configuration file.
+    pub fn keep(&mut self, config: Config) {
+        let before = std::mem::replace(&mut self.config, Arc::new(config));
+        self.file_before.get_or_insert(before);
     }
 
     pub fn arm(&mut self, timer: Timer, after_ms: u32) {

@@ -35,8 +35,11 @@ impl Explorer<'_> {
                 self.see(*server, Fact::Booted { recovered });
                 self.observe_events(*server);
             }
-            Happened::Crashed(server) => {
+            Happened::Crashed { server, file_is_behind } => {
                 self.marks.hit(Mark::Crash);
+                if *file_is_behind {
+                    self.marks.hit(Mark::ConfigurationBehind);
+                }
                 self.marks.gone(*server);
                 self.see(*server, Fact::Crashed);
             }

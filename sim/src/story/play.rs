@@ -279,7 +279,7 @@ impl Player {
                 self.see(*server, Fact::Booted { recovered });
                 self.see_events(*server);
             }
-            Happened::Crashed(server) => self.see(*server, Fact::Crashed),
+            Happened::Crashed { server, .. } => self.see(*server, Fact::Crashed),
             Happened::Destroyed(server, held) => self.see(*server, Fact::Destroyed { held: *held }),
         }
     }

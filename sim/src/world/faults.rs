@@ -19,11 +19,11 @@ impl<D: Disk> World<D> {
         }
         self.end_process(server);
         self.machine_mut(server).fault = None;
-        self.machine_mut(server).lose(survivors);
+        let file_is_behind = self.machine_mut(server).lose(survivors);
         if let Some(printer) = &mut self.printer {
             printer.life(server, "crashes");
         }
-        self.happened = Happened::Crashed(server);
+        self.happened = Happened::Crashed { server, file_is_behind };
         Ok(())
     }
 

@@ -138,7 +138,11 @@ pub enum Happened {
     /// This server was stepped: its events are in [`World::out`].
     Stepped(ServerId),
     Booted(ServerId, Box<Recovered>),
-    Crashed(ServerId),
+    Crashed {
+        server: ServerId,
+        /// Whether its configuration file is older than what it held.
+        file_is_behind: bool,
+    },
     Destroyed(ServerId, DurableState),
 }
 

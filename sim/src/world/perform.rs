@@ -96,7 +96,7 @@ impl<D: Disk> World<D> {
     fn keep(&mut self, server: ServerId, active: Arc<Ensemble>) {
         let machine = self.machine_mut(server);
         if machine.config.reconfig.enabled && active.version > machine.config.ensemble.version {
-            machine.config = Arc::new(Config { ensemble: active, ..(*machine.config).clone() });
+            machine.keep(Config { ensemble: active, ..(*machine.config).clone() });
         }
     }
 
