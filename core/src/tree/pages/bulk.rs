@@ -38,8 +38,10 @@ pub(in crate::tree) enum Unfit {
 }
 
 impl Bulk {
-    /// A heap has so many pages' bytes: it should stay in a core's cache while it is sorted.
+    /// A heap has so many pages' bytes, to stay in a core's cache while it is sorted. It ends with the
+    /// siblings that it holds, so that no other run has some of them in between, as far as that is possible.
     const HEAP_PAGES: usize = 64;
+    const HEAP_PAGES_MAX: usize = 1024;
 
     pub(in crate::tree) fn new(page_bytes: usize) -> Bulk {
         Bulk {
@@ -61,10 +63,12 @@ impl Bulk {
             self.cut_last();
             return;
         }
-        self.heap.insert(self.heap.len(), key, meta, data, self.sizes.large);
-        if self.heap.live() >= self.sizes.page * Self::HEAP_PAGES {
+        let pages = self.heap.live() / self.sizes.page;
+        let is_sibling = |heap: &Leaf| heap.key(heap.len() - 1).0 == key.0;
+        if pages >= Self::HEAP_PAGES && (pages >= Self::HEAP_PAGES_MAX || !is_sibling(&self.heap)) {
             self.sort_heap();
         }
+        self.heap.insert(self.heap.len(), key, meta, data, self.sizes.large);
     }
 
     /// The store, in which every record counts its children.
@@ -109,8 +113,10 @@ impl Bulk {
             if self.last.len() > 0 && self.last.key(self.last.len() - 1) == first.key() {
                 self.twice = Some(Path::join(first.key().0, first.key().1));
             }
-            let overlaps = |(smallest, _): &(Key, Leaf)| smallest.parts() <= first.leaf.key(first.leaf.len() - 1);
-            if first.slot == 0 && open.is_empty() && !waiting.peek().is_some_and(overlaps) {
+            let largest = first.leaf.key(first.leaf.len() - 1);
+            let is_apart = open.peek().is_none_or(|Reverse(next)| largest < next.key())
+                && waiting.peek().is_none_or(|(smallest, _)| largest < smallest.parts());
+            if first.slot == 0 && is_apart {
                 self.close_last();
                 self.full.push((Key::of(first.key()), first.leaf));
                 continue;
